@@ -1,0 +1,28 @@
+# Whorl's front door. `make help` lists what there is.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build run test format format-check bench fuzz
+
+SOURCES = Package.swift Sources Tests sql
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: ## Install the system packages that building and testing need
+	@.ci/setup
+
+build: ## Build the collector for release
+	@.ci/setup build
+	swift build -c release --product whorl
+
+run: build ## Build and start the collector; Ctrl-C stops it
+	@exec .build/release/whorl serve
+
+test: setup ## Run every test
+	@.ci/test
+
+format: ## Format the sources in place
+	swift format --in-place --recursive --parallel $(SOURCES)
+
+format-check: ## Check the format
+	swift format lint --strict --recursive --parallel $(SOURCES)

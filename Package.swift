@@ -1,0 +1,141 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+// The rooms of Whorl, from the bottom up. An arrow (a dependency) only ever points to a room above it in this file;
+// docs/architecture.md says what each is for.
+
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "whorl",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "whorl", targets: ["WhorlServer"]),
+        .library(name: "WhorlClient", targets: ["WhorlClient"]),
+        .library(name: "WhorlClientHummingbird", targets: ["WhorlClientHummingbird"]),
+        .library(name: "WhorlTelemetry", targets: ["WhorlTelemetry"]),
+        // For the nested packages Benchmarks and Fuzz; not meant for applications.
+        .library(name: "WhorlCollector", targets: ["WhorlProtocol", "WhorlProcessing", "WhorlIngest"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    ],
+    targets: [
+        // C: module maps over system libraries, and a shim.
+        .systemLibrary(name: "CWhorlPostgres", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(
+            name: "CWhorlCompression",
+            providers: [.apt(["libdeflate-dev", "libbrotli-dev", "libzstd-dev"])]
+        ),
+        .systemLibrary(name: "CWhorlCrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CWhorlProcess"),
+
+        // Foundations: they know nothing of the product.
+        .target(name: "WhorlTelemetry", dependencies: [coreMetrics]),
+        .target(
+            name: "WhorlPostgres",
+            dependencies: ["CWhorlPostgres", "CWhorlProcess", "WhorlTelemetry", log, lifecycle]
+        ),
+        .target(name: "WhorlSchema", path: "sql", resources: [.embedInCode("migrations")]),
+        .target(name: "WhorlProtocol"),
+
+        // The collector, along the path of an event.
+        .target(name: "WhorlProcessing", dependencies: ["WhorlProtocol", "CWhorlCrypto"]),
+        .target(
+            name: "WhorlStore",
+            dependencies: [
+                "WhorlProcessing", "WhorlProtocol", "WhorlPostgres", "WhorlSchema", "WhorlTelemetry",
+                "CWhorlCompression", log, lifecycle,
+            ]
+        ),
+        .target(
+            name: "WhorlIngest",
+            dependencies: [
+                "WhorlStore", "WhorlProcessing", "WhorlProtocol", "WhorlTelemetry", "CWhorlCompression", hummingbird,
+                httpTypes, log, nioCore,
+            ]
+        ),
+        .target(
+            name: "WhorlAPI",
+            dependencies: [
+                "WhorlStore", "WhorlProcessing", "WhorlProtocol", "WhorlPostgres", "WhorlTelemetry", hummingbird,
+                httpTypes, log, nioCore,
+            ]
+        ),
+        .target(
+            name: "WhorlOperations",
+            dependencies: ["WhorlTelemetry", hummingbird, httpTypes, lifecycle, log, nioCore]
+        ),
+        .executableTarget(
+            name: "WhorlServer",
+            dependencies: [
+                "WhorlIngest", "WhorlAPI", "WhorlOperations", "WhorlStore", "WhorlPostgres", "WhorlProtocol",
+                "WhorlTelemetry", "WhorlClient", hummingbird, httpTypes, lifecycle, log, metrics, argumentParser,
+                nioCore,
+            ]
+        ),
+
+        // What applications import: no server code.
+        .target(name: "WhorlClient", dependencies: ["WhorlProtocol"]),
+        .target(
+            name: "WhorlClientHummingbird",
+            dependencies: ["WhorlClient", hummingbird, httpTypes, metrics]
+        ),
+
+        // Tests.
+        .target(
+            name: "WhorlTestSupport",
+            dependencies: [
+                "WhorlPostgres", "WhorlStore", "WhorlSchema", "WhorlProtocol", "WhorlTelemetry", "CWhorlProcess", log,
+            ],
+            path: "Tests/WhorlTestSupport"
+        ),
+        .testTarget(name: "WhorlTelemetryTests", dependencies: ["WhorlTelemetry", "WhorlTestSupport", coreMetrics]),
+        .testTarget(name: "WhorlPostgresTests", dependencies: ["WhorlPostgres", "WhorlTestSupport", log]),
+        .testTarget(name: "WhorlProtocolTests", dependencies: ["WhorlProtocol", "WhorlTestSupport"]),
+        .testTarget(
+            name: "WhorlProcessingTests",
+            dependencies: ["WhorlProcessing", "WhorlProtocol", "WhorlTestSupport"]
+        ),
+        .testTarget(
+            name: "WhorlStoreTests",
+            dependencies: ["WhorlStore", "WhorlProcessing", "WhorlProtocol", "WhorlPostgres", "WhorlTestSupport"]
+        ),
+        .testTarget(
+            name: "WhorlIngestTests",
+            dependencies: ["WhorlIngest", "WhorlStore", "WhorlProtocol", "WhorlTestSupport"]
+        ),
+        .testTarget(name: "WhorlOperationsTests", dependencies: ["WhorlOperations", "WhorlTelemetry"]),
+        .testTarget(
+            name: "WhorlClientTests",
+            dependencies: ["WhorlClient", "WhorlClientHummingbird", "WhorlProtocol", "WhorlTestSupport", hummingbird]
+        ),
+        .testTarget(
+            name: "WhorlServerTests",
+            dependencies: ["WhorlServer", "WhorlClient", "WhorlStore", "WhorlProtocol", "WhorlTestSupport"]
+        ),
+    ]
+)
+
+for target in package.targets where target.type != .system {
+    var settings = target.swiftSettings ?? []
+    settings += [
+        .swiftLanguageMode(.v6),
+        .treatAllWarnings(as: .error),
+        .enableUpcomingFeature("ExistentialAny"),
+    ]
+    target.swiftSettings = settings
+}

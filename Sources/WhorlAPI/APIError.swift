@@ -1,0 +1,27 @@
+import HTTPTypes
+import Hummingbird
+import WhorlPostgres
+import WhorlStore
+
+/// An answer of the JSON API that is not what was asked for, in words that are safe to show.
+package struct APIError: Error, Sendable {
+    package let status: HTTPResponse.Status
+    package let detail: String
+    package var headers: HTTPFields = [:]
+
+    /// The answer for everything that is not there, or that the token may not know of.
+    package static let notFound = APIError(status: .notFound, detail: "The requested resource does not exist")
+
+    static let unauthorized = APIError(
+        status: .unauthorized,
+        detail: "Authentication credentials were not provided or are not valid.",
+        headers: [.wwwAuthenticate: "Bearer"]
+    )
+
+    static let forbidden = APIError(
+        status: .forbidden,
+        detail: "You do not have permission to perform this action."
+    )
+
+    static func badRequest(_ detail: String) -> APIError { APIError(status: .badRequest, detail: detail) }
+}

@@ -1,0 +1,145 @@
+import Foundation
+import HTTPTypes
+import WhorlProtocol
+import WhorlStore
+
+/// A request of the JSON API whose token is known.
+struct APIRequest: Sendable {
+    let grant: TokenGrant
+    let services: APIServices
+    /// The captured parts of the path, percent encoding removed.
+    let path: [String: String]
+    /// The query, each name with all of its values.
+    let query: [(name: String, value: String)]
+    /// The path and query as they were asked for, for links to other pages.
+    let url: String
+    let body: JSON?
+
+    func parameter(_ name: String) throws -> String {
+        guard let value = path[name], !value.isEmpty else { throw APIError.notFound }
+        return value
+    }
+
+    func first(_ name: String) -> String? { query.first { $0.name == name }?.value }
+
+    func all(_ name: String) -> [String] { query.filter { $0.name == name }.map(\.value) }
+
+    // MARK: - What the path names, within what the token may see
+
+    func organization() async throws -> Organization {
+        guard let organization = try await services.administration.organization(slug: parameter("organization")),
+            grant.organizationID == nil || grant.organizationID == organization.id
+        else { throw APIError.notFound }
+        return organization
+    }
+
+    func project() async throws -> Project {
+        let organization = try await organization()
+        guard
+            let project = try await services.administration.project(
+                parameter("project"),
+                organizationID: organization.id
+            )
+        else { throw APIError.notFound }
+        return project
+    }
+
+    /// The issue of the path, by its id or, within an organisation, by its short id.
+    func issue() async throws -> Issue {
+        let name = try parameter("issue")
+        let organizationID = path["organization"] == nil ? grant.organizationID : try await organization().id
+        if let id = Int(name) {
+            guard let issue = try await services.issues.issue(id: id, organizationID: organizationID) else {
+                throw APIError.notFound
+            }
+            return issue
+        }
+        guard let organizationID, let shortID = ShortID(name),
+            let issue = try await services.issues.issue(shortID: shortID, organizationID: organizationID)
+        else { throw APIError.notFound }
+        return issue
+    }
+
+    // MARK: - Common parameters
+
+    func cursor() throws -> Cursor? {
+        do {
+            return try Cursor.parse(first("cursor"))
+        } catch {
+            throw APIError.badRequest("Invalid cursor parameter.")
+        }
+    }
+
+    /// The page size: 1 to 100.
+    func limit() throws -> Int {
+        guard let text = first("per_page") ?? first("limit"), !text.isEmpty else { return 100 }
+        guard let limit = Int(text), limit > 0 else { throw APIError.badRequest("Invalid per_page parameter.") }
+        return min(limit, 100)
+    }
+
+    func environments() -> [String] {
+        Array(all("environment").filter { !$0.isEmpty }.prefix(50))
+    }
+
+    /// The window of time that is asked for: `statsPeriod`, or `start` and `end` together; nil when none is.
+    func window(now: Date) throws -> (from: Date, to: Date)? {
+        if let period = first("statsPeriod"), !period.isEmpty {
+            guard let span = timeSpan(period) else {
+                throw APIError.badRequest("Invalid statsPeriod: \(period.prefix(20))")
+            }
+            return (now.addingTimeInterval(-span), now)
+        }
+        guard let start = first("start"), let end = first("end") else {
+            if first("start") != nil || first("end") != nil {
+                throw APIError.badRequest("start and end are both required")
+            }
+            return nil
+        }
+        guard let from = Timestamp.parse(start), let to = Timestamp.parse(end), from <= to else {
+            throw APIError.badRequest("Invalid start or end")
+        }
+        return (from, to)
+    }
+
+    /// A string member of the body; nil when absent or null.
+    func bodyString(_ key: String) throws -> String? {
+        guard let value = body?[key], value != .null else { return nil }
+        guard let text = value.string else { throw APIError.badRequest("\(key) must be a string") }
+        return text
+    }
+}
+
+/// What the routes of the API work with.
+struct APIServices: Sendable {
+    let administration: Administration
+    let issues: IssueQueries
+    let events: EventQueries
+    let tags: TagQueries
+    let publicURL: @Sendable () -> String
+    /// Told of each new project, by organisation and slug, so that its metrics begin at zero.
+    let projectCreated: @Sendable (String, String) -> Void
+}
+
+/// What a route answers.
+struct APIAnswer: Sendable {
+    var status: HTTPResponse.Status = .ok
+    /// Nil for an answer without a body.
+    var body: JSON?
+    var headers: HTTPFields = [:]
+
+    static func json(_ body: JSON) -> APIAnswer { APIAnswer(body: body) }
+    static let noContent = APIAnswer(status: .noContent)
+
+    /// A page of a list, with links to its neighbours.
+    static func page<Element>(_ page: Page<Element>, _ request: APIRequest, _ shape: (Element) -> JSON) -> APIAnswer {
+        var answer = APIAnswer.json(.array(page.elements.map(shape)))
+        answer.headers[.link] = Pagination.link(page, request)
+        return answer
+    }
+
+    /// A list that always fits one page, with the links that clients expect.
+    static func whole(_ elements: [JSON], _ request: APIRequest) -> APIAnswer {
+        let page = Page(elements, limit: Int.max - 1, cursor: nil) { _ in (0, 0) }
+        return .page(page, request) { $0 }
+    }
+}

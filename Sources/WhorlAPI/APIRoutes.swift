@@ -1,0 +1,121 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import WhorlPostgres
+import WhorlProtocol
+import WhorlStore
+
+/// The JSON API below `/api/0/`, in Sentry's shapes.
+package struct APIRoutes: Sendable {
+    /// A body of the API names a few things; nothing of it is large.
+    private static let maxBodyBytes = 1 << 20
+
+    private let services: APIServices
+
+    package init(
+        pool: PostgresPool,
+        publicURL: @escaping @Sendable () -> String,
+        projectCreated: @escaping @Sendable (String, String) -> Void
+    ) {
+        services = APIServices(
+            administration: Administration(pool: pool),
+            issues: IssueQueries(pool: pool),
+            events: EventQueries(pool: pool),
+            tags: TagQueries(pool: pool),
+            publicURL: publicURL,
+            projectCreated: projectCreated
+        )
+    }
+
+    /// Every operation.
+    package static let endpoints: [Endpoint] =
+        RootRoutes.endpoints + OrganizationRoutes.endpoints + ProjectRoutes.endpoints + KeyRoutes.endpoints
+        + IssueListRoutes.endpoints + IssueRoutes.endpoints + EventRoutes.endpoints + LookupRoutes.endpoints
+
+    package func add<Context: RequestContext>(to router: Router<Context>) {
+        for endpoint in Self.endpoints {
+            // The router takes the path with and without the slash at its end.
+            let path =
+                "/api/0"
+                + endpoint.path.replacingOccurrences(of: "{", with: ":")
+                .replacingOccurrences(of: "}", with: "")
+            router.on(RouterPath(path), method: endpoint.method) { request, context in
+                try await answer(endpoint, request, context)
+            }
+        }
+        router.get("/api/0/openapi.json") { _, _ in
+            Self.response(.json(OpenAPI.document(publicURL: services.publicURL())))
+        }
+    }
+
+    private func answer(
+        _ endpoint: Endpoint,
+        _ request: Request,
+        _ context: some RequestContext
+    ) async throws -> Response {
+        let grant = try await grant(of: request)
+        if let scope = endpoint.scope, !grant.allows(scope) { throw APIError.forbidden }
+        var path: [String: String] = [:]
+        for (name, value) in context.parameters {
+            path[String(name)] = String(value).removingPercentEncoding ?? String(value)
+        }
+        let query = QueryString.parse(request.uri.query ?? "")
+        guard query.count <= 200 else { throw APIError.badRequest("Too many parameters") }
+        let answer = try await endpoint.handle(
+            APIRequest(
+                grant: grant,
+                services: services,
+                path: path,
+                query: query,
+                url: request.uri.string,
+                body: try await body(of: request)
+            )
+        )
+        return Self.response(answer)
+    }
+
+    /// The token's grant, from `Authorization: Bearer TOKEN` or `Basic TOKEN:`.
+    private func grant(of request: Request) async throws -> TokenGrant {
+        guard let header = request.headers[.authorization], let token = Self.token(in: header),
+            let grant = try await services.administration.token(token)
+        else { throw APIError.unauthorized }
+        return grant
+    }
+
+    private static func token(in header: String) -> String? {
+        let parts = header.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[1].utf8.count <= 512 else { return nil }
+        switch parts[0].lowercased() {
+        case "bearer": return parts[1].trimmingCharacters(in: .whitespaces)
+        case "basic":
+            guard let data = Data(base64Encoded: String(parts[1])) else { return nil }
+            return String(decoding: data, as: UTF8.self).split(separator: ":").first.map(String.init)
+        default: return nil
+        }
+    }
+
+    private func body(of request: Request) async throws -> JSON? {
+        guard request.method != .get, request.method != .head else { return nil }
+        let buffer: ByteBuffer
+        do {
+            buffer = try await request.body.collect(upTo: Self.maxBodyBytes)
+        } catch is NIOTooManyBytesError {
+            throw APIError(status: .contentTooLarge, detail: "The body is too large")
+        }
+        guard buffer.readableBytes > 0 else { return nil }
+        do {
+            return JSON(try JSONDocument(Array(buffer: buffer)).root)
+        } catch {
+            throw APIError.badRequest("JSON parse error - \(error)")
+        }
+    }
+
+    private static func response(_ answer: APIAnswer) -> Response {
+        var response = Response(status: answer.status, headers: answer.headers)
+        response.headers[.contentType] = "application/json"
+        response.headers[.cacheControl] = "no-store"
+        if let body = answer.body { response.body = .init(byteBuffer: ByteBuffer(bytes: body.encoded())) }
+        return response
+    }
+}

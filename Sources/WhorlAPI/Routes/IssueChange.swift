@@ -1,0 +1,39 @@
+import WhorlProtocol
+import WhorlStore
+
+/// What the body of an update asks to change.
+struct IssueChange: Sendable {
+    private let status: IssueStatus?
+    private let substatus: String?
+
+    /// Reads the members that we know; an update that asks for nothing we know changes nothing.
+    init(_ body: JSON?) throws {
+        guard let body, body.object != nil else { throw APIError.badRequest("The body must be an object") }
+        guard let value = body["status"], value != .null else {
+            (status, substatus) = (nil, nil)
+            return
+        }
+        // Resolving in a release resolves: nothing here waits for one.
+        let name = value.string == "resolvedInNextRelease" ? "resolved" : value.string
+        guard let name, let status = IssueStatus(name: name) else {
+            throw APIError.badRequest("Invalid status: \(value.text.prefix(40))")
+        }
+        self.status = status
+        switch status {
+        case .resolved: substatus = nil
+        case .ignored: substatus = body["substatus"]?.string ?? "archived_forever"
+        case .unresolved: substatus = "ongoing"
+        }
+    }
+
+    func apply(to ids: [Int], projectID: Int, _ issues: IssueQueries) async throws {
+        guard let status else { return }
+        _ = try await issues.update(projectID: projectID, ids: ids, status: status, substatus: substatus)
+    }
+
+    /// What was changed, as the answer echoes it.
+    var json: JSON {
+        guard let status else { return [:] }
+        return ["status": .string(status.name), "statusDetails": [:], "substatus": .optional(substatus)]
+    }
+}

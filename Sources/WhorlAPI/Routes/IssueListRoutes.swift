@@ -1,0 +1,161 @@
+import Foundation
+import HTTPTypes
+import WhorlProtocol
+import WhorlStore
+
+/// The issues of a project or of an organization: listed, and changed many at once.
+enum IssueListRoutes {
+    /// Issues that one request changes at most; a request without ids means all that match.
+    private static let maxBulk = 1_000
+
+    private static let query = [
+        "query", "sort", "cursor", "per_page", "limit", "environment", "project", "statsPeriod", "start", "end",
+        "groupStatsPeriod",
+    ]
+
+    static let endpoints =
+        both(
+            .get,
+            scope: "event:read",
+            "Issues that match a query, is:unresolved when there is none.",
+            query: query,
+            answer: .list("Issue"),
+            list
+        )
+        + both(
+            .put,
+            scope: "event:write",
+            "Changes the issues named by id, or all that match the query or status.",
+            query: ["id", "status", "query", "project", "environment"],
+            answer: .one("IssueChange"),
+            update
+        )
+        + both(
+            .delete,
+            scope: "event:admin",
+            "Deletes the issues named by id, or all that match the query.",
+            query: ["id", "query", "project", "environment"],
+            answer: .nothing,
+            delete
+        )
+
+    private static func both(
+        _ method: HTTPRequest.Method,
+        scope: String,
+        _ summary: String,
+        query: [String],
+        answer: Endpoint.Answer,
+        _ handle: @escaping @Sendable (APIRequest) async throws -> APIAnswer
+    ) -> [Endpoint] {
+        ["/projects/{organization}/{project}/issues/", "/organizations/{organization}/issues/"]
+            .map {
+                Endpoint(method, $0, scope: scope, summary, query: query, answer: answer, handle)
+            }
+    }
+
+    // MARK: - What is asked for
+
+    /// The projects that the path and the parameter `project` choose.
+    private static func projectIDs(_ request: APIRequest) async throws -> [Int] {
+        if request.path["project"] != nil { return [try await request.project().id] }
+        let organization = try await request.organization()
+        let all = try await request.services.administration.projects(organizationID: organization.id).map(\.id)
+        let chosen = request.all("project").filter { $0 != "-1" && !$0.isEmpty }
+        guard !chosen.isEmpty else { return all }
+        return try chosen.map { text in
+            guard let id = Int(text), all.contains(id) else { throw APIError.notFound }
+            return id
+        }
+    }
+
+    private static func request(_ request: APIRequest, defaultQuery: String) async throws -> IssueQueries.Request {
+        let projectIDs = try await projectIDs(request)
+        let query: SearchQuery
+        do {
+            query = try SearchQuery(request.first("query") ?? defaultQuery)
+        } catch {
+            throw APIError.badRequest(error.detail)
+        }
+        var list = IssueQueries.Request(projectIDs: projectIDs, query: query)
+        list.environments = request.environments()
+        return list
+    }
+
+    private static func searched<Value>(_ body: () async throws -> Value) async throws -> Value {
+        do {
+            return try await body()
+        } catch let error as SearchQuery.SyntaxError {
+            throw APIError.badRequest(error.detail)
+        }
+    }
+
+    // MARK: - What is done
+
+    private static func list(_ request: APIRequest) async throws -> APIAnswer {
+        let now = Date()
+        var list = try await self.request(request, defaultQuery: "is:unresolved")
+        switch request.first("sort") ?? "date" {
+        case "date", "recommended", "trends", "inbox", "": list.order = .date
+        case let name:
+            guard let order = IssueQueries.Order(rawValue: name) else {
+                throw APIError.badRequest("Invalid sort: \(name.prefix(20))")
+            }
+            list.order = order
+        }
+        if let window = try request.window(now: now) { (list.from, list.to) = window }
+        list.cursor = try request.cursor()
+        list.limit = try request.limit()
+        let page = try await searched { try await request.services.issues.list(list, now: now) }
+        let series = try await IssueSeries.of(page.elements, request, now: now)
+        let publicURL = request.services.publicURL()
+        return .page(page, request) { IssueShape.json($0, publicURL: publicURL, stats: series[$0.id]) }
+    }
+
+    /// The issues that a change is about, with their projects.
+    private static func chosen(_ request: APIRequest) async throws -> [(projectID: Int, id: Int)] {
+        let ids = request.all("id").filter { !$0.isEmpty }
+        guard ids.count <= maxBulk else { throw APIError.badRequest("At most \(maxBulk) ids can be given") }
+        if !ids.isEmpty {
+            let allowed = Set(try await projectIDs(request))
+            var found: [(projectID: Int, id: Int)] = []
+            for text in ids {
+                guard let id = Int(text) else { throw APIError.badRequest("Invalid id: \(text.prefix(20))") }
+                let issue = try await request.services.issues.issue(
+                    id: id,
+                    organizationID: request.grant.organizationID
+                )
+                if let issue, allowed.contains(issue.projectID) { found.append((issue.projectID, id)) }
+            }
+            return found
+        }
+        var query = request.first("query") ?? ""
+        if let status = request.first("status"), !status.isEmpty {
+            guard let status = IssueStatus(name: status) else { throw APIError.badRequest("Invalid status") }
+            query += " is:\(status.name)"
+        }
+        let list = try await self.request(request, defaultQuery: query)
+        return try await searched {
+            var matching = list
+            matching.query = try SearchQuery(query)
+            return try await request.services.issues.ids(matching, limit: maxBulk)
+        }
+    }
+
+    private static func update(_ request: APIRequest) async throws -> APIAnswer {
+        let change = try IssueChange(request.body)
+        let issues = try await chosen(request)
+        guard !issues.isEmpty else { return .noContent }
+        for (projectID, group) in Dictionary(grouping: issues, by: \.projectID) {
+            try await change.apply(to: group.map(\.id), projectID: projectID, request.services.issues)
+        }
+        return .json(change.json)
+    }
+
+    private static func delete(_ request: APIRequest) async throws -> APIAnswer {
+        let issues = try await chosen(request)
+        for (projectID, group) in Dictionary(grouping: issues, by: \.projectID) {
+            _ = try await request.services.issues.delete(projectID: projectID, ids: group.map(\.id))
+        }
+        return .noContent
+    }
+}

@@ -1,0 +1,59 @@
+import WhorlProtocol
+import WhorlStore
+
+/// The keys of a project.
+enum KeyRoutes {
+    private static let path = "/projects/{organization}/{project}/keys/"
+
+    static let endpoints = [
+        Endpoint(.get, path, scope: "project:read", "The keys of a project.", answer: .list("Key")) { request in
+            let project = try await request.project()
+            let keys = try await request.services.administration.keys(projectID: project.id)
+            return .whole(keys.map { KeyShape.json($0, publicURL: request.services.publicURL()) }, request)
+        },
+        Endpoint(.post, path, scope: "project:write", "Makes another key.", answer: .one("Key")) { request in
+            let project = try await request.project()
+            let label = try request.bodyString("name") ?? "Default"
+            guard label.utf8.count <= 200 else { throw APIError.badRequest("name is too long") }
+            let key = try await administrated {
+                try await request.services.administration.createKey(projectID: project.id, label: label)
+            }
+            return APIAnswer(status: .created, body: KeyShape.json(key, publicURL: request.services.publicURL()))
+        },
+        Endpoint(.get, path + "{key}/", scope: "project:read", "One key.", answer: .one("Key")) { request in
+            .json(KeyShape.json(try await key(request), publicURL: request.services.publicURL()))
+        },
+        Endpoint(
+            .put,
+            path + "{key}/",
+            scope: "project:write",
+            "Switches a key on or off, or renames it.",
+            answer: .one("Key")
+        ) { request in
+            let old = try await key(request)
+            _ = try await request.services.administration.updateKey(
+                projectID: old.projectID,
+                publicKey: old.publicKey,
+                isActive: request.body?["isActive"]?.bool,
+                label: request.bodyString("name")
+            )
+            return .json(KeyShape.json(try await key(request), publicURL: request.services.publicURL()))
+        },
+        Endpoint(.delete, path + "{key}/", scope: "project:admin", "Deletes a key.", answer: .nothing) { request in
+            let old = try await key(request)
+            _ = try await request.services.administration.deleteKey(projectID: old.projectID, publicKey: old.publicKey)
+            return .noContent
+        },
+    ]
+
+    /// The key of the path, by its public key or its id.
+    private static func key(_ request: APIRequest) async throws -> ProjectKey {
+        let project = try await request.project()
+        let name = try request.parameter("key")
+        let keys = try await request.services.administration.keys(projectID: project.id)
+        guard let key = keys.first(where: { $0.publicKey == name || String($0.id) == name }) else {
+            throw APIError.notFound
+        }
+        return key
+    }
+}

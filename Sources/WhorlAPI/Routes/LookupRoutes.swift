@@ -1,0 +1,43 @@
+import WhorlProtocol
+import WhorlStore
+
+/// Finds what a short id or an event id means.
+enum LookupRoutes {
+    static let endpoints = [
+        Endpoint(
+            .get,
+            "/organizations/{organization}/shortids/{short_id}/",
+            scope: "event:read",
+            "The issue of a short id.",
+            answer: .one("ShortID")
+        ) { request in
+            let organization = try await request.organization()
+            guard let shortID = ShortID(try request.parameter("short_id")),
+                let issue = try await request.services.issues.issue(shortID: shortID, organizationID: organization.id)
+            else { throw APIError.notFound }
+            return .json([
+                "organizationSlug": .string(organization.slug), "projectSlug": .string(issue.project),
+                "groupId": .string(String(issue.id)), "shortId": .string(issue.shortID),
+                "group": IssueShape.json(issue, publicURL: request.services.publicURL(), stats: nil),
+            ])
+        },
+        Endpoint(
+            .get,
+            "/organizations/{organization}/eventids/{event_id}/",
+            scope: "event:read",
+            "The project and the issue of an event id.",
+            answer: .one("EventLookup")
+        ) { request in
+            let organization = try await request.organization()
+            guard let id = EventID(try request.parameter("event_id")),
+                let place = try await request.services.events.locate(id, organizationID: organization.id),
+                let event = try await request.services.events.event(id, projectID: place.projectID)
+            else { throw APIError.notFound }
+            return .json([
+                "organizationSlug": .string(organization.slug), "projectSlug": .string(place.project),
+                "groupId": .string(String(event.issueID)), "eventId": .string(id.hex),
+                "event": try EventShape(event).detail(previous: nil, next: nil),
+            ])
+        },
+    ]
+}

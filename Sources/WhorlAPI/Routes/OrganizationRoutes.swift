@@ -1,0 +1,60 @@
+import WhorlProtocol
+
+/// Organizations, and the projects of one.
+enum OrganizationRoutes {
+    static let endpoints = [
+        Endpoint(
+            .get,
+            "/organizations/",
+            scope: "org:read",
+            "The organizations that the token may see.",
+            answer: .list("Organization")
+        ) { request in
+            let list = try await request.services.administration.organizations(visibleTo: request.grant.organizationID)
+            return .whole(list.map(OrganizationShape.json), request)
+        },
+        Endpoint(
+            .get,
+            "/organizations/{organization}/",
+            scope: "org:read",
+            "One organization.",
+            answer: .one("Organization")
+        ) { .json(OrganizationShape.json(try await $0.organization())) },
+        Endpoint(
+            .get,
+            "/organizations/{organization}/projects/",
+            scope: "project:read",
+            "The projects of an organization.",
+            query: ["cursor"],
+            answer: .list("Project")
+        ) { request in
+            let organization = try await request.organization()
+            let projects = try await request.services.administration.projects(organizationID: organization.id)
+            return .whole(projects.map(ProjectShape.json), request)
+        },
+        Endpoint(
+            .post,
+            "/organizations/{organization}/projects/",
+            scope: "project:write",
+            "Makes a project and its first key.",
+            answer: .one("Project")
+        ) { request in
+            let organization = try await request.organization()
+            let name = try request.bodyString("name")
+            let slug = try request.bodyString("slug") ?? name.map(ProjectShape.slug)
+            guard let slug else { throw APIError.badRequest("name is required") }
+            let project = try await administrated {
+                try await request.services.administration
+                    .createProject(
+                        slug: slug,
+                        name: name,
+                        platform: request.bodyString("platform"),
+                        organizationID: organization.id
+                    )
+                    .project
+            }
+            request.services.projectCreated(organization.slug, project.slug)
+            return APIAnswer(status: .created, body: ProjectShape.json(project))
+        },
+    ]
+}

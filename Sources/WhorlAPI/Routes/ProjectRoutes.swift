@@ -1,0 +1,60 @@
+import WhorlProtocol
+
+/// One project: shown, changed, deleted.
+enum ProjectRoutes {
+    private static let path = "/projects/{organization}/{project}/"
+
+    static let endpoints = [
+        Endpoint(
+            .get,
+            "/projects/",
+            scope: "project:read",
+            "The projects that the token may see.",
+            query: ["cursor"],
+            answer: .list("Project")
+        ) { request in
+            let projects = try await request.services.administration.projects(
+                organizationID: request.grant.organizationID
+            )
+            return .whole(projects.map(ProjectShape.json), request)
+        },
+        Endpoint(.get, path, scope: "project:read", "One project.", answer: .one("Project")) { request in
+            .json(ProjectShape.detail(try await request.project(), try await request.organization()))
+        },
+        Endpoint(
+            .put,
+            path,
+            scope: "project:write",
+            "Changes the name, slug or platform of a project.",
+            answer: .one("Project")
+        ) { request in
+            let project = try await request.project()
+            let slug = try request.bodyString("slug")
+            try await administrated {
+                try await request.services.administration.updateProject(
+                    id: project.id,
+                    slug: slug,
+                    name: request.bodyString("name"),
+                    platform: request.bodyString("platform")
+                )
+            }
+            guard
+                let changed = try await request.services.administration.project(
+                    slug ?? project.slug,
+                    organizationID: project.organizationID
+                )
+            else { throw APIError.notFound }
+            return .json(ProjectShape.detail(changed, try await request.organization()))
+        },
+        Endpoint(
+            .delete,
+            path,
+            scope: "project:admin",
+            "Deletes a project, its keys and its events.",
+            answer: .nothing
+        ) { request in
+            try await request.services.administration.deleteProject(id: request.project().id)
+            return .noContent
+        },
+    ]
+}

@@ -1,0 +1,213 @@
+import CWhorlCompression
+
+/// Undoes the coding of a request's body, never beyond a bound.
+///
+/// One layer only. Everything is decoded whole in memory, so the bound is exact and holds while decoding, not after.
+public enum Inflate {
+    /// Why a body could not be decoded.
+    public enum Failure: Error, Sendable, Equatable {
+        /// The coding is none that we know.
+        case unknownCoding
+        /// The decoded body would be larger than the bound.
+        case tooLarge
+        /// The bytes are not what the coding says: truncated, damaged, or with something behind.
+        case damaged
+    }
+
+    /// The codings of `Content-Encoding` that clients send.
+    public enum Coding: Sendable, Equatable {
+        /// Nothing to undo.
+        case identity
+        /// RFC 1952, any number of members.
+        case gzip
+        /// RFC 1950, or the raw stream of RFC 1951 that some clients send under this name.
+        case deflate
+        /// RFC 7932.
+        case brotli
+        /// RFC 8878.
+        case zstd
+
+        /// Reads the header; absent and empty mean identity.
+        ///
+        /// Several codings at once are not undone.
+        public init(header: String?) throws(Failure) {
+            switch header?.trimmingBlanks().lowercased() {
+            case nil, "", "identity": self = .identity
+            case "gzip", "x-gzip": self = .gzip
+            case "deflate": self = .deflate
+            case "br": self = .brotli
+            case "zstd": self = .zstd
+            default: throw .unknownCoding
+            }
+        }
+    }
+
+    /// The largest zstd window that is accepted: 2^27 bytes, what `zstd` itself decodes without being asked.
+    private static let maxZstdWindowLog: Int32 = 27
+
+    /// The decoded body, at most so many bytes.
+    public static func decode(_ bytes: [UInt8], _ coding: Coding, limit: Int) throws(Failure) -> [UInt8] {
+        switch coding {
+        case .identity:
+            guard bytes.count <= limit else { throw .tooLarge }
+            return bytes
+        case .gzip: return try gzip(bytes, limit)
+        case .deflate: return try deflate(bytes, limit)
+        case .brotli: return try brotli(bytes, limit)
+        case .zstd: return try zstd(bytes, limit)
+        }
+    }
+
+    // MARK: - libdeflate
+
+    private typealias OneShot = (
+        OpaquePointer, UnsafeRawPointer, Int, UnsafeMutableRawPointer, Int, UnsafeMutablePointer<Int>,
+        UnsafeMutablePointer<Int>
+    ) -> libdeflate_result
+
+    private static func gzip(_ bytes: [UInt8], _ limit: Int) throws(Failure) -> [UInt8] {
+        // The last four bytes say how large the last member is, modulo 2^32: a hint, never trusted beyond the bound.
+        var hint = bytes.count * 4
+        if bytes.count >= 18 {
+            let tail = bytes[(bytes.count - 4)...].reversed().reduce(0) { $0 << 8 | Int($1) }
+            if tail < limit { hint = max(tail, 64) }
+        }
+        return try members(bytes, limit, hint: hint) { libdeflate_gzip_decompress_ex($0, $1, $2, $3, $4, $5, $6) }
+    }
+
+    private static func deflate(_ bytes: [UInt8], _ limit: Int) throws(Failure) -> [UInt8] {
+        do {
+            return try members(bytes, limit, hint: bytes.count * 4) {
+                libdeflate_zlib_decompress_ex($0, $1, $2, $3, $4, $5, $6)
+            }
+        } catch .damaged {
+            return try members(bytes, limit, hint: bytes.count * 4) {
+                libdeflate_deflate_decompress_ex($0, $1, $2, $3, $4, $5, $6)
+            }
+        }
+    }
+
+    /// Decodes one member after the other until the input is used up.
+    private static func members(
+        _ bytes: [UInt8],
+        _ limit: Int,
+        hint: Int,
+        _ decode: OneShot
+    ) throws(Failure) -> [UInt8] {
+        guard !bytes.isEmpty, let decompressor = libdeflate_alloc_decompressor() else { throw .damaged }
+        defer { libdeflate_free_decompressor(decompressor) }
+        var output = [UInt8](repeating: 0, count: min(max(hint, 1_024), limit))
+        var filled = 0
+        var used = 0
+        while used < bytes.count {
+            var consumed = 0
+            var produced = 0
+            let room = output.count - filled
+            let result = bytes.withUnsafeBytes { input in
+                output.withUnsafeMutableBytes { buffer -> libdeflate_result in
+                    guard let from = input.baseAddress, let to = buffer.baseAddress else { return LIBDEFLATE_BAD_DATA }
+                    return decode(
+                        decompressor,
+                        from + used,
+                        bytes.count - used,
+                        to + filled,
+                        room,
+                        &consumed,
+                        &produced
+                    )
+                }
+            }
+            switch result {
+            case LIBDEFLATE_SUCCESS:
+                guard consumed > 0 else { throw .damaged }
+                used += consumed
+                filled += produced
+            case LIBDEFLATE_INSUFFICIENT_SPACE:
+                guard output.count < limit else { throw .tooLarge }
+                output.append(contentsOf: repeatElement(0, count: min(output.count, limit - output.count)))
+            default: throw .damaged
+            }
+        }
+        output.removeLast(output.count - filled)
+        return output
+    }
+
+    // MARK: - Streams
+
+    private static func brotli(_ bytes: [UInt8], _ limit: Int) throws(Failure) -> [UInt8] {
+        guard let state = BrotliDecoderCreateInstance(nil, nil, nil) else { throw .damaged }
+        defer { BrotliDecoderDestroyInstance(state) }
+        var output: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 * 1024)
+        var result = BROTLI_DECODER_RESULT_ERROR
+        var isTooLarge = false
+        let isUsedUp = bytes.withUnsafeBufferPointer { input -> Bool in
+            var next = input.baseAddress
+            var available = input.count
+            repeat {
+                let before = available
+                let produced = chunk.withUnsafeMutableBufferPointer { buffer -> Int in
+                    var to = buffer.baseAddress
+                    var room = buffer.count
+                    result = BrotliDecoderDecompressStream(state, &available, &next, &room, &to, nil)
+                    return buffer.count - room
+                }
+                output.append(contentsOf: chunk[..<produced])
+                isTooLarge = output.count > limit
+                // A step that neither reads nor writes would go on for ever.
+                if produced == 0, available == before, result == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT {
+                    return false
+                }
+            } while result == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT && !isTooLarge
+            return available == 0
+        }
+        if isTooLarge { throw .tooLarge }
+        guard result == BROTLI_DECODER_RESULT_SUCCESS, isUsedUp else { throw .damaged }
+        return output
+    }
+
+    private static func zstd(_ bytes: [UInt8], _ limit: Int) throws(Failure) -> [UInt8] {
+        guard !bytes.isEmpty, let context = ZSTD_createDCtx() else { throw .damaged }
+        defer { ZSTD_freeDCtx(context) }
+        ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, maxZstdWindowLog)
+        var output: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 * 1024)
+        var failure: Failure?
+        bytes.withUnsafeBytes { source in
+            var input = ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: 0)
+            var isFrameDone = false
+            while input.pos < input.size || !isFrameDone {
+                let before = input.pos
+                var result = 0
+                let produced = chunk.withUnsafeMutableBytes { buffer -> Int in
+                    var out = ZSTD_outBuffer(dst: buffer.baseAddress, size: buffer.count, pos: 0)
+                    result = ZSTD_decompressStream(context, &out, &input)
+                    return out.pos
+                }
+                if ZSTD_isError(result) != 0 {
+                    let isWindow = ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge
+                    failure = isWindow ? .tooLarge : .damaged
+                    return
+                }
+                output.append(contentsOf: chunk[..<produced])
+                if output.count > limit {
+                    failure = .tooLarge
+                    return
+                }
+                isFrameDone = result == 0
+                if produced == 0, input.pos == before, !isFrameDone {
+                    failure = .damaged
+                    return
+                }
+            }
+        }
+        if let failure { throw failure }
+        return output
+    }
+}
+
+extension String {
+    func trimmingBlanks() -> String {
+        String(drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
+    }
+}

@@ -1,0 +1,88 @@
+import WhorlProtocol
+
+/// The answer to a request of the write side (protocol facts, section 1.6).
+struct IngestAnswer: Sendable {
+    var status: Int
+    var body: JSON
+    var headers: [(name: String, value: String)] = []
+
+    /// Kept, or dropped on purpose: the id where the request is about an event, else an empty object.
+    static func accepted(_ id: EventID?) -> IngestAnswer {
+        IngestAnswer(status: 200, body: id.map { ["id": .string($0.hex)] } ?? [:])
+    }
+}
+
+/// Why a request was refused, in words that are safe to show to the sender.
+struct IngestRefusal: Error, Sendable {
+    let status: Int
+    let detail: String
+    var causes: [String] = []
+    var retryAfterSeconds: Int?
+    /// The word under which the refusal is counted.
+    var reason: Outcome.Reason?
+
+    var answer: IngestAnswer {
+        var members: [(key: String, value: JSON)] = [("detail", .string(detail))]
+        if !causes.isEmpty { members.append(("causes", .array(causes.map(JSON.string)))) }
+        var headers = [(name: "X-Sentry-Error", value: detail)]
+        if let retryAfterSeconds { headers.append(("Retry-After", String(retryAfterSeconds))) }
+        return IngestAnswer(status: status, body: .object(members), headers: headers)
+    }
+
+    static func badRequest(_ detail: String, _ reason: Outcome.Reason? = nil, causes: [String] = []) -> IngestRefusal {
+        IngestRefusal(status: 400, detail: detail, causes: causes, reason: reason)
+    }
+
+    static func tooLarge(_ detail: String) -> IngestRefusal {
+        IngestRefusal(status: 413, detail: detail, reason: .tooLarge)
+    }
+
+    /// The database does not answer: nothing is kept, and the sender should come again.
+    static let unavailable = IngestRefusal(
+        status: 503,
+        detail: "the event cannot be kept at the moment",
+        retryAfterSeconds: 5,
+        reason: .unavailable
+    )
+
+    init(
+        status: Int,
+        detail: String,
+        causes: [String] = [],
+        retryAfterSeconds: Int? = nil,
+        reason: Outcome.Reason? = nil
+    ) {
+        self.status = status
+        self.detail = detail
+        self.causes = causes
+        self.retryAfterSeconds = retryAfterSeconds
+        self.reason = reason
+    }
+
+    init(_ failure: Credentials.Failure) {
+        switch failure {
+        case .missing:
+            self.init(status: 401, detail: "missing authorization information", reason: .authMissing)
+        case .malformed:
+            self.init(status: 401, detail: "bad authorization information", reason: .authMalformed)
+        case .contradictory:
+            self.init(status: 401, detail: "contradictory authorization information", reason: .authMalformed)
+        case .unsupportedVersion:
+            self.init(status: 400, detail: "unsupported protocol version", reason: .authMalformed)
+        case .badKey:
+            self.init(status: 400, detail: "bad public key", reason: .authMalformed)
+        }
+    }
+
+    init(_ failure: Inflate.Failure) {
+        switch failure {
+        case .unknownCoding: self.init(status: 415, detail: "unknown content encoding", reason: .invalidCompression)
+        case .tooLarge: self = .tooLarge("the inflated body is too large")
+        case .damaged: self = .badRequest("the body does not decode by its content encoding", .invalidCompression)
+        }
+    }
+
+    init(_ failure: EventPipelineFailure) {
+        self = .badRequest("invalid event", .invalidJSON, causes: [failure.cause])
+    }
+}

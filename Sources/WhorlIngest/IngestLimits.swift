@@ -1,0 +1,32 @@
+/// How much a request and its parts may hold; each bound has its unit in the name.
+public struct IngestLimits: Sendable {
+    /// The body as it arrives.
+    public var bodyBytes = 20 << 20
+    /// The body after inflating.
+    public var inflatedBytes = 100 << 20
+    /// One event item, and the body of `/store/`.
+    public var eventBytes = 1 << 20
+    /// One attachment or user report; a larger one is dropped and the rest kept.
+    public var attachmentBytes = 100 << 20
+    /// Items of an envelope.
+    public var items = 250
+    /// Any other item; a larger one is dropped and the rest kept.
+    public var otherItemBytes = 50 << 20
+
+    /// The defaults.
+    public init() {}
+
+    /// The bound of an item that is not an event.
+    func bytes(of type: String) -> Int {
+        switch type {
+        case "attachment", "user_report", "unreal_report": attachmentBytes
+        case "session", "sessions", "replay_recording", "replay_video": 10 << 20
+        case "client_report", "check_in": 100 << 10
+        case "log", "trace_metric", "span": 12 << 20
+        case "feedback", "transaction", "security", "raw_security", "form_data", "replay_event", "statsd",
+            "metric_buckets", "nel":
+            1 << 20
+        default: otherItemBytes
+        }
+    }
+}

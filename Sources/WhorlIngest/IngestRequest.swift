@@ -1,0 +1,23 @@
+import Foundation
+
+/// A request of the write side, free of any server's types.
+struct IngestRequest: Sendable {
+    /// What the path asks for.
+    enum Route: Sendable {
+        case envelope
+        case store
+    }
+
+    var route: Route
+    /// The project in the path; nil on the antique `/api/store/`.
+    var projectID: String?
+    var isGet = false
+    /// By lower-case name.
+    var headers: [String: String]
+    var query: [String: String]
+    var body: [UInt8]
+    /// Where the request came from, trusted proxies taken into account.
+    var clientAddress: String?
+    var receivedAt: Date
+    var arrived: ContinuousClock.Instant
+}

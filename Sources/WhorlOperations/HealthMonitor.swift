@@ -1,0 +1,95 @@
+import Logging
+import ServiceLifecycle
+import Synchronization
+import WhorlTelemetry
+
+/// Asks in the background whether the collector can do its work, so that no probe has to wait.
+///
+/// `run()` runs the check about once a second, each time for at most 800 ms. A result older than two cycles counts as a
+/// failure: a check that hangs is one that fails.
+package final class HealthMonitor: Service, Sendable {
+    /// How often the check runs.
+    private static let interval = Duration.milliseconds(800)
+    /// How long one check may take.
+    package static let timeout = Duration.milliseconds(800)
+    /// How old a result may be before it says nothing any more.
+    private static let maxAge = Duration.seconds(2)
+
+    private struct State {
+        var isHealthy = false
+        var checkedAt: ContinuousClock.Instant?
+        var isDraining = false
+    }
+
+    private let state = Mutex(State())
+    private let check: @Sendable () async throws -> Void
+    private let logger: Logger
+    private let database: Gauge
+    private let ready: Gauge
+
+    /// Makes a monitor; `check` throws when the database does not answer, and gives up by itself in time.
+    package init(
+        logger: Logger,
+        registry: MetricsRegistry,
+        check: @escaping @Sendable () async throws -> Void
+    ) {
+        self.logger = logger
+        self.check = check
+        let status = registry.gauges("whorl_health_status", "1 while the check succeeds, else 0.", labels: ["check"])
+        database = status.child("database")
+        ready = status.child("ready")
+    }
+
+    /// Whether the database answered the latest check, and that is not long ago.
+    package var isDatabaseAnswering: Bool {
+        state.withLock { state in
+            state.isHealthy && (state.checkedAt.map { $0.duration(to: .now) <= Self.maxAge } ?? false)
+        }
+    }
+
+    /// Whether an event sent now could be kept.
+    package var isReady: Bool { isDatabaseAnswering && !state.withLock(\.isDraining) }
+
+    /// Says that the collector stops: it is no longer ready, though it still answers.
+    package func drain() {
+        state.withLock { $0.isDraining = true }
+        ready.set(0)
+    }
+
+    /// Runs the check until it is stopped.
+    package func run() async throws {
+        await cancelWhenGracefulShutdown { [self] in
+            while !Task.isCancelled {
+                await checkOnce()
+                try? await Task.sleep(for: Self.interval)
+            }
+        }
+        drain()
+    }
+
+    /// Runs the check now.
+    package func checkOnce() async {
+        var failure: (any Error)?
+        do {
+            try await check()
+        } catch {
+            failure = error
+        }
+        if Task.isCancelled { return }
+        let isHealthy = failure == nil
+        let changed = state.withLock { state in
+            let changed = state.checkedAt == nil || state.isHealthy != isHealthy
+            state.isHealthy = isHealthy
+            state.checkedAt = .now
+            return changed
+        }
+        database.set(isHealthy ? 1 : 0)
+        ready.set(isReady ? 1 : 0)
+        guard changed else { return }
+        if let failure {
+            logger.error("health: database does not answer", metadata: ["db.error": "\(failure)"])
+        } else {
+            logger.info("health: database answers")
+        }
+    }
+}

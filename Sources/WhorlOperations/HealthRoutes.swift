@@ -1,0 +1,29 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// `/livez`, `/readyz` and `/health`, all answered from what the ``HealthMonitor`` found last.
+package struct HealthRoutes: Sendable {
+    private let monitor: HealthMonitor
+
+    package init(monitor: HealthMonitor) { self.monitor = monitor }
+
+    package func add<Context: RequestContext>(to router: Router<Context>) {
+        for method in [HTTPRequest.Method.get, .head] {
+            // That this runs shows that the process lives; it asks nobody else.
+            router.on("/livez", method: method) { _, _ in answer(true, "ok", "failing") }
+            router.on("/readyz", method: method) { _, _ in answer(monitor.isReady, "ready", "not ready") }
+            router.on("/health", method: method) { _, _ in
+                answer(monitor.isDatabaseAnswering, "healthy", "unhealthy")
+            }
+        }
+    }
+
+    private func answer(_ isGood: Bool, _ good: String, _ bad: String) -> Response {
+        Response(
+            status: isGood ? .ok : .serviceUnavailable,
+            headers: [.contentType: "application/json", .cacheControl: "no-store"],
+            body: .init(byteBuffer: ByteBuffer(string: #"{"status":"\#(isGood ? good : bad)"}"#))
+        )
+    }
+}

@@ -1,0 +1,46 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import WhorlTelemetry
+
+/// `/metrics`, in the form that the scraper asks for, behind a bearer token where one is set.
+package struct MetricsRoute: Sendable {
+    private let registry: MetricsRegistry
+    private let token: String?
+    private let duration: Gauge
+
+    package init(registry: MetricsRegistry, token: String?) {
+        self.registry = registry
+        self.token = token
+        duration = registry.gauge("whorl_metrics_collect_duration_seconds", "Time that the last scrape took to write.")
+    }
+
+    package func add<Context: RequestContext>(to router: Router<Context>) {
+        for method in [HTTPRequest.Method.get, .head] {
+            router.on("/metrics", method: method) { request, _ in respond(to: request) }
+        }
+    }
+
+    private func respond(to request: Request) -> Response {
+        if let token {
+            guard request.headers[.authorization].map({ isEqual($0, "Bearer \(token)") }) ?? false else {
+                return Response(status: .unauthorized, headers: [.wwwAuthenticate: "Bearer"])
+            }
+        }
+        let start = ContinuousClock.now
+        let format = ExpositionFormat(accept: request.headers[.accept])
+        let text = registry.render(format)
+        duration.set(start.duration(to: .now).seconds)
+        return Response(
+            status: .ok,
+            headers: [.contentType: format.contentType, .vary: "Accept", .cacheControl: "no-store"],
+            body: .init(byteBuffer: ByteBuffer(string: text))
+        )
+    }
+
+    /// Compares in a time that does not tell how much of a secret was right.
+    private func isEqual(_ left: String, _ right: String) -> Bool {
+        guard left.utf8.count == right.utf8.count else { return false }
+        return zip(left.utf8, right.utf8).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+    }
+}

@@ -1,0 +1,129 @@
+import CWhorlPostgres
+import Foundation
+
+/// One numbered change of the schema, never edited once released.
+package struct Migration: Sendable {
+    package let number: Int
+    package let name: String
+    package let sql: String
+
+    package init(number: Int, name: String, sql: String) {
+        self.number = number
+        self.name = name
+        self.sql = sql
+    }
+
+    /// A checksum of the text (FNV-1a, 64 bit): it has to find an edit, not to resist an attacker.
+    package var checksum: Int {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in sql.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        return Int(Int64(bitPattern: hash))
+    }
+}
+
+/// Brings a database to the schema of the program.
+///
+/// Each migration runs in a transaction of its own, all of them under one advisory lock, so that collectors may start at
+/// once. A database that is newer than the program, or whose released migrations differ, stops the start.
+package struct Migrator: Sendable {
+    /// What a database says of its schema.
+    package struct Status: Sendable, Equatable {
+        package let applied: Int
+        package let known: Int
+        package var isCurrent: Bool { applied == known }
+    }
+
+    package let migrations: [Migration]
+
+    package init(migrations: [Migration]) { self.migrations = migrations }
+
+    /// The advisory lock of migrations: "whorl" in ASCII.
+    private static let lock = 0x77_686F_726C
+
+    private static let createTable = """
+        CREATE TABLE IF NOT EXISTS schema_migration (
+            number     int PRIMARY KEY,
+            name       text NOT NULL,
+            checksum   int8 NOT NULL,
+            applied_at timestamptz NOT NULL DEFAULT now()
+        )
+        """
+
+    private static let find = PostgresStatement(
+        "migrate",
+        "SELECT to_regclass('schema_migration') IS NOT NULL AS present"
+    )
+    private static let list = PostgresStatement(
+        "migrate",
+        "SELECT number, name, checksum FROM schema_migration ORDER BY number"
+    )
+    private static let record = PostgresStatement(
+        "migrate",
+        "INSERT INTO schema_migration (number, name, checksum) VALUES ($1, $2, $3)",
+        [.int4, .text, .int8]
+    )
+
+    /// Applies what is missing and returns the number of the schema; waits for another migrator up to the deadline.
+    @discardableResult
+    package func migrate(_ connection: PostgresConnection, deadline: ContinuousClock.Instant) async throws -> Int {
+        try await connection.script("SELECT pg_advisory_lock(\(Self.lock))", deadline: deadline)
+        do {
+            try await connection.script(Self.createTable, deadline: deadline)
+            let applied = try await verified(connection, deadline: deadline)
+            for migration in migrations where migration.number > applied {
+                try await connection.transaction(deadline: deadline) { connection in
+                    try await connection.script(migration.sql, deadline: deadline)
+                    _ = try await connection.execute(
+                        Self.record,
+                        [
+                            Int32(migration.number).postgresValue, migration.name.postgresValue,
+                            migration.checksum.postgresValue,
+                        ],
+                        deadline: deadline
+                    )
+                }
+            }
+        } catch {
+            _ = try? await connection.script("SELECT pg_advisory_unlock(\(Self.lock))", deadline: deadline)
+            throw error
+        }
+        try await connection.script("SELECT pg_advisory_unlock(\(Self.lock))", deadline: deadline)
+        return migrations.last?.number ?? 0
+    }
+
+    /// What the database has, without changing it; throws when it is newer than the program or was edited.
+    package func status(
+        _ connection: PostgresConnection,
+        deadline: ContinuousClock.Instant
+    ) async throws -> Status {
+        let known = migrations.last?.number ?? 0
+        let found = try await connection.execute(Self.find, deadline: deadline)
+        guard try found.first?.read("present", as: Bool.self) == true else {
+            return Status(applied: 0, known: known)
+        }
+        return Status(applied: try await verified(connection, deadline: deadline), known: known)
+    }
+
+    private func verified(_ connection: PostgresConnection, deadline: ContinuousClock.Instant) async throws -> Int {
+        var applied = 0
+        for row in try await connection.execute(Self.list, deadline: deadline) {
+            let number = try row.read("number", as: Int.self)
+            let name = try row.read("name", as: String.self)
+            guard let migration = migrations.first(where: { $0.number == number }) else {
+                throw PostgresError(
+                    .other,
+                    "the database has migration \(number) (\(name)), which this program does not know: "
+                        + "it was made by a newer whorl; start that one"
+                )
+            }
+            guard try row.read("checksum", as: Int.self) == migration.checksum else {
+                throw PostgresError(
+                    .other,
+                    "migration \(number) (\(name)) was applied with another text than this program has"
+                )
+            }
+            applied = number
+        }
+        return applied
+    }
+}

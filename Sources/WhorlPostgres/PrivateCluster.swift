@@ -1,0 +1,281 @@
+import Foundation
+import Glibc
+
+/// A Postgres of our own, made from the system's binaries, for people who have none.
+///
+/// It listens on a Unix socket only and lives in a session of its own, so that Ctrl-C in a terminal does not reach it
+/// before us. Everybody who uses it holds a shared lock; the last one to leave stops it. After a `kill -9` of a user the
+/// server runs on, and the next start finds and uses it.
+package final class PrivateCluster: Sendable {
+    /// Where the cluster's files lie.
+    package let directory: String
+    /// Whether ``directory`` is not below the data directory, because Postgres' user cannot reach that.
+    package let isElsewhere: Bool
+    /// Where the server writes its log.
+    package var logFile: String { directory + ".log" }
+
+    private let binaries: String
+    private let sockets: String
+    private let asPostgres: [String]
+    private let startLock: FileLock
+    private let useLock: FileLock
+
+    /// The URL under which the cluster's database is reached.
+    package var url: String {
+        let host = sockets.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? sockets
+        return "postgresql://whorl@/whorl?host=\(host)"
+    }
+
+    /// Finds binaries and places; nothing is started yet.
+    ///
+    /// The data directory must exist.
+    package static func locate(dataDirectory: String) async throws -> PrivateCluster {
+        let data = URL(fileURLWithPath: dataDirectory).standardizedFileURL.resolvingSymlinksInPath().path
+        let isRoot = geteuid() == 0
+        var directory = data + "/postgres"
+        var isElsewhere = false
+        if isRoot {
+            guard getpwnam("postgres") != nil else {
+                throw PostgresError(.other, "there is no user postgres; install the package postgresql")
+            }
+            if try await !isReachable(data) {
+                try makeDirectory("/var/lib/whorl", mode: 0o755)
+                directory = "/var/lib/whorl/" + pathHash(data)
+                isElsewhere = true
+            }
+        }
+        return try PrivateCluster(
+            directory: directory,
+            isElsewhere: isElsewhere,
+            binaries: findBinaries(for: directory),
+            sockets: socketDirectory(for: directory, isRoot: isRoot),
+            asPostgres: isRoot
+                ? ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"] : [],
+            locks: data
+        )
+    }
+
+    private init(
+        directory: String,
+        isElsewhere: Bool,
+        binaries: String,
+        sockets: String,
+        asPostgres: [String],
+        locks: String
+    ) throws {
+        self.directory = directory
+        self.isElsewhere = isElsewhere
+        self.binaries = binaries
+        self.sockets = sockets
+        self.asPostgres = asPostgres
+        startLock = try FileLock(path: locks + "/postgres-start.lock")
+        useLock = try FileLock(path: locks + "/postgres-use.lock")
+    }
+
+    // MARK: - Life
+
+    /// Makes the cluster if it is not there, starts it if it does not run, and waits until it answers.
+    package func start(deadline: ContinuousClock.Instant) async throws {
+        try await startLock.lock(.exclusive, deadline: deadline)
+        defer { startLock.unlock() }
+        try prepareSocketDirectory()
+        if !FileManager.default.fileExists(atPath: directory + "/PG_VERSION") { try await create() }
+        try removeStalePidFile()
+        if try await run("pg_ctl", ["-D", directory, "status"]).status != 0 {
+            try prepareLogFile()
+            let options = [
+                "listen_addresses=", "unix_socket_directories=\(sockets)", "max_connections=60", "jit=off",
+                "log_checkpoints=off", "max_wal_size=2GB", "checkpoint_timeout=15min", "cluster_name=whorl",
+            ]
+            let outcome = try await run(
+                "pg_ctl",
+                ["-D", directory, "-l", logFile, "-w", "-t", "60", "-s"]
+                    + ["-o", options.map { "-c \($0)" }.joined(separator: " "), "start"]
+            )
+            guard outcome.status == 0 else {
+                throw PostgresError(.other, "the private Postgres did not start; see \(logFile)")
+            }
+        }
+        try await awaitAnswer(deadline: deadline)
+        try await useLock.lock(.shared, deadline: deadline)
+    }
+
+    /// Stops the server, unless another process uses it; the one that leaves last stops it.
+    package func stop(deadline: ContinuousClock.Instant) async throws {
+        try await startLock.lock(.exclusive, deadline: deadline)
+        defer { startLock.unlock() }
+        useLock.unlock()
+        guard useLock.tryLock(.exclusive) else { return }
+        defer { useLock.unlock() }
+        _ = try await run("pg_ctl", ["-D", directory, "-m", "fast", "-w", "-t", "30", "-s", "stop"])
+    }
+
+    /// The server's process id while it runs.
+    package var processID: Int32? {
+        guard let text = try? String(contentsOfFile: directory + "/postmaster.pid", encoding: .utf8),
+            let line = text.split(separator: "\n").first
+        else { return nil }
+        return Int32(line)
+    }
+
+    // MARK: - Steps
+
+    private func create() async throws {
+        try Self.makeDirectory(directory, mode: 0o700)
+        if !asPostgres.isEmpty {
+            try Self.giveToPostgres(directory)
+        }
+        let outcome = try await run(
+            "initdb",
+            ["-D", directory, "-U", "whorl", "-A", "peer", "-E", "UTF8", "--locale=C.UTF-8", "--data-checksums"]
+        )
+        guard outcome.status == 0 else {
+            throw PostgresError(.other, "initdb failed: \(outcome.output.suffix(400))")
+        }
+        try append(to: "pg_ident.conf", "\nwhorl \(Self.userName()) whorl\nwhorl postgres whorl\n")
+        try replace("pg_hba.conf", "local all whorl peer map=whorl\n")
+    }
+
+    /// The log lies beside the cluster's directory, where Postgres' user may not create files itself.
+    private func prepareLogFile() throws {
+        guard !asPostgres.isEmpty, !FileManager.default.fileExists(atPath: logFile) else { return }
+        guard FileManager.default.createFile(atPath: logFile, contents: nil, attributes: [.posixPermissions: 0o600])
+        else { throw PostgresError(.other, "\(logFile) cannot be made") }
+        try Self.giveToPostgres(logFile)
+    }
+
+    /// A pid file whose process is gone, or is somebody else's with the same number, does not stop a start.
+    private func removeStalePidFile() throws {
+        guard let process = processID else { return }
+        let cwd = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/cwd")
+        if cwd != directory { try? FileManager.default.removeItem(atPath: directory + "/postmaster.pid") }
+    }
+
+    private func awaitAnswer(deadline: ContinuousClock.Instant) async throws {
+        // The database is made on the first start; `postgres` is there from the beginning.
+        let maintenance = url.replacingOccurrences(of: "@/whorl?", with: "@/postgres?")
+        while true {
+            do {
+                let limit = min(deadline, ContinuousClock.now + .seconds(2))
+                let connection = try await PostgresConnection.connect(maintenance, deadline: limit)
+                let found = try await connection.script(
+                    "SELECT 1 FROM pg_database WHERE datname = 'whorl'",
+                    deadline: limit
+                )
+                if found.isEmpty { try await connection.script("CREATE DATABASE whorl", deadline: deadline) }
+                await connection.close()
+                return
+            } catch {
+                guard ContinuousClock.now < deadline else {
+                    throw PostgresError(.deadline, "the private Postgres does not answer; see \(logFile)")
+                }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+        }
+    }
+
+    private func prepareSocketDirectory() throws {
+        guard sockets.utf8.count <= 80 else {
+            throw PostgresError(.other, "the socket directory \(sockets) has too long a path")
+        }
+        if !asPostgres.isEmpty { try Self.makeDirectory("/run/whorl", mode: 0o755) }
+        try Self.makeDirectory(sockets, mode: 0o700)
+        if !asPostgres.isEmpty { try Self.giveToPostgres(sockets) }
+        // The place may lie in /tmp: somebody else's directory there is not trusted.
+        var info = stat()
+        let owner = asPostgres.isEmpty ? geteuid() : (getpwnam("postgres")?.pointee.pw_uid ?? geteuid())
+        guard lstat(sockets, &info) == 0, info.st_mode & S_IFMT == S_IFDIR, info.st_uid == owner else {
+            throw PostgresError(.other, "\(sockets) belongs to another user; remove it")
+        }
+    }
+
+    private func run(_ tool: String, _ arguments: [String]) async throws -> SystemCommand.Outcome {
+        var line = asPostgres + [binaries + "/" + tool] + arguments
+        let program = line.removeFirst()
+        return try await SystemCommand(path: program, arguments: line).run()
+    }
+
+    private func append(to name: String, _ text: String) throws {
+        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: directory + "/" + name))
+        try handle.seekToEnd()
+        try handle.write(contentsOf: Data(text.utf8))
+        try handle.close()
+    }
+
+    /// Replaces the contents and keeps the file, and with it its owner.
+    private func replace(_ name: String, _ text: String) throws {
+        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: directory + "/" + name))
+        try handle.truncate(atOffset: 0)
+        try handle.write(contentsOf: Data(text.utf8))
+        try handle.close()
+    }
+
+    // MARK: - Places
+
+    private static func isReachable(_ path: String) async throws -> Bool {
+        try await SystemCommand(
+            path: "/usr/bin/setpriv",
+            arguments: ["--reuid=postgres", "--regid=postgres", "--init-groups", "--", "/usr/bin/test", "-x", path]
+        )
+        .run().status == 0
+    }
+
+    /// The newest installed Postgres, or the one that fits a cluster that is already there.
+    private static func findBinaries(for directory: String) throws -> String {
+        let base = "/usr/lib/postgresql"
+        let installed = ((try? FileManager.default.contentsOfDirectory(atPath: base)) ?? [])
+            .filter { FileManager.default.isExecutableFile(atPath: "\(base)/\($0)/bin/initdb") }
+            .sorted { (Int($0) ?? 0) < (Int($1) ?? 0) }
+        guard let newest = installed.last else {
+            throw PostgresError(.other, "no Postgres server is installed; run: apt-get install postgresql")
+        }
+        let versionFile = try? String(contentsOfFile: directory + "/PG_VERSION", encoding: .utf8)
+        guard let version = versionFile?.trimmingCharacters(in: .whitespacesAndNewlines) else {
+            return "\(base)/\(newest)/bin"
+        }
+        guard installed.contains(version) else {
+            throw PostgresError(
+                .other,
+                "the private cluster in \(directory) was made by Postgres \(version), but \(newest) is installed: "
+                    + "install postgresql-\(version), or move the data with pg_upgrade or a dump"
+            )
+        }
+        return "\(base)/\(version)/bin"
+    }
+
+    private static func socketDirectory(for directory: String, isRoot: Bool) -> String {
+        if isRoot { return "/run/whorl/" + pathHash(directory) }
+        if let runtime = ProcessInfo.processInfo.environment["XDG_RUNTIME_DIR"], runtime.utf8.count < 50 {
+            return runtime + "/whorl-" + pathHash(directory)
+        }
+        return "/tmp/whorl-\(geteuid())-" + pathHash(directory)
+    }
+
+    private static func makeDirectory(_ path: String, mode: mode_t) throws {
+        if mkdir(path, mode) == 0 {
+            // `mkdir` obeys the umask, which may close a directory that Postgres' user has to pass.
+            chmod(path, mode)
+        } else if errno != EEXIST {
+            throw PostgresError(.other, "\(path) cannot be made: \(String(cString: strerror(errno)))")
+        }
+    }
+
+    private static func giveToPostgres(_ path: String) throws {
+        guard let user = getpwnam("postgres"), lchown(path, user.pointee.pw_uid, user.pointee.pw_gid) == 0 else {
+            throw PostgresError(.other, "\(path) cannot be given to the user postgres")
+        }
+    }
+
+    private static func userName() -> String {
+        guard let user = getpwuid(geteuid()) else { return "root" }
+        return String(cString: user.pointee.pw_name)
+    }
+
+    /// Sixteen hexadecimal digits of FNV-1a: a short name for a place, not a secret.
+    private static func pathHash(_ path: String) -> String {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in path.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}

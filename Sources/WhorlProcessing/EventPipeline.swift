@@ -1,0 +1,66 @@
+import Foundation
+import WhorlProtocol
+
+/// The pure middle of the path of an event: bytes in, ``ProcessedEvent`` out, the same for the same input.
+public enum EventPipeline {
+    /// Why bytes are no event.
+    public enum Failure: Error, Sendable, Equatable {
+        /// They are no JSON, and where it breaks.
+        case syntax(JSONDocument.SyntaxError)
+        /// They are JSON, but no object.
+        case notAnObject
+    }
+
+    /// Makes an event ready to be stored: parse → normalise → fingerprint → title.
+    public static func process(_ payload: ArraySlice<UInt8>, _ context: EventContext) throws(Failure) -> ProcessedEvent
+    {
+        let normalised = NormalisedEvent(try parse(payload), context)
+        let event = normalised.event
+        let title = EventTitle(event)
+        return ProcessedEvent(
+            projectID: context.projectID,
+            eventID: normalised.eventID,
+            receivedAt: context.receivedAt,
+            occurredAt: normalised.occurredAt,
+            level: normalised.level,
+            type: normalised.type,
+            platform: event.platform,
+            logger: event.logger,
+            title: title.title,
+            culprit: Culprit.text(of: event),
+            location: title.location,
+            metadata: title.metadata,
+            environment: normalised.environment ?? "",
+            release: normalised.release,
+            dist: normalised.dist,
+            tags: normalised.tags,
+            userHash: normalised.userIdentity.map { Digest.md5($0) },
+            hashes: Grouping(event).hashes,
+            isUnhandled: event.isUnhandled,
+            clientAddress: normalised.filledAddress,
+            payload: payload,
+            notes: normalised.event.notes
+        )
+    }
+
+    /// Reads the bytes of an event item.
+    public static func parse(_ payload: ArraySlice<UInt8>) throws(Failure) -> Event {
+        let document: JSONDocument
+        do {
+            document = try JSONDocument(Array(payload))
+        } catch {
+            throw .syntax(error)
+        }
+        guard document.root.isObject else { throw .notAnObject }
+        return Event(document.root)
+    }
+
+    /// Where an event happened, for people.
+    public static func culprit(of event: Event) -> String { Culprit.text(of: event) }
+
+    /// The file of the crash frame.
+    public static func location(of event: Event) -> String? { EventTitle(event).location }
+
+    /// The parts of which the title is made.
+    public static func metadata(of event: Event) -> JSON { EventTitle(event).metadata }
+}

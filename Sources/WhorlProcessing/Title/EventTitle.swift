@@ -1,0 +1,52 @@
+import WhorlProtocol
+
+/// The first line that people see of an event, and the parts it is made of (protocol facts, section 6.5).
+struct EventTitle {
+    /// Characters of a message that a title shows.
+    private static let maxValue = 256
+    /// What stands where an event tells nothing.
+    static let unlabeled = "<unlabeled event>"
+
+    let title: String
+    let location: String?
+    let metadata: JSON
+
+    init(_ event: Event) {
+        let main = ExceptionGroups.representatives(of: event.exceptions).last ?? event.exceptions.last
+        guard let main else {
+            let line = firstLine(event.message?.shown ?? "", Self.maxValue)
+            title = line.isEmpty ? Self.unlabeled : line
+            location = CrashFrame.frame(of: event)?.filename
+            metadata = ["title": .string(title)]
+            return
+        }
+        let frame = main.stacktrace.flatMap { CrashFrame.frame(in: $0.frames) } ?? CrashFrame.frame(of: event)
+        let isSynthetic = main.mechanism?.isSynthetic ?? false
+        let value = main.value?.prefix(bytes: 1_024)
+        var metadata: [(key: String, value: JSON)] = []
+        func add(_ key: String, _ text: String?) {
+            if let text, !text.isEmpty { metadata.append((key, .string(text))) }
+        }
+        add("type", isSynthetic ? nil : main.type?.prefix(bytes: 128))
+        add("value", value)
+        add("filename", frame?.filename)
+        add("function", frame?.function)
+        self.metadata = .object(metadata)
+        location = frame?.filename
+        let name = isSynthetic ? frame?.function : main.type
+        let line = value.map { firstLine($0, Self.maxValue) } ?? ""
+        switch (name, line.isEmpty) {
+        case (let name?, true): title = name
+        case (let name?, false): title = isSynthetic ? name : "\(name): \(line)"
+        case (nil, false): title = line
+        case (nil, true): title = "<unknown>"
+        }
+    }
+}
+
+/// The first line that is not blank, cut after so many characters.
+private func firstLine(_ text: String, _ limit: Int) -> String {
+    let line =
+        text.split(whereSeparator: \.isNewline).lazy.map { String($0).trimmingBlanks() }.first { !$0.isEmpty } ?? ""
+    return line.count > limit ? line.prefix(limit - 3) + "..." : line
+}

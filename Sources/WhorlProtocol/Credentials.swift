@@ -1,0 +1,105 @@
+import Foundation
+
+/// What a request says of who sends it: the public key, and what the SDK calls itself.
+public struct Credentials: Sendable, Equatable {
+    /// The public key, flags after the first `.` removed.
+    public let publicKey: String
+    /// The name and version of the SDK, where it says so.
+    public let client: String?
+
+    /// Why credentials are not accepted.
+    public enum Failure: Error, Sendable, Equatable {
+        /// No place of the request names a key.
+        case missing
+        /// A header is there, but cannot be read.
+        case malformed
+        /// Two places name two keys.
+        case contradictory
+        /// The protocol version is above 7.
+        case unsupportedVersion
+        /// The key is not 32 lower-case hexadecimal digits.
+        case badKey
+    }
+
+    /// Reads the credentials from all places of a request.
+    ///
+    /// `sentryAuth` is the header `X-Sentry-Auth`, `authorization` that of its name (`Sentry` or `Basic`; other schemes are
+    /// ignored), `query` gives a query parameter, `pathKey` is the key in the path of routes that have one, and
+    /// `envelopeDSN` that of the envelope's header, which counts only where no other place names a key.
+    public init(
+        sentryAuth: String?,
+        authorization: String?,
+        query: (String) -> String?,
+        pathKey: String? = nil,
+        envelopeDSN: DSN? = nil
+    ) throws(Failure) {
+        var found: [(key: String, client: String?)] = []
+        for header in [sentryAuth, authorization].compactMap({ $0 }) {
+            if let fields = try Self.fields(of: header) {
+                guard let key = fields["sentry_key"] else { throw .malformed }
+                if let version = fields["sentry_version"] { try Self.check(version: version) }
+                found.append((key, fields["sentry_client"]))
+            } else if let key = Self.basicUser(of: header) {
+                found.append((key, nil))
+            }
+        }
+        if let key = query("sentry_key") {
+            if let version = query("sentry_version") { try Self.check(version: version) }
+            found.append((key, query("sentry_client")))
+        }
+        if let pathKey { found.append((pathKey, nil)) }
+        if found.isEmpty, let dsn = envelopeDSN { found.append((dsn.publicKey, nil)) }
+        guard let first = found.first else { throw .missing }
+        let key = Self.withoutFlags(first.key)
+        guard found.allSatisfy({ Self.withoutFlags($0.key) == key }) else { throw .contradictory }
+        guard Self.isPublicKey(key) else { throw .badKey }
+        publicKey = key
+        client = found.lazy.compactMap(\.client).first
+    }
+
+    /// Whether the text has the form of a public key: 32 lower-case hexadecimal digits.
+    public static func isPublicKey(_ text: String) -> Bool {
+        text.utf8.count == 32
+            && text.utf8.allSatisfy { byte in
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                    || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
+            }
+    }
+
+    private static func withoutFlags(_ key: String) -> String { String(key.prefix { $0 != "." }) }
+
+    private static func check(version text: String) throws(Failure) {
+        guard let version = Double(text.trimmingCharacters(in: .whitespaces)) else { throw .malformed }
+        guard version <= 7 else { throw .unsupportedVersion }
+    }
+
+    /// The `k=v` pairs after `Sentry`, in any order; nil for another scheme.
+    private static func fields(of header: String) throws(Failure) -> [String: String]? {
+        let trimmed = header.trimmingCharacters(in: .whitespaces)
+        guard trimmed.prefix(7).lowercased() == "sentry " || trimmed.lowercased() == "sentry" else {
+            // raven-js and a few others leave the scheme away.
+            guard trimmed.lowercased().hasPrefix("sentry_") else { return nil }
+            return try pairs(of: trimmed[...])
+        }
+        return try pairs(of: trimmed.dropFirst(7))
+    }
+
+    private static func pairs(of text: Substring) throws(Failure) -> [String: String] {
+        var fields: [String: String] = [:]
+        for pair in text.split(separator: ",").prefix(32) {
+            let parts = pair.split(separator: "=", maxSplits: 1)
+            guard let name = parts.first else { continue }
+            let value = parts.count > 1 ? String(parts[1]).trimmingCharacters(in: .whitespaces) : ""
+            fields[name.trimmingCharacters(in: .whitespaces).lowercased()] =
+                value.trimmingCharacters(in: CharacterSet(charactersIn: "\""))
+        }
+        return fields
+    }
+
+    private static func basicUser(of header: String) -> String? {
+        guard header.prefix(6).lowercased() == "basic " else { return nil }
+        let encoded = header.dropFirst(6).trimmingCharacters(in: .whitespaces)
+        guard encoded.utf8.count <= 512, let data = Data(base64Encoded: encoded) else { return nil }
+        return String(decoding: data, as: UTF8.self).split(separator: ":", maxSplits: 1).first.map(String.init)
+    }
+}

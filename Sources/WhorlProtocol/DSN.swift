@@ -1,0 +1,67 @@
+/// Where an application sends its events, and with which key: `scheme://key@host[:port]/[prefix/]project`.
+public struct DSN: Hashable, Sendable, CustomStringConvertible {
+    /// `http` or `https`.
+    public let scheme: String
+    /// The public key.
+    public let publicKey: String
+    /// The host, brackets of an IPv6 address included.
+    public let host: String
+    /// The port, the scheme's default when the text names none.
+    public let port: Int
+    /// What stands before the project in the path, without slashes at its ends; mostly empty.
+    public let pathPrefix: String
+    /// The project's id, opaque to a client.
+    public let projectID: String
+
+    /// Reads a DSN; nil when a part is missing or malformed.
+    ///
+    /// A secret after the key is accepted and ignored.
+    public init?(_ text: String) {
+        guard let schemeEnd = text.firstRange(of: "://") else { return nil }
+        scheme = text[..<schemeEnd.lowerBound].lowercased()
+        guard scheme == "http" || scheme == "https" else { return nil }
+        var rest = text[schemeEnd.upperBound...]
+        rest = rest.prefix { $0 != "?" && $0 != "#" }
+        guard let at = rest.lastIndex(of: "@"), let slash = rest[at...].firstIndex(of: "/") else { return nil }
+        publicKey = String(rest[..<at].prefix { $0 != ":" })
+        guard !publicKey.isEmpty, publicKey.utf8.allSatisfy({ isKeyByte($0) }) else { return nil }
+        let authority = rest[rest.index(after: at)..<slash]
+        if let colon = authority.lastIndex(of: ":"), authority.last != "]" {
+            host = String(authority[..<colon])
+            guard let number = Int(authority[authority.index(after: colon)...]), (1...65_535).contains(number) else {
+                return nil
+            }
+            port = number
+        } else {
+            host = String(authority)
+            port = scheme == "https" ? 443 : 80
+        }
+        guard !host.isEmpty, !host.contains(where: \.isWhitespace) else { return nil }
+        var segments = rest[slash...].split(separator: "/")
+        guard let last = segments.popLast() else { return nil }
+        projectID = String(last)
+        pathPrefix = segments.joined(separator: "/")
+    }
+
+    /// Where envelopes go.
+    public var envelopeURL: String {
+        "\(base)api/\(projectID)/envelope/"
+    }
+
+    /// The DSN as text, without a secret.
+    public var description: String {
+        let prefix = pathPrefix.isEmpty ? "" : pathPrefix + "/"
+        return "\(scheme)://\(publicKey)@\(authority)/\(prefix)\(projectID)"
+    }
+
+    private var base: String { "\(scheme)://\(authority)/" + (pathPrefix.isEmpty ? "" : pathPrefix + "/") }
+
+    private var authority: String {
+        port == (scheme == "https" ? 443 : 80) ? host : "\(host):\(port)"
+    }
+}
+
+private func isKeyByte(_ byte: UInt8) -> Bool {
+    hexValue(byte) != nil || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20) || byte == UInt8(ascii: "_")
+        || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
+}

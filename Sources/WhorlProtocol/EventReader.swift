@@ -1,0 +1,196 @@
+import Foundation
+
+/// Reads the members of an event in all the shapes in which they occur, and notes what it could not use.
+struct EventReader {
+    /// Notes beyond which an event is merely odd; more would cost more than they tell.
+    private static let maxNotes = 100
+    /// Exceptions of a chain beyond which the middle is left out.
+    private static let maxExceptions = 50
+
+    private(set) var notes: [EventNote] = []
+
+    mutating func note(_ path: String, _ reason: String) {
+        if notes.count < Self.maxNotes { notes.append(EventNote(path, reason)) }
+    }
+
+    /// A string, or a number or boolean as one; empty counts as absent.
+    mutating func text(_ node: JSONNode, _ key: StaticString, at path: String? = nil) -> String? {
+        guard let value = node.member(key) else { return nil }
+        guard let text = scalar(value) else {
+            note(path ?? String(describing: key), "invalid_data")
+            return nil
+        }
+        return text.isEmpty ? nil : text
+    }
+
+    private func scalar(_ node: JSONNode) -> String? {
+        node.string ?? node.numberText ?? node.bool.map { $0 ? "True" : "False" }
+    }
+
+    mutating func moment(_ node: JSONNode, _ key: StaticString) -> Date? {
+        guard let value = node.member(key) else { return nil }
+        let moment = Timestamp.parse(value)
+        if moment == nil { note(String(describing: key), "invalid_data") }
+        return moment
+    }
+
+    mutating func level(_ node: JSONNode) -> Level? {
+        guard let value = node.member("level") else { return nil }
+        let level =
+            value.string.flatMap { Level(name: $0) ?? Int($0).flatMap(Level.init(number:)) }
+            ?? value.int.flatMap(Level.init(number:))
+        if level == nil { note("level", "invalid_data") }
+        return level
+    }
+
+    mutating func object(_ node: JSONNode, _ key: StaticString, alias: StaticString) -> JSONNode? {
+        guard let value = node.member(key) ?? node.member(alias) else { return nil }
+        guard value.isObject || value.isArray else {
+            note(String(describing: key), "invalid_data")
+            return nil
+        }
+        return value
+    }
+
+    /// The elements of `{"values": […]}`, of a bare list, or of a single object.
+    mutating func values(_ node: JSONNode, _ key: StaticString, alias: StaticString?) -> [JSONNode] {
+        guard let value = node.member(key) ?? alias.flatMap({ node.member($0) }) else { return [] }
+        if value.isArray { return value.elements.filter { !$0.isNull } }
+        guard value.isObject else {
+            note(String(describing: key), "invalid_data")
+            return []
+        }
+        guard let list = value["values"] else { return [value] }
+        if list.isArray { return list.elements.filter { !$0.isNull } }
+        if !list.isNull { note("\(key).values", "invalid_data") }
+        return []
+    }
+
+    mutating func exceptions(_ node: JSONNode) -> [ExceptionValue] {
+        let all = values(node, "exception", alias: "sentry.interfaces.Exception")
+        // An empty object in place of the list is how some SDKs say that there is none.
+        var kept = Array(all.enumerated())
+        if kept.count > Self.maxExceptions {
+            note("exception.values", "too_many_exceptions")
+            kept = Array(kept.prefix(Self.maxExceptions / 2) + kept.suffix(Self.maxExceptions / 2))
+        }
+        return kept.compactMap { index, value in
+            ExceptionValue(value, path: "exception.values.\(index)", &self)
+        }
+    }
+
+    /// Tags from an object, a list of pairs, or a list of objects with key and value.
+    mutating func tags(_ node: JSONNode) -> [Event.Tag] {
+        guard let value = node.member("tags") else { return [] }
+        var tags: [Event.Tag] = []
+        func add(_ key: String?, _ value: JSONNode?) {
+            guard let key, let value, !value.isNull else { return }
+            guard let text = scalar(value) else {
+                note("tags.\(key.prefix(40))", "invalid_data")
+                return
+            }
+            tags.append(Event.Tag(key: key, value: text))
+        }
+        if value.isObject {
+            for (key, value) in value.members { add(key.string, value) }
+        } else if value.isArray {
+            for element in value.elements {
+                if element.isArray {
+                    let pair = Array(element.elements.prefix(3))
+                    guard pair.count == 2 else {
+                        note("tags", "invalid_data")
+                        continue
+                    }
+                    add(scalar(pair[0]), pair[1])
+                } else {
+                    add(element.member("key").flatMap(scalar), element.member("value"))
+                }
+            }
+        } else {
+            note("tags", "invalid_data")
+        }
+        return tags
+    }
+
+    /// The log message from `logentry` or one of its aliases: an object, a string, or nothing.
+    mutating func message(_ node: JSONNode) -> LogEntry? {
+        for key in ["logentry", "message", "sentry.interfaces.Message"] as [StaticString] {
+            guard let value = node.member(key), value.bool != false else { continue }
+            if let text = value.string ?? value.numberText {
+                if text.isEmpty { continue }
+                return LogEntry(message: nil, formatted: text, params: nil)
+            }
+            guard value.isObject else {
+                note(String(describing: key), "invalid_data")
+                continue
+            }
+            let template = text(value, "message", at: "logentry.message")
+            let params = value.member("params").flatMap { $0.isArray || $0.isObject ? $0 : nil }
+            let formatted =
+                text(value, "formatted", at: "logentry.formatted")
+                ?? template.flatMap { substituted($0, params) }
+            guard template != nil || formatted != nil else { continue }
+            return LogEntry(message: template, formatted: formatted, params: params)
+        }
+        return nil
+    }
+
+    /// Puts parameters into a template of `%s`, `%d`, `%(name)s`, `{}` or `{name}`; nil when there are none.
+    private func substituted(_ template: String, _ params: JSONNode?) -> String? {
+        guard let params else { return nil }
+        let list = params.elements.prefix(64).map { scalar($0) ?? JSON($0).text }
+        var named: [String: String] = [:]
+        for (key, value) in params.members.prefix(64) { named[key.string ?? ""] = scalar(value) ?? JSON(value).text }
+        var result = ""
+        var rest = template[...]
+        var next = 0
+        while let character = rest.first {
+            let opener = character == "%" ? rest.dropFirst().first == "(" ? ")" : nil : character == "{" ? "}" : nil
+            if let opener, let end = rest.firstIndex(of: Character(opener)) {
+                let name = String(rest[..<end].drop { $0 == "%" || $0 == "(" || $0 == "{" })
+                var value = named[name]
+                if value == nil, name.isEmpty, next < list.count {
+                    value = list[next]
+                    next += 1
+                }
+                if let value {
+                    result += value
+                    rest = rest[rest.index(after: end)...]
+                    // `%(name)s` ends in the letter of its conversion.
+                    if character == "%" { rest = rest.dropFirst() }
+                    continue
+                }
+            } else if character == "%", let conversion = rest.dropFirst().first, "sdifrxXeg".contains(conversion),
+                next < list.count
+            {
+                result += list[next]
+                next += 1
+                rest = rest.dropFirst(2)
+                continue
+            }
+            result.append(character)
+            rest = rest.dropFirst()
+        }
+        return result
+    }
+
+    mutating func fingerprint(_ node: JSONNode) -> [String]? {
+        guard let value = node.member("fingerprint") else { return nil }
+        if let single = scalar(value) { return single.isEmpty ? nil : [single] }
+        guard value.isArray else {
+            note("fingerprint", "invalid_data")
+            return nil
+        }
+        var parts: [String] = []
+        for element in value.elements.prefix(64) {
+            if let number = element.double, !element.isString, let whole = Int(exactly: number.rounded(.towardZero)) {
+                parts.append(String(whole))
+            } else if let text = scalar(element) {
+                parts.append(text)
+            } else {
+                note("fingerprint", "invalid_data")
+            }
+        }
+        return parts.isEmpty ? nil : parts
+    }
+}

@@ -1,0 +1,197 @@
+/// One value of a ``JSONDocument``: a place in its list, cheap to pass on.
+public struct JSONNode: Sendable {
+    let document: JSONDocument
+    let index: Int
+
+    private var entry: JSONDocument.Entry { document.entries[index] }
+
+    /// Whether the value is null (or a number that JSON has no word for).
+    public var isNull: Bool { entry.kind == .null }
+    /// Whether the value is an object.
+    public var isObject: Bool { entry.kind == .object }
+    /// Whether the value is an array.
+    public var isArray: Bool { entry.kind == .array }
+    /// Whether the value is a string.
+    public var isString: Bool { entry.kind == .string }
+    /// Whether the value is a number.
+    public var isNumber: Bool { entry.kind == .number }
+
+    /// The value as a word for people, for notes on what was dropped.
+    public var typeName: String {
+        switch entry.kind {
+        case .null: "null"
+        case .true, .false: "boolean"
+        case .number: "number"
+        case .string: "string"
+        case .array: "array"
+        case .object: "object"
+        }
+    }
+
+    /// The bytes of the text that make up the value, quotes and brackets included.
+    public var rawBytes: ArraySlice<UInt8> {
+        let quote = entry.kind == .string ? 1 : 0
+        return document.bytes[Int(entry.start) - quote..<Int(entry.end) + quote]
+    }
+
+    /// The characters of a string; nil for every other kind.
+    public var string: String? {
+        guard entry.kind == .string else { return nil }
+        let slice = document.bytes[Int(entry.start)..<Int(entry.end)]
+        return entry.hasEscapes ? unescaped(slice) : cleaned(String(decoding: slice, as: UTF8.self))
+    }
+
+    /// How many bytes a string has in the text, escapes counted as written; 0 for every other kind.
+    public var stringLength: Int { entry.kind == .string ? Int(entry.end - entry.start) : 0 }
+
+    /// The value of a boolean; nil for every other kind.
+    public var bool: Bool? {
+        switch entry.kind {
+        case .true: true
+        case .false: false
+        default: nil
+        }
+    }
+
+    /// A number as it was written; nil for every other kind.
+    public var numberText: String? {
+        guard entry.kind == .number else { return nil }
+        return String(decoding: document.bytes[Int(entry.start)..<Int(entry.end)], as: UTF8.self)
+    }
+
+    /// A number as floating point; nil when it is none or too large for one.
+    public var double: Double? {
+        guard entry.kind == .number, entry.end - entry.start <= 400, let text = numberText, let value = Double(text),
+            value.isFinite
+        else { return nil }
+        return value
+    }
+
+    /// A number without a fraction that fits 64 bits, also when written as `1e3` or `5.0`; nil otherwise.
+    public var int: Int? {
+        guard entry.kind == .number, entry.end - entry.start <= 400, let text = numberText else { return nil }
+        return Int(text) ?? Double(text).flatMap(Int.init(exactly:))
+    }
+
+    /// The member of an object by its key, the last one where the key stands twice; nil when absent or no object.
+    public subscript(key: StaticString) -> JSONNode? {
+        guard entry.kind == .object else { return nil }
+        var found: JSONNode?
+        for (name, value) in members where name.equals(key) { found = value }
+        return found
+    }
+
+    /// The member of an object by its key, null counted as absent.
+    public func member(_ key: StaticString) -> JSONNode? {
+        self[key].flatMap { $0.isNull ? nil : $0 }
+    }
+
+    /// The values of an array, in order; empty for every other kind.
+    public var elements: Elements { Elements(node: self, isArray: entry.kind == .array) }
+
+    /// The keys and values of an object, in order and as often as they stand there; empty for every other kind.
+    public var members: Members { Members(node: self, isObject: entry.kind == .object) }
+
+    /// Whether a string has just these characters.
+    public func equals(_ text: StaticString) -> Bool {
+        let entry = self.entry
+        guard entry.kind == .string else { return false }
+        if entry.hasEscapes { return string == String(describing: text) }
+        let count = Int(entry.end - entry.start)
+        guard count == text.utf8CodeUnitCount else { return false }
+        return document.bytes.withUnsafeBufferPointer { bytes in
+            (0..<count).allSatisfy { bytes[Int(entry.start) + $0] == text.utf8Start[$0] }
+        }
+    }
+
+    /// Walks over the values of an array.
+    public struct Elements: Sequence, IteratorProtocol {
+        private let node: JSONNode
+        private var index: Int
+        private let end: Int
+
+        init(node: JSONNode, isArray: Bool) {
+            self.node = node
+            index = node.index + 1
+            end = isArray ? Int(node.entry.next) : 0
+        }
+
+        /// The next value.
+        public mutating func next() -> JSONNode? {
+            guard index < end else { return nil }
+            defer { index = Int(node.document.entries[index].next) }
+            return JSONNode(document: node.document, index: index)
+        }
+    }
+
+    /// Walks over the members of an object.
+    public struct Members: Sequence, IteratorProtocol {
+        private let node: JSONNode
+        private var index: Int
+        private let end: Int
+
+        init(node: JSONNode, isObject: Bool) {
+            self.node = node
+            index = node.index + 1
+            end = isObject ? Int(node.entry.next) : 0
+        }
+
+        /// The next key (a string) and its value.
+        public mutating func next() -> (key: JSONNode, value: JSONNode)? {
+            guard index < end else { return nil }
+            let value = index + 1
+            defer { index = Int(node.document.entries[value].next) }
+            return (JSONNode(document: node.document, index: index), JSONNode(document: node.document, index: value))
+        }
+    }
+}
+
+/// U+0000 becomes U+FFFD: Postgres' text cannot hold it, and what stands after it must not be lost.
+private func cleaned(_ text: String) -> String {
+    guard text.utf8.contains(0) else { return text }
+    return String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value == 0 ? "\u{FFFD}" : $0 }))
+}
+
+private func unescaped(_ bytes: ArraySlice<UInt8>) -> String {
+    var result: [UInt8] = []
+    result.reserveCapacity(bytes.count)
+    var index = bytes.startIndex
+    func unit(at start: Int) -> UInt32? {
+        guard start + 6 <= bytes.endIndex, bytes[start] == UInt8(ascii: "\\"), bytes[start + 1] == UInt8(ascii: "u")
+        else { return nil }
+        var value: UInt32 = 0
+        for offset in 2..<6 {
+            guard let digit = hexValue(bytes[start + offset]) else { return nil }
+            value = value << 4 | UInt32(digit)
+        }
+        return value
+    }
+    while index < bytes.endIndex {
+        let byte = bytes[index]
+        guard byte == UInt8(ascii: "\\"), index + 1 < bytes.endIndex else {
+            result.append(byte)
+            index += 1
+            continue
+        }
+        switch bytes[index + 1] {
+        case UInt8(ascii: "b"): result.append(0x08)
+        case UInt8(ascii: "f"): result.append(0x0C)
+        case UInt8(ascii: "n"): result.append(0x0A)
+        case UInt8(ascii: "r"): result.append(0x0D)
+        case UInt8(ascii: "t"): result.append(0x09)
+        case UInt8(ascii: "u"):
+            var scalar = unit(at: index).flatMap(Unicode.Scalar.init)
+            if let high = unit(at: index), (0xD800..<0xDC00).contains(high), let low = unit(at: index + 6),
+                (0xDC00..<0xE000).contains(low)
+            {
+                scalar = Unicode.Scalar(0x10000 + (high - 0xD800) << 10 + (low - 0xDC00))
+                index += 6
+            }
+            result.append(contentsOf: String(Character(scalar ?? "\u{FFFD}")).utf8)
+            index += 4
+        default: result.append(bytes[index + 1])
+        }
+        index += 2
+    }
+    return cleaned(String(decoding: result, as: UTF8.self))
+}

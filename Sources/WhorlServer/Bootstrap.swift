@@ -1,0 +1,86 @@
+import Foundation
+import WhorlPostgres
+import WhorlStore
+
+/// What a fresh installation begins with: an organisation, a project, a key, a token.
+struct Bootstrap: Sendable {
+    /// What was made, for the block that the first start prints.
+    struct FirstStart: Sendable {
+        let organization: String
+        let project: Project
+        let publicKey: String
+        let token: String
+    }
+
+    /// The advisory lock of starting collectors: two more than that of migrations.
+    private static let lock = 0x77_686F_726E
+
+    let pool: PostgresPool
+    let settings: BootstrapSettings
+
+    /// Makes what is absent.
+    ///
+    /// Returns what was made when nothing was configured and the database had no project yet.
+    func run() async throws -> FirstStart? {
+        try await pool.transaction("bootstrap", timeout: .seconds(30)) { connection, deadline in
+            // One collector at a time; the work itself runs, and commits, on other connections.
+            try await connection.script("SELECT pg_advisory_xact_lock(\(Self.lock))", deadline: deadline)
+            let administration = Administration(pool: pool)
+            return settings.isSet ? try await configured(administration) : try await defaults(administration)
+        }
+    }
+
+    private func defaults(_ administration: Administration) async throws -> FirstStart? {
+        guard try await administration.projects(organizationID: nil).isEmpty else { return nil }
+        let organization = try await administration.ensureOrganization(slug: "default", name: "Default")
+        let (project, key) = try await administration.createProject(
+            slug: "default",
+            name: "Default",
+            platform: nil,
+            organizationID: organization.id
+        )
+        let token = try await administration.createToken(
+            organizationID: organization.id,
+            name: "first start",
+            scopes: TokenGrant.allScopes
+        )
+        return FirstStart(
+            organization: organization.slug,
+            project: project,
+            publicKey: key.publicKey,
+            token: token
+        )
+    }
+
+    private func configured(_ administration: Administration) async throws -> FirstStart? {
+        let organization = try await administration.ensureOrganization(slug: settings.organization ?? "default")
+        let slug = settings.project ?? "default"
+        var project = try await administration.project(slug, organizationID: organization.id)
+        if let key = settings.key, let owner = try await administration.ownerOfKey(key), owner != project?.id {
+            throw SettingsError(description: "WHORL_BOOTSTRAP_KEY belongs to another project already")
+        }
+        if project == nil {
+            project =
+                try await administration.createProject(
+                    slug: slug,
+                    name: nil,
+                    platform: nil,
+                    organizationID: organization.id,
+                    publicKey: settings.key
+                )
+                .project
+        }
+        if let key = settings.key, let project, try await administration.ownerOfKey(key) == nil {
+            _ = try await administration.createKey(projectID: project.id, label: "Bootstrap", publicKey: key)
+        }
+        if let token = settings.token {
+            _ = try await administration.createToken(
+                organizationID: organization.id,
+                name: "bootstrap",
+                scopes: TokenGrant.allScopes,
+                token: token
+            )
+        }
+        return nil
+    }
+}

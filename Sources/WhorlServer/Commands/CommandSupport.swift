@@ -1,0 +1,92 @@
+import ArgumentParser
+import Foundation
+import Logging
+import WhorlPostgres
+import WhorlStore
+
+/// Exit codes of `sysexits.h` that scripts can rely on.
+enum Exit {
+    /// A command line or a setting that cannot be used.
+    static let usage = ExitCode(64)
+    /// Anything else that went wrong.
+    static let failure = ExitCode(1)
+}
+
+/// Writes a line to standard error.
+func complain(_ text: String) {
+    FileHandle.standardError.write(Data(("whorl: " + text + "\n").utf8))
+}
+
+/// Runs the body of a command and turns errors into a sentence and an exit code.
+func runCommand(_ body: () async throws -> Void) async throws {
+    do {
+        try await body()
+    } catch let error as SettingsError {
+        complain(error.description)
+        throw Exit.usage
+    } catch let error as AdministrationError {
+        complain(error.description)
+        if case .invalid = error { throw Exit.usage }
+        throw Exit.failure
+    } catch let error as PostgresError {
+        complain(error.description)
+        throw Exit.failure
+    }
+}
+
+/// The settings that every command reads, with the flag for the data directory.
+struct CommonOptions: ParsableArguments {
+    @Option(help: "WHORL_DATA_DIR: where the private Postgres lies when DATABASE_URL is unset. (default: ./.whorl)")
+    var dataDir: String?
+
+    var source: SettingSource {
+        var source = SettingSource(environment: ProcessInfo.processInfo.environment)
+        source.flags["WHORL_DATA_DIR"] = dataDir
+        return source
+    }
+
+    func logger() throws -> Logger {
+        let settings = try LogSettings(source)
+        // Commands are quiet: what they have to say is their output.
+        return Logger(label: "whorl") { label in
+            StderrLogHandler(
+                label: label,
+                level: max(Logger.Level(rawValue: settings.level) ?? .info, .notice),
+                isJSON: settings.isJSON
+            )
+        }
+    }
+
+    /// Runs the body with a migrated database, and leaves a private cluster as it was found.
+    func withAdministration(_ body: (Administration) async throws -> Void) async throws {
+        let logger = try logger()
+        let access = try await DatabaseAccess.open(DatabaseSettings(source), logger: logger)
+        do {
+            try await access.migrate()
+            let pool = access.pool(logger: logger)
+            do {
+                try await body(Administration(pool: pool))
+            } catch {
+                await pool.close()
+                throw error
+            }
+            await pool.close()
+        } catch {
+            await access.close()
+            throw error
+        }
+        await access.close()
+    }
+
+    /// The base of DSNs: what the collector is configured to be reached by, or its defaults.
+    func publicURL() throws -> String {
+        let settings = try ServeSettings(source)
+        return settings.publicURL(port: settings.port)
+    }
+}
+
+/// The DSN of a key.
+func dsnText(publicURL: String, publicKey: String, projectID: Int) -> String {
+    guard let separator = publicURL.firstRange(of: "://") else { return "" }
+    return "\(publicURL[..<separator.upperBound])\(publicKey)@\(publicURL[separator.upperBound...])/\(projectID)"
+}

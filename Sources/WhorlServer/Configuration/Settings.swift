@@ -1,0 +1,219 @@
+import Foundation
+import WhorlIngest
+import WhorlPostgres
+import WhorlStore
+
+/// A setting that cannot be used, as one sentence for the person who set it.
+struct SettingsError: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// Where settings come from: flags first, then the environment, then `NAME_FILE` for secrets.
+struct SettingSource {
+    let environment: [String: String]
+    /// Values of flags by the name of the variable that each stands for.
+    var flags: [String: String] = [:]
+
+    func value(_ name: String) -> String? {
+        if let flag = flags[name] { return flag }
+        guard let value = environment[name], !value.isEmpty else { return nil }
+        return value
+    }
+
+    /// A secret from its variable or from the file that `NAME_FILE` names.
+    func secret(_ name: String) throws -> String? {
+        if let value = environment[name], !value.isEmpty { return value }
+        guard let path = environment[name + "_FILE"], !path.isEmpty else { return nil }
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            throw SettingsError(description: "\(name)_FILE is \"\(path)\": the file cannot be read")
+        }
+        return text.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    func integer(_ name: String, default fallback: Int, _ range: ClosedRange<Int>) throws -> Int {
+        guard let text = value(name) else { return fallback }
+        guard let number = Int(text), range.contains(number) else {
+            throw SettingsError(
+                description: "\(name) is \"\(text)\": allowed are whole numbers from \(range.lowerBound) to "
+                    + "\(range.upperBound)"
+            )
+        }
+        return number
+    }
+
+    func word(_ name: String, default fallback: String, _ allowed: [String]) throws -> String {
+        guard let text = value(name) else { return fallback }
+        guard allowed.contains(text) else {
+            throw SettingsError(
+                description: "\(name) is \"\(text)\": allowed are \(allowed.joined(separator: ", "))"
+            )
+        }
+        return text
+    }
+}
+
+/// Where the database is and where files lie: what every command needs.
+struct DatabaseSettings {
+    /// Nil for a private Postgres.
+    let databaseURL: String?
+    let dataDirectory: String
+    let connections: Int
+    let timeout: Duration
+
+    init(_ source: SettingSource) throws {
+        databaseURL = try source.secret("DATABASE_URL")
+        if let databaseURL, !databaseURL.hasPrefix("postgres://"), !databaseURL.hasPrefix("postgresql://") {
+            throw SettingsError(
+                description: "DATABASE_URL does not start with postgres:// or postgresql://, as it must"
+            )
+        }
+        let directory = source.value("WHORL_DATA_DIR") ?? "./.whorl"
+        dataDirectory = URL(fileURLWithPath: directory).standardizedFileURL.path
+        connections = try source.integer("WHORL_DATABASE_CONNECTIONS", default: 6, 2...100)
+        timeout = .milliseconds(try source.integer("WHORL_DATABASE_TIMEOUT_MS", default: 1_500, 100...60_000))
+    }
+}
+
+/// How the program logs.
+struct LogSettings {
+    let level: String
+    let isJSON: Bool
+
+    init(_ source: SettingSource) throws {
+        level = try source.word(
+            "WHORL_LOG_LEVEL",
+            default: "info",
+            ["trace", "debug", "info", "notice", "warning", "error", "critical"]
+        )
+        let format = try source.word("WHORL_LOG_FORMAT", default: isatty(2) == 1 ? "text" : "json", ["text", "json"])
+        isJSON = format == "json"
+    }
+}
+
+/// What is made at start when the database does not have it.
+struct BootstrapSettings {
+    let organization: String?
+    let project: String?
+    let key: String?
+    let token: String?
+
+    /// Whether anything is set, so that the default organisation and project are not made.
+    var isSet: Bool { organization != nil || project != nil || key != nil || token != nil }
+
+    init(_ source: SettingSource) throws {
+        func slug(_ name: String) throws -> String? {
+            guard let text = source.value(name) else { return nil }
+            guard Slug.isValid(text) else {
+                throw SettingsError(
+                    description: "\(name) is \"\(text)\": allowed are 1 to 50 lower-case letters, digits, '-' and '_', "
+                        + "not only digits"
+                )
+            }
+            return text
+        }
+        organization = try slug("WHORL_BOOTSTRAP_ORG")
+        project = try slug("WHORL_BOOTSTRAP_PROJECT")
+        key = try source.secret("WHORL_BOOTSTRAP_KEY")
+        if let key, !Self.isKey(key) {
+            throw SettingsError(
+                description:
+                    "WHORL_BOOTSTRAP_KEY is \"\(key.prefix(80))\": allowed are 32 lower-case hexadecimal digits"
+            )
+        }
+        token = try source.secret("WHORL_BOOTSTRAP_TOKEN")
+        if let token, !Self.isToken(token) {
+            throw SettingsError(
+                description: "WHORL_BOOTSTRAP_TOKEN has a value that is not allowed: it takes 32 to 128 letters, "
+                    + "digits, '_' and '-'"
+            )
+        }
+    }
+
+    private static func isKey(_ text: String) -> Bool {
+        text.utf8.count == 32 && text.allSatisfy { $0.isASCII && $0.isHexDigit && !$0.isUppercase }
+    }
+
+    private static func isToken(_ text: String) -> Bool {
+        (32...128).contains(text.utf8.count)
+            && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") }
+    }
+}
+
+/// Everything that `whorl serve` can be told.
+struct ServeSettings {
+    let database: DatabaseSettings
+    let log: LogSettings
+    let bootstrap: BootstrapSettings
+    let host: String
+    let port: Int
+    let publicURL: String?
+    let metricsToken: String?
+    let proxies: TrustedProxies
+    let limits: IngestLimits
+    let writer: EventWriter.Configuration
+    let retentionDays: Int
+    let idleTimeoutSeconds: Int
+
+    init(_ source: SettingSource) throws {
+        database = try DatabaseSettings(source)
+        log = try LogSettings(source)
+        bootstrap = try BootstrapSettings(source)
+        host = source.value("HOST") ?? "127.0.0.1"
+        port = try source.integer("PORT", default: 8_000, 0...65_535)
+        publicURL = try Self.publicURL(source)
+        metricsToken = try source.secret("WHORL_METRICS_TOKEN")
+        let proxies = source.value("WHORL_TRUSTED_PROXIES") ?? ""
+        guard let proxies = TrustedProxies(proxies) else {
+            throw SettingsError(
+                description: "WHORL_TRUSTED_PROXIES is \"\(proxies)\": allowed are addresses and networks such as "
+                    + "10.0.0.0/8, separated by commas"
+            )
+        }
+        self.proxies = proxies
+        var limits = IngestLimits()
+        limits.bodyBytes = try source.integer("WHORL_MAX_BODY_BYTES", default: limits.bodyBytes, 1_024...(1 << 30))
+        limits.inflatedBytes = try source.integer(
+            "WHORL_MAX_INFLATED_BYTES",
+            default: limits.inflatedBytes,
+            1_024...(1 << 30)
+        )
+        limits.eventBytes = try source.integer("WHORL_MAX_EVENT_BYTES", default: limits.eventBytes, 1_024...(100 << 20))
+        limits.attachmentBytes = try source.integer(
+            "WHORL_MAX_ATTACHMENT_BYTES",
+            default: limits.attachmentBytes,
+            1_024...(1 << 30)
+        )
+        limits.items = try source.integer("WHORL_MAX_ENVELOPE_ITEMS", default: limits.items, 1...10_000)
+        self.limits = limits
+        var writer = EventWriter.Configuration()
+        writer.batchEvents = try source.integer("WHORL_BATCH_EVENTS", default: writer.batchEvents, 1...2_000)
+        writer.batchBytes = try source.integer("WHORL_BATCH_BYTES", default: writer.batchBytes, 1_024...(64 << 20))
+        writer.linger = .milliseconds(try source.integer("WHORL_BATCH_LINGER_MS", default: 5, 0...1_000))
+        writer.queueEvents = try source.integer("WHORL_QUEUE_EVENTS", default: writer.queueEvents, 1...1_000_000)
+        writer.queueBytes = try source.integer("WHORL_QUEUE_BYTES", default: writer.queueBytes, 1_024...(1 << 30))
+        writer.timeout = database.timeout
+        self.writer = writer
+        retentionDays = try source.integer("WHORL_RETENTION_DAYS", default: 90, 1...3_650)
+        idleTimeoutSeconds = try source.integer("WHORL_IDLE_TIMEOUT_SECONDS", default: 75, 1...3_600)
+    }
+
+    /// The address under which the outside reaches a collector at this host and port.
+    func publicURL(port: Int) -> String {
+        if let publicURL { return publicURL }
+        let name = host == "0.0.0.0" || host == "::" ? "localhost" : host.contains(":") ? "[\(host)]" : host
+        return "http://\(name):\(port)"
+    }
+
+    private static func publicURL(_ source: SettingSource) throws -> String? {
+        guard let text = source.value("WHORL_PUBLIC_URL") else { return nil }
+        guard let url = URL(string: text), let scheme = url.scheme, ["http", "https"].contains(scheme),
+            let host = url.host, !host.isEmpty, url.query == nil, url.user == nil
+        else {
+            throw SettingsError(
+                description: "WHORL_PUBLIC_URL is \"\(text)\": allowed is an http or https URL such as "
+                    + "https://errors.example.com"
+            )
+        }
+        return text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
+}

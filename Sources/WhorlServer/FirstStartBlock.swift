@@ -1,0 +1,30 @@
+import Foundation
+
+/// What the first start tells: where to send events, and where to look at them.
+struct FirstStartBlock {
+    let text: String
+
+    init(_ first: Bootstrap.FirstStart, publicURL: String) {
+        let dsn = dsnText(publicURL: publicURL, publicKey: first.publicKey, projectID: first.project.id)
+        let issues = "\(publicURL)/api/0/projects/\(first.organization)/\(first.project.slug)/issues/"
+        text = """
+
+            ────────────────────────────────────────────────────────────────────────
+            Whorl is ready.
+
+            DSN        \(dsn)
+            API token  \(first.token)
+                       (shown this once; `whorl token create` makes more)
+            Issues     \(issues)
+
+            Try it     python3 -c 'import sentry_sdk; sentry_sdk.init("\(dsn)"); 1/0'
+            ────────────────────────────────────────────────────────────────────────
+
+            """
+    }
+
+    /// Writes the block to standard output at once; `print` would keep it back where that is no terminal.
+    func show() {
+        FileHandle.standardOutput.write(Data((text + "\n").utf8))
+    }
+}

@@ -1,0 +1,20 @@
+import ArgumentParser
+
+/// The program: `whorl serve` and the commands around it.
+@main
+struct Whorl: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "whorl",
+        abstract: "A self-hosted, Sentry-compatible error tracker.",
+        version: Version.text,
+        subcommands: [Serve.self, Migrate.self, ProjectCommand.self, KeyCommand.self, TokenCommand.self, Doctor.self]
+    )
+}
+
+/// What this program calls itself.
+enum Version {
+    static let number = "0.1.0"
+    /// The commit it was built from, where the build said so.
+    static let revision = "unknown"
+    static let text = "whorl \(number)"
+}

@@ -1,0 +1,152 @@
+import Foundation
+import Logging
+import ServiceLifecycle
+import WhorlPostgres
+import WhorlTelemetry
+
+/// Keeps partitions ahead of the clock and removes what is older than the project keeps.
+///
+/// Rows go, counts stay: an issue's numbers do not change when its oldest events expire. What is removed row by row is
+/// removed in small steps, so that no statement holds locks for long.
+package struct Retention: Service {
+    /// Rows that one statement removes.
+    private static let step = 5_000
+
+    private let pool: PostgresPool
+    private let days: Int
+    private let interval: Duration
+    private let logger: Logger
+    private let lastSuccess: Gauge
+
+    package init(
+        pool: PostgresPool,
+        days: Int,
+        interval: Duration = .seconds(3_600),
+        logger: Logger,
+        registry: MetricsRegistry
+    ) {
+        self.pool = pool
+        self.days = days
+        self.interval = interval
+        self.logger = logger
+        lastSuccess = registry.gauge(
+            "whorl_retention_last_success_timestamp_seconds",
+            "When old events were last removed, by Unix time."
+        )
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                do {
+                    try await runOnce(now: Date())
+                    try? await Task.sleep(for: interval)
+                } catch {
+                    logger.warning("retention not finished", metadata: ["db.error": "\(error)"])
+                    try? await Task.sleep(for: min(interval, .seconds(60)))
+                }
+            }
+        }
+    }
+
+    /// Makes the partitions that are needed next, and removes what is too old.
+    package func runOnce(now: Date) async throws {
+        let today = PostgresDay(now)
+        let partitions = Partitions(pool: pool)
+        try await partitions.createAhead(of: now)
+        let first = today.advanced(by: -Int32(clamping: days))
+        let dropped = try await partitions.drop(before: first)
+        if dropped > 0 { logger.info("partitions dropped", metadata: ["partitions": "\(dropped)"]) }
+        let steps: [(PostgresStatement, [PostgresValue])] = [
+            (RetentionStatements.deletedEvents, []), (RetentionStatements.deletedEnvironments, []),
+            (RetentionStatements.deletedHours, []), (RetentionStatements.deletedUsers, []),
+            (RetentionStatements.deletedTags, []), (RetentionStatements.deletedHashes, []),
+            (RetentionStatements.oldHours, [first.start.postgresValue]),
+            (RetentionStatements.oldTags, [first.postgresValue]),
+            (RetentionStatements.oldIssues, [first.start.postgresValue]),
+        ]
+        for (statement, values) in steps {
+            while try await pool
+                .execute(
+                    statement,
+                    values + [Self.step.postgresValue],
+                    timeout: .seconds(30)
+                )
+                .affected >= Self.step
+            { try Task.checkCancellation() }
+        }
+        lastSuccess.set(now.timeIntervalSince1970)
+    }
+}
+
+enum RetentionStatements {
+    static let all = [
+        deletedEvents, deletedEnvironments, deletedHours, deletedUsers, deletedTags, deletedHashes, oldHours, oldTags,
+        oldIssues,
+    ]
+
+    /// Removes rows of hashes whose issue was deleted; `$1` rows at a time.
+    private static func deleted(_ table: String) -> PostgresStatement {
+        PostgresStatement(
+            "retention",
+            """
+            DELETE FROM \(table) WHERE (tableoid, ctid) IN (
+                SELECT t.tableoid, t.ctid FROM \(table) t
+                JOIN deleted_hash d ON d.project_id = t.project_id AND d.hash_id = t.hash_id
+                LIMIT $1)
+            """,
+            [.int8]
+        )
+    }
+
+    static let deletedEvents = deleted("event")
+    static let deletedEnvironments = deleted("hash_environment")
+    static let deletedHours = deleted("hash_hour")
+    static let deletedUsers = deleted("hash_user")
+    static let deletedTags = deleted("hash_tag")
+
+    /// A batch that was under way when the issue was deleted has long ended after an hour.
+    static let deletedHashes = PostgresStatement(
+        "retention",
+        """
+        DELETE FROM deleted_hash WHERE ctid IN (
+            SELECT ctid FROM deleted_hash WHERE deleted_at < now() - interval '1 hour' LIMIT $1)
+        """,
+        [.int8]
+    )
+
+    static let oldHours = PostgresStatement(
+        "retention",
+        "DELETE FROM hash_hour WHERE ctid IN (SELECT ctid FROM hash_hour WHERE hour < $1 LIMIT $2)",
+        [.timestamptz, .int8]
+    )
+
+    static let oldTags = PostgresStatement(
+        "retention",
+        "DELETE FROM hash_tag WHERE ctid IN (SELECT ctid FROM hash_tag WHERE day < $1 LIMIT $2)",
+        [.date, .int8]
+    )
+
+    /// Issues whose last event is older than all rows; their hashes go with them.
+    static let oldIssues = PostgresStatement(
+        "retention",
+        """
+        WITH old AS (
+            SELECT project_id, id FROM issue i
+            WHERE last_seen_bucket < $1 AND last_seen < $1 AND NOT EXISTS (
+                SELECT FROM event e
+                JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
+                WHERE h.project_id = i.project_id AND h.issue_id = i.id)
+            LIMIT $2
+        ),
+        hashes AS (
+            DELETE FROM grouping_hash h USING old
+            WHERE h.project_id = old.project_id AND h.issue_id = old.id
+            RETURNING h.project_id, h.id
+        ),
+        queued AS (INSERT INTO deleted_hash (project_id, hash_id) SELECT project_id, id FROM hashes)
+        DELETE FROM issue i USING old WHERE i.project_id = old.project_id AND i.id = old.id
+        """,
+        [.timestamptz, .int8]
+    )
+}

@@ -1,0 +1,13 @@
+import WhorlPostgres
+import WhorlSchema
+
+/// The schema of this program, for the migrator.
+package let schemaMigrator = Migrator(
+    migrations: Schema.migrations.map { Migration(number: $0.number, name: $0.name, sql: $0.sql) }
+)
+
+/// Every statement of the product that is written out whole; a test prepares each against the migrated schema.
+package let productStatements: [PostgresStatement] =
+    BatchStatements.all + ReferenceStatements.all + PartitionStatements.all + KeyStatements.all
+    + AdministrationStatements.all + IssueStatements.all + EventStatements.all + TagStatements.all
+    + RetentionStatements.all + MetricsStatements.all

@@ -1,0 +1,243 @@
+import Foundation
+import WhorlPostgres
+import WhorlProcessing
+import WhorlProtocol
+
+/// An event as it lies in the table.
+package struct StoredEvent: Sendable {
+    package let projectID: Int
+    package let eventID: EventID
+    package let receivedAt: Date
+    package let occurredAt: Date
+    package let issueID: Int
+    package let hash: [UInt8]
+    package let title: String
+    package let environment: String
+    package let release: String?
+    package let level: Level
+    package let tags: [Event.Tag]
+    package let clientAddress: String?
+    package let payload: [UInt8]
+
+    init(_ row: PostgresRow) throws {
+        projectID = try row.read("project_id")
+        eventID = EventID(uuid: try row.read("event_id"))
+        receivedAt = try row.read("received_at")
+        occurredAt = try row.read("occurred_at")
+        issueID = try row.read("issue_id")
+        hash = try row.read("hash")
+        title = try row.read("title")
+        environment = try row.read("environment")
+        release = try row.readOptional("release")
+        level = Level(number: try row.read("level")) ?? .error
+        tags = try row.readArray("tags", of: String.self)
+            .map { tag in
+                let parts = tag.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                return Event.Tag(key: String(parts[0]), value: parts.count > 1 ? String(parts[1]) : "")
+            }
+        clientAddress = try row.readOptional("client_address")
+        payload = try PayloadCodec.decompress(row.read("payload"), codec: row.read("payload_codec"))
+    }
+
+    /// The event read and normalised anew from the stored bytes, just as on its way in.
+    package func normalised() throws -> NormalisedEvent {
+        let event = try EventPipeline.parse(payload[...])
+        let context = EventContext(
+            projectID: projectID,
+            eventID: eventID,
+            receivedAt: receivedAt,
+            clientAddress: clientAddress
+        )
+        return NormalisedEvent(event, context)
+    }
+}
+
+/// Events: lists and single ones.
+package struct EventQueries: Sendable {
+    private let pool: PostgresPool
+
+    package init(pool: PostgresPool) { self.pool = pool }
+
+    /// Whose events are meant.
+    package enum Source: Sendable {
+        case project(Int)
+        case issue(projectID: Int, id: Int)
+    }
+
+    /// One page of events, the newest first.
+    package func list(
+        _ source: Source,
+        environments: [String] = [],
+        cursor: Cursor?,
+        limit: Int
+    ) async throws -> Page<StoredEvent> {
+        var sql = SQLFragment()
+        sql.append(
+            """
+            SELECT e.project_id, e.event_id, e.received_at, e.occurred_at, h.issue_id, h.hash, e.title,
+                v.name AS environment, r.version AS release, e.level, e.tags, e.client_address, e.payload_codec,
+                e.payload, ('x' || left(e.event_id::text, 8))::bit(32)::int8 AS tie
+            FROM event e
+            JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
+            JOIN environment v ON v.project_id = e.project_id AND v.id = e.environment_id
+            LEFT JOIN release r ON r.project_id = e.project_id AND r.id = e.release_id
+            WHERE e.project_id =
+            """
+        )
+        sql.append(" ")
+        switch source {
+        case .project(let id): sql.bind(id)
+        case .issue(let projectID, let id):
+            sql.bind(projectID)
+            sql.append(" AND h.issue_id = ")
+            sql.bind(id)
+        }
+        if !environments.isEmpty {
+            sql.append(" AND v.name = ANY (")
+            sql.bind(.array(of: environments))
+            sql.append(")")
+        }
+        // The first half of the id tells events of one microsecond apart; two that share that too are one page's luck.
+        let backwards = cursor?.isPrevious ?? false
+        if let cursor {
+            let moment = Date(timeIntervalSince1970: Double(cursor.value) / 1e6)
+            sql.append(backwards ? " AND e.occurred_at >= " : " AND e.occurred_at <= ")
+            sql.bind(moment)
+            sql.append(
+                backwards
+                    ? " AND (e.occurred_at, ('x' || left(e.event_id::text, 8))::bit(32)::int8) > ("
+                    : " AND (e.occurred_at, ('x' || left(e.event_id::text, 8))::bit(32)::int8) < ("
+            )
+            sql.bind(moment)
+            sql.append(", ")
+            sql.bind(cursor.id)
+            sql.append(")")
+        }
+        sql.append(
+            backwards ? " ORDER BY e.occurred_at ASC, tie ASC LIMIT " : " ORDER BY e.occurred_at DESC, tie DESC LIMIT "
+        )
+        sql.bind(limit + 1)
+        let rows = try await pool.execute(sql, operation: "event_list", timeout: .seconds(10))
+        let events = try rows.map { (event: try StoredEvent($0), tie: try $0.read("tie", as: Int.self)) }
+        let page = Page(events, limit: limit, cursor: cursor) { entry in
+            let micros = (entry.event.occurredAt.timeIntervalSince1970 * 1e6).rounded()
+            return (Int(exactly: micros) ?? 0, entry.tie)
+        }
+        return page.map(\.event)
+    }
+
+    /// One event of a project.
+    package func event(_ id: EventID, projectID: Int) async throws -> StoredEvent? {
+        try await pool.execute(EventStatements.byID, [projectID.postgresValue, id.uuid.postgresValue])
+            .first.map(StoredEvent.init)
+    }
+
+    /// The newest or the oldest event of an issue.
+    package func end(ofIssue id: Int, projectID: Int, newest: Bool) async throws -> StoredEvent? {
+        try await pool.execute(
+            newest ? EventStatements.latest : EventStatements.oldest,
+            [projectID.postgresValue, id.postgresValue]
+        )
+        .first.map(StoredEvent.init)
+    }
+
+    /// The events before and after one within its issue, by time.
+    package func neighbours(of event: StoredEvent) async throws -> (previous: EventID?, next: EventID?) {
+        let row =
+            try await pool.execute(
+                EventStatements.neighbours,
+                [
+                    event.projectID.postgresValue, event.issueID.postgresValue, event.occurredAt.postgresValue,
+                    event.eventID.uuid.postgresValue,
+                ]
+            )
+            .first
+        let previous: UUID? = try row?.readOptional("previous")
+        let next: UUID? = try row?.readOptional("next")
+        return (previous.map(EventID.init(uuid:)), next.map(EventID.init(uuid:)))
+    }
+
+    /// The project, within an organization, that has an event of this id.
+    package func locate(_ id: EventID, organizationID: Int) async throws -> (projectID: Int, project: String)? {
+        try await pool.execute(EventStatements.locate, [organizationID.postgresValue, id.uuid.postgresValue])
+            .first.map { (try $0.read("project_id"), try $0.read("project")) }
+    }
+}
+
+extension Page {
+    func map<Other: Sendable>(_ transform: (Element) -> Other) -> Page<Other> {
+        Page<Other>(
+            elements: elements.map(transform),
+            previous: previous,
+            next: next,
+            hasPrevious: hasPrevious,
+            hasNext: hasNext
+        )
+    }
+
+    init(elements: [Element], previous: Cursor, next: Cursor, hasPrevious: Bool, hasNext: Bool) {
+        self.elements = elements
+        self.previous = previous
+        self.next = next
+        self.hasPrevious = hasPrevious
+        self.hasNext = hasNext
+    }
+}
+
+enum EventStatements {
+    static let all = [byID, latest, oldest, neighbours, locate]
+
+    private static let select = """
+        SELECT e.project_id, e.event_id, e.received_at, e.occurred_at, h.issue_id, h.hash, e.title,
+            v.name AS environment, r.version AS release, e.level, e.tags, e.client_address, e.payload_codec, e.payload
+        FROM event e
+        JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
+        JOIN environment v ON v.project_id = e.project_id AND v.id = e.environment_id
+        LEFT JOIN release r ON r.project_id = e.project_id AND r.id = e.release_id
+
+        """
+
+    static let byID = PostgresStatement(
+        "event",
+        select + "WHERE e.project_id = $1 AND e.event_id = $2 LIMIT 1",
+        [.int8, .uuid]
+    )
+
+    static let latest = PostgresStatement(
+        "event",
+        select
+            + "WHERE e.project_id = $1 AND h.issue_id = $2 ORDER BY e.occurred_at DESC, e.event_id DESC LIMIT 1",
+        [.int8, .int8]
+    )
+
+    static let oldest = PostgresStatement(
+        "event",
+        select + "WHERE e.project_id = $1 AND h.issue_id = $2 ORDER BY e.occurred_at, e.event_id LIMIT 1",
+        [.int8, .int8]
+    )
+
+    static let neighbours = PostgresStatement(
+        "event",
+        """
+        WITH hashes AS (SELECT id FROM grouping_hash WHERE project_id = $1 AND issue_id = $2)
+        SELECT
+            (SELECT event_id FROM event WHERE project_id = $1 AND hash_id IN (SELECT id FROM hashes)
+                AND (occurred_at, event_id) < ($3, $4) ORDER BY occurred_at DESC, event_id DESC LIMIT 1) AS previous,
+            (SELECT event_id FROM event WHERE project_id = $1 AND hash_id IN (SELECT id FROM hashes)
+                AND (occurred_at, event_id) > ($3, $4) ORDER BY occurred_at, event_id LIMIT 1) AS next
+        """,
+        [.int8, .int8, .timestamptz, .uuid]
+    )
+
+    static let locate = PostgresStatement(
+        "event",
+        """
+        SELECT p.id AS project_id, p.slug AS project
+        FROM project p
+        WHERE p.organization_id = $1 AND p.deleted_at IS NULL
+            AND EXISTS (SELECT FROM event e WHERE e.project_id = p.id AND e.event_id = $2)
+        LIMIT 1
+        """,
+        [.int8, .uuid]
+    )
+}

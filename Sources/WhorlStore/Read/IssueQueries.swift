@@ -1,0 +1,319 @@
+import Foundation
+import WhorlPostgres
+
+/// Issues: lists, single ones, their numbers over time, and what people decide about them.
+package struct IssueQueries: Sendable {
+    private let pool: PostgresPool
+
+    package init(pool: PostgresPool) { self.pool = pool }
+
+    /// By what a list is sorted, always falling.
+    package enum Order: String, Sendable {
+        case date
+        case new
+        case freq
+        case user
+    }
+
+    /// What a list shows.
+    package struct Request: Sendable {
+        package var projectIDs: [Int]
+        package var query: SearchQuery
+        package var order: Order = .date
+        /// Empty means all.
+        package var environments: [String] = []
+        /// Only issues with an event at or after this moment.
+        package var from: Date?
+        package var to: Date?
+        package var cursor: Cursor?
+        package var limit = 100
+
+        package init(projectIDs: [Int], query: SearchQuery) {
+            self.projectIDs = projectIDs
+            self.query = query
+        }
+    }
+
+    /// A list is searched for this long at most; then the caller gets an error instead of a slow database for everybody.
+    private static let timeout = Duration.seconds(10)
+
+    /// One page of issues.
+    package func list(_ request: Request, now: Date = Date()) async throws -> Page<Issue> {
+        let search = try IssueSearch(request.query, now: now)
+        var sql = try select(request, search)
+        let sort: StaticString =
+            switch request.order {
+            case .date: "(extract(epoch FROM s.last_seen) * 1000000)::int8"
+            case .new: "(extract(epoch FROM s.first_seen) * 1000000)::int8"
+            case .freq: "s.events"
+            case .user: "s.users"
+            }
+        if let cursor = request.cursor {
+            sql.append(" AND (")
+            sql.append(sort)
+            sql.append(cursor.isPrevious ? ", i.id) > (" : ", i.id) < (")
+            sql.bind(cursor.value)
+            sql.append(", ")
+            sql.bind(cursor.id)
+            sql.append(")")
+        }
+        sql.append(" ORDER BY ")
+        sql.append(sort)
+        sql.append(request.cursor?.isPrevious ?? false ? " ASC, i.id ASC" : " DESC, i.id DESC")
+        sql.append(" LIMIT ")
+        sql.bind(request.limit + 1)
+        let issues = try await pool.execute(sql, operation: "issue_list", timeout: Self.timeout).map(Issue.init)
+        return Page(issues, limit: request.limit, cursor: request.cursor) { issue in
+            func micros(_ date: Date) -> Int { Int(exactly: (date.timeIntervalSince1970 * 1e6).rounded()) ?? 0 }
+            return switch request.order {
+            case .date: (micros(issue.lastSeen), issue.id)
+            case .new: (micros(issue.firstSeen), issue.id)
+            case .freq: (issue.events, issue.id)
+            case .user: (issue.users, issue.id)
+            }
+        }
+    }
+
+    /// The ids of all issues of a request, for an update of all of them; at most so many.
+    package func ids(_ request: Request, limit: Int) async throws -> [(projectID: Int, id: Int)] {
+        let search = try IssueSearch(request.query, now: Date())
+        var sql = try select(request, search)
+        sql.append(" ORDER BY i.id LIMIT ")
+        sql.bind(limit)
+        return try await pool.execute(sql, operation: "issue_list", timeout: Self.timeout)
+            .map {
+                (try $0.read("project_id"), try $0.read("id"))
+            }
+    }
+
+    private func select(_ request: Request, _ search: IssueSearch) throws -> SQLFragment {
+        var sql = SQLFragment(
+            """
+            SELECT i.id, i.project_id, i.short_id, i.status, i.substatus, i.level, i.type, i.title, i.culprit,
+                i.location, i.metadata, i.platform, i.logger, i.is_unhandled, s.first_seen, s.last_seen, s.events,
+                s.users, p.slug AS project, p.name AS project_name, p.platform AS project_platform,
+                o.slug AS organization, fr.version AS first_release, lr.version AS last_release
+            FROM issue i
+            JOIN project p ON p.id = i.project_id
+            JOIN organization o ON o.id = p.organization_id
+            LEFT JOIN release fr ON fr.project_id = i.project_id AND fr.id = i.first_release_id
+            LEFT JOIN release lr ON lr.project_id = i.project_id AND lr.id = i.last_release_id
+            JOIN LATERAL (
+            """
+        )
+        let environments = request.environments + search.environments.filter { !$0.contains("*") && !$0.isEmpty }
+        if environments.isEmpty {
+            sql.append("SELECT i.first_seen, i.last_seen, i.event_count AS events, i.user_count AS users")
+        } else {
+            sql.append(
+                """
+                SELECT min(n.first_seen) AS first_seen, max(n.last_seen) AS last_seen,
+                    coalesce(sum(n.events), 0)::int8 AS events,
+                    (SELECT count(DISTINCT u.user_hash) FROM hash_user u
+                        JOIN grouping_hash uh ON uh.project_id = u.project_id AND uh.id = u.hash_id
+                        JOIN environment ue ON ue.project_id = u.project_id AND ue.id = u.environment_id
+                        WHERE uh.project_id = i.project_id AND uh.issue_id = i.id AND ue.name = ANY (
+                """
+            )
+            sql.bind(.array(of: environments))
+            sql.append(
+                """
+                )) AS users
+                FROM hash_environment n
+                JOIN grouping_hash h ON h.project_id = n.project_id AND h.id = n.hash_id
+                JOIN environment v ON v.project_id = n.project_id AND v.id = n.environment_id
+                WHERE h.project_id = i.project_id AND h.issue_id = i.id AND v.name = ANY (
+                """
+            )
+            sql.bind(.array(of: environments))
+            sql.append(")")
+        }
+        sql.append(") AS s ON s.events > 0 WHERE i.project_id = ANY (")
+        sql.bind(.array(of: request.projectIDs))
+        sql.append(")")
+        sql.append(search.issue)
+        if let from = request.from {
+            sql.append(" AND s.last_seen >= ")
+            sql.bind(from)
+        }
+        if let to = request.to {
+            sql.append(" AND s.first_seen <= ")
+            sql.bind(to)
+        }
+        if !search.event.sql.isEmpty {
+            sql.append(
+                """
+                 AND EXISTS (
+                    SELECT FROM event e
+                    JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
+                    JOIN environment v ON v.project_id = e.project_id AND v.id = e.environment_id
+                    LEFT JOIN release r ON r.project_id = e.project_id AND r.id = e.release_id
+                    WHERE h.project_id = i.project_id AND h.issue_id = i.id
+                """
+            )
+            sql.append(search.event)
+            if !request.environments.isEmpty {
+                sql.append(" AND v.name = ANY (")
+                sql.bind(.array(of: request.environments))
+                sql.append(")")
+            }
+            sql.append(")")
+        }
+        return sql
+    }
+
+    /// One issue, if it belongs to one of the projects that the asker may see.
+    ///
+    /// `organizationID` is nil for a token of the whole installation.
+    package func issue(id: Int, organizationID: Int?) async throws -> Issue? {
+        try await pool.execute(IssueStatements.byID, [id.postgresValue, .optional(organizationID)])
+            .first.map(Issue.init)
+    }
+
+    /// The issue of a short id such as `WEB-2A` in an organization.
+    package func issue(shortID: ShortID, organizationID: Int) async throws -> Issue? {
+        try await pool.execute(
+            IssueStatements.byShortID,
+            [organizationID.postgresValue, shortID.project.postgresValue, shortID.number.postgresValue]
+        )
+        .first.map(Issue.init)
+    }
+
+    /// Changes the status of issues of a project and returns the ids of those that there are.
+    package func update(projectID: Int, ids: [Int], status: IssueStatus, substatus: String?) async throws -> [Int] {
+        try await pool.execute(
+            IssueStatements.update,
+            [
+                projectID.postgresValue, .array(of: ids), status.rawValue.postgresValue, .optional(substatus),
+                "set_\(status.name)".postgresValue,
+            ]
+        )
+        .map { try $0.read("id") }
+    }
+
+    /// Deletes issues; their events are removed in the background, and the next event of a kind starts a new issue.
+    package func delete(projectID: Int, ids: [Int]) async throws -> Int {
+        try await pool.execute(IssueStatements.delete, [projectID.postgresValue, .array(of: ids)]).affected
+    }
+
+    /// What happened to an issue, newest first.
+    package func activity(projectID: Int, id: Int) async throws -> [(id: Int, kind: String, at: Date)] {
+        try await pool.execute(IssueStatements.activity, [projectID.postgresValue, id.postgresValue])
+            .map {
+                (try $0.read("id"), try $0.read("kind"), try $0.read("created_at"))
+            }
+    }
+
+    /// Events per step for each issue, oldest first, gaps filled with zero; steps are whole hours.
+    package func series(
+        _ issues: [(projectID: Int, id: Int)],
+        from: Date,
+        steps: Int,
+        step: TimeInterval,
+        environments: [String]
+    ) async throws -> [Int: [Int]] {
+        guard !issues.isEmpty, steps > 0 else { return [:] }
+        var result = Dictionary(uniqueKeysWithValues: issues.map { ($0.id, [Int](repeating: 0, count: steps)) })
+        let rows = try await pool.execute(
+            IssueStatements.series,
+            [
+                .array(of: issues.map(\.projectID)), .array(of: issues.map(\.id)), from.postgresValue,
+                from.addingTimeInterval(Double(steps) * step).postgresValue, .array(of: environments),
+            ]
+        )
+        for row in rows {
+            let hour = try row.read("hour", as: Date.self)
+            let index = Int((hour.timeIntervalSince(from) / step).rounded(.down))
+            guard (0..<steps).contains(index) else { continue }
+            result[try row.read("issue_id"), default: []][index] += try row.read("events")
+        }
+        return result
+    }
+}
+
+enum IssueStatements {
+    static let all = [byID, byShortID, update, delete, activity, series]
+
+    private static let select = """
+        SELECT i.id, i.project_id, i.short_id, i.status, i.substatus, i.level, i.type, i.title, i.culprit, i.location,
+            i.metadata, i.platform, i.logger, i.is_unhandled, i.first_seen, i.last_seen, i.event_count AS events,
+            i.user_count AS users, p.slug AS project, p.name AS project_name, p.platform AS project_platform,
+            o.slug AS organization, fr.version AS first_release, lr.version AS last_release
+        FROM issue i
+        JOIN project p ON p.id = i.project_id AND p.deleted_at IS NULL
+        JOIN organization o ON o.id = p.organization_id
+        LEFT JOIN release fr ON fr.project_id = i.project_id AND fr.id = i.first_release_id
+        LEFT JOIN release lr ON lr.project_id = i.project_id AND lr.id = i.last_release_id
+
+        """
+
+    static let byID = PostgresStatement(
+        "issue",
+        select
+            + """
+            WHERE i.id = $1 AND i.project_id IN (
+                SELECT id FROM project WHERE $2::int8 IS NULL OR organization_id = $2)
+            """,
+        [.int8, .int8]
+    )
+
+    static let byShortID = PostgresStatement(
+        "issue",
+        select + "WHERE p.organization_id = $1 AND p.slug = $2 AND i.short_id = $3",
+        [.int8, .text, .int8]
+    )
+
+    static let update = PostgresStatement(
+        "issue_update",
+        """
+        WITH changed AS (
+            UPDATE issue SET status = $3, substatus = $4, resolved_at = CASE $3 WHEN 1 THEN now() END
+            WHERE project_id = $1 AND id = ANY ($2) AND (status, substatus) IS DISTINCT FROM ($3, $4)
+            RETURNING id
+        ),
+        noted AS (
+            INSERT INTO issue_activity (project_id, issue_id, kind) SELECT $1, id, $5 FROM changed
+        )
+        SELECT id FROM issue WHERE project_id = $1 AND id = ANY ($2)
+        """,
+        [.int8, PostgresType.int8.array, .int2, .text, .text]
+    )
+
+    static let delete = PostgresStatement(
+        "issue_update",
+        """
+        WITH hashes AS (
+            DELETE FROM grouping_hash WHERE project_id = $1 AND issue_id = ANY ($2) RETURNING id
+        ),
+        queued AS (INSERT INTO deleted_hash (project_id, hash_id) SELECT $1, id FROM hashes),
+        activity AS (DELETE FROM issue_activity WHERE project_id = $1 AND issue_id = ANY ($2))
+        DELETE FROM issue WHERE project_id = $1 AND id = ANY ($2)
+        """,
+        [.int8, PostgresType.int8.array]
+    )
+
+    static let activity = PostgresStatement(
+        "issue",
+        """
+        SELECT id, kind, created_at FROM issue_activity
+        WHERE project_id = $1 AND issue_id = $2
+        ORDER BY id DESC
+        LIMIT 100
+        """,
+        [.int8, .int8]
+    )
+
+    static let series = PostgresStatement(
+        "issue_series",
+        """
+        SELECT w.issue_id, n.hour, sum(n.events)::int8 AS events
+        FROM unnest($1, $2) AS w (project_id, issue_id)
+        JOIN grouping_hash h ON h.project_id = w.project_id AND h.issue_id = w.issue_id
+        JOIN hash_hour n ON n.project_id = h.project_id AND n.hash_id = h.id
+        WHERE n.hour >= $3 AND n.hour < $4 AND (cardinality($5) = 0 OR n.environment_id IN (
+            SELECT v.id FROM environment v WHERE v.project_id = n.project_id AND v.name = ANY ($5)))
+        GROUP BY 1, 2
+        """,
+        [PostgresType.int8.array, PostgresType.int8.array, .timestamptz, .timestamptz, PostgresType.text.array]
+    )
+}

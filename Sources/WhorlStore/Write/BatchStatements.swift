@@ -1,0 +1,193 @@
+import WhorlPostgres
+
+/// The statement that stores a batch: rows first, then every number from the rows that were really inserted.
+enum BatchStatements {
+    static let all = [store, probe]
+
+    /// Values of one tag key of one hash on one day beyond which further ones are counted as `__other__`.
+    static let maxTagValues = 100
+
+    /// One statement, so one transaction: counters cannot drift from rows, and running it again changes nothing.
+    ///
+    /// Every sub-statement writes its rows in the order of their keys, so that two collectors lock in the same order.
+    /// An event whose hash was deleted meanwhile is neither stored nor counted; the caller resolves the hash anew.
+    static let store = PostgresStatement(
+        "store_batch",
+        """
+        WITH input AS MATERIALIZED (
+            SELECT t.*, (received_at AT TIME ZONE 'UTC')::date AS day
+            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS t (
+                project_id, event_id, received_at, occurred_at, hash_id, environment_id, release_id, level,
+                user_hash, title, tags, client_address, payload_codec, payload)
+        ),
+        alive AS MATERIALIZED (
+            SELECT i.project_id, i.event_id, i.hash_id, h.issue_id
+            FROM input i
+            JOIN grouping_hash h ON h.project_id = i.project_id AND h.id = i.hash_id
+        ),
+        inserted AS (
+            INSERT INTO event (
+                project_id, event_id, received_day, received_at, occurred_at, hash_id, environment_id, release_id,
+                level, user_hash, title, tags, client_address, payload_codec, payload)
+            SELECT i.project_id, i.event_id, i.day, i.received_at, i.occurred_at, i.hash_id, i.environment_id,
+                i.release_id, i.level, i.user_hash, i.title, string_to_array(i.tags, E'\\x1f'), i.client_address,
+                i.payload_codec, i.payload
+            FROM input i
+            JOIN alive a ON a.project_id = i.project_id AND a.event_id = i.event_id
+            -- The same id on the same or the previous day is a duplicate: midnight and retries are covered.
+            WHERE NOT EXISTS (
+                SELECT FROM event e
+                WHERE e.project_id = i.project_id AND e.event_id = i.event_id
+                    AND e.received_day IN (i.day, i.day - 1))
+            ORDER BY i.project_id, i.event_id
+            ON CONFLICT DO NOTHING
+            RETURNING project_id, event_id, received_day, received_at, occurred_at, hash_id, environment_id,
+                release_id, level, user_hash, tags
+        ),
+        per_environment AS (
+            INSERT INTO hash_environment (project_id, hash_id, environment_id, events, first_seen, last_seen)
+            SELECT project_id, hash_id, environment_id, count(*), min(occurred_at), max(occurred_at)
+            FROM inserted
+            GROUP BY 1, 2, 3
+            ORDER BY 1, 2, 3
+            ON CONFLICT (project_id, hash_id, environment_id) DO UPDATE SET
+                events = hash_environment.events + excluded.events,
+                first_seen = least(hash_environment.first_seen, excluded.first_seen),
+                last_seen = greatest(hash_environment.last_seen, excluded.last_seen)
+        ),
+        per_hour AS (
+            INSERT INTO hash_hour (project_id, hash_id, environment_id, hour, events)
+            SELECT project_id, hash_id, environment_id, date_trunc('hour', received_at, 'UTC'), count(*)
+            FROM inserted
+            GROUP BY 1, 2, 3, 4
+            ORDER BY 1, 2, 3, 4
+            ON CONFLICT (project_id, hash_id, environment_id, hour) DO UPDATE SET
+                events = hash_hour.events + excluded.events
+        ),
+        users AS (
+            INSERT INTO hash_user (project_id, hash_id, environment_id, user_hash)
+            SELECT DISTINCT i.project_id, i.hash_id, e.environment_id, i.user_hash
+            FROM inserted i, LATERAL (VALUES (i.environment_id), (0::int8)) AS e (environment_id)
+            WHERE i.user_hash IS NOT NULL
+            ORDER BY 1, 2, 3, 4
+            ON CONFLICT DO NOTHING
+            RETURNING project_id, hash_id, environment_id
+        ),
+        tag_counts AS MATERIALIZED (
+            SELECT i.project_id, i.hash_id, i.received_day AS day, i.environment_id, tag,
+                count(*) AS events, min(i.occurred_at) AS first_seen, max(i.occurred_at) AS last_seen
+            FROM inserted i, unnest(i.tags) AS tag
+            GROUP BY 1, 2, 3, 4, 5
+        ),
+        tag_parts AS MATERIALIZED (
+            SELECT c.*, split_part(tag, '=', 1) AS key, substr(tag, strpos(tag, '=') + 1) AS value
+            FROM tag_counts c
+        ),
+        tag_known AS MATERIALIZED (
+            SELECT p.*, EXISTS (
+                SELECT FROM hash_tag t
+                WHERE t.project_id = p.project_id AND t.hash_id = p.hash_id AND t.key = p.key AND t.day = p.day
+                    AND t.value = p.value) AS known
+            FROM tag_parts p
+        ),
+        tag_new AS (
+            -- Values not seen yet, numbered after those that the key has.
+            SELECT n.*, n.held + dense_rank() OVER (PARTITION BY project_id, hash_id, key, day ORDER BY value) AS place
+            FROM (
+                SELECT k.project_id, k.hash_id, k.key, k.day, k.value,
+                    (SELECT count(*) FROM (
+                        SELECT DISTINCT t.value FROM hash_tag t
+                        WHERE t.project_id = k.project_id AND t.hash_id = k.hash_id AND t.key = k.key
+                            AND t.day = k.day) AS v) AS held
+                FROM (SELECT DISTINCT project_id, hash_id, key, day, value FROM tag_known WHERE NOT known) AS k
+            ) AS n
+        ),
+        tags AS (
+            INSERT INTO hash_tag (
+                project_id, hash_id, key, day, value, environment_id, events, first_seen, last_seen)
+            SELECT k.project_id, k.hash_id, k.key, k.day,
+                CASE WHEN k.known OR n.place <= \(maxTagValues) THEN k.value ELSE '__other__' END,
+                k.environment_id, sum(k.events), min(k.first_seen), max(k.last_seen)
+            FROM tag_known k
+            LEFT JOIN tag_new n ON n.project_id = k.project_id AND n.hash_id = k.hash_id AND n.key = k.key
+                AND n.day = k.day AND n.value = k.value
+            GROUP BY 1, 2, 3, 4, 5, 6
+            ORDER BY 1, 2, 3, 4, 5, 6
+            ON CONFLICT (project_id, hash_id, key, day, value, environment_id) DO UPDATE SET
+                events = hash_tag.events + excluded.events,
+                first_seen = least(hash_tag.first_seen, excluded.first_seen),
+                last_seen = greatest(hash_tag.last_seen, excluded.last_seen)
+        ),
+        totals AS (
+            SELECT i.project_id, a.issue_id, count(*) AS events, min(i.occurred_at) AS first_seen,
+                max(i.occurred_at) AS last_seen,
+                (array_agg(i.level ORDER BY i.occurred_at DESC))[1] AS level,
+                (array_agg(i.release_id ORDER BY i.occurred_at DESC)
+                    FILTER (WHERE i.release_id IS NOT NULL))[1] AS release_id
+            FROM inserted i
+            JOIN alive a ON a.project_id = i.project_id AND a.event_id = i.event_id
+            GROUP BY 1, 2
+        ),
+        user_totals AS (
+            SELECT u.project_id, h.issue_id, count(*) AS users
+            FROM users u
+            JOIN (SELECT DISTINCT project_id, hash_id, issue_id FROM alive) AS h
+                ON h.project_id = u.project_id AND h.hash_id = u.hash_id
+            WHERE u.environment_id = 0
+            GROUP BY 1, 2
+        ),
+        updated AS (
+            UPDATE issue SET
+                event_count = issue.event_count + t.events,
+                user_count = issue.user_count + t.users,
+                first_seen = least(issue.first_seen, t.first_seen),
+                last_seen = greatest(issue.last_seen, t.last_seen),
+                last_seen_bucket = date_bin(
+                    '5 minutes', greatest(issue.last_seen, t.last_seen), timestamptz '2000-01-01 00:00:00Z'),
+                level = CASE WHEN t.last_seen >= issue.last_seen THEN t.level ELSE issue.level END,
+                last_release_id = coalesce(t.release_id, issue.last_release_id),
+                status = CASE issue.status WHEN 1 THEN 0 ELSE issue.status END,
+                substatus = CASE issue.status WHEN 1 THEN 'regressed' ELSE issue.substatus END,
+                resolved_at = CASE issue.status WHEN 1 THEN NULL ELSE issue.resolved_at END,
+                regressed_at = CASE issue.status WHEN 1 THEN now() ELSE issue.regressed_at END
+            FROM (
+                SELECT t.*, coalesce(u.users, 0) AS users
+                FROM totals t
+                LEFT JOIN user_totals u ON u.project_id = t.project_id AND u.issue_id = t.issue_id
+                ORDER BY t.project_id, t.issue_id
+            ) AS t
+            WHERE issue.project_id = t.project_id AND issue.id = t.issue_id
+            RETURNING issue.project_id, issue.id, coalesce(issue.regressed_at = now(), false) AS regressed
+        ),
+        activity AS (
+            INSERT INTO issue_activity (project_id, issue_id, kind)
+            SELECT project_id, id, 'set_regression' FROM updated WHERE regressed
+        )
+        SELECT i.project_id, i.event_id, a.issue_id IS NOT NULL AS alive, s.event_id IS NOT NULL AS stored,
+            coalesce(u.regressed, false) AND s.event_id IS NOT NULL AS regressed, a.issue_id
+        FROM input i
+        LEFT JOIN alive a ON a.project_id = i.project_id AND a.event_id = i.event_id
+        LEFT JOIN inserted s ON s.project_id = i.project_id AND s.event_id = i.event_id
+        LEFT JOIN updated u ON u.project_id = a.project_id AND u.id = a.issue_id
+        """,
+        [
+            PostgresType.int8.array, PostgresType.uuid.array, PostgresType.timestamptz.array,
+            PostgresType.timestamptz.array, PostgresType.int8.array, PostgresType.int8.array, PostgresType.int8.array,
+            PostgresType.int2.array, PostgresType.bytea.array, PostgresType.text.array, PostgresType.text.array,
+            PostgresType.text.array, PostgresType.int2.array, PostgresType.bytea.array,
+        ]
+    )
+
+    /// Which of these ids are stored already, so that a duplicate does not create an issue of its own.
+    static let probe = PostgresStatement(
+        "probe_duplicates",
+        """
+        SELECT i.project_id, i.event_id
+        FROM unnest($1, $2, $3) AS i (project_id, event_id, day)
+        WHERE EXISTS (
+            SELECT FROM event e
+            WHERE e.project_id = i.project_id AND e.event_id = i.event_id AND e.received_day IN (i.day, i.day - 1))
+        """,
+        [PostgresType.int8.array, PostgresType.uuid.array, PostgresType.date.array]
+    )
+}

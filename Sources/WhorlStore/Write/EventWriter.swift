@@ -1,0 +1,252 @@
+import Logging
+import ServiceLifecycle
+import WhorlPostgres
+import WhorlProcessing
+import WhorlTelemetry
+
+/// Keeps events: collects those that arrive together into a batch, stores it in one transaction, and answers each waiting
+/// request after the commit.
+///
+/// A batch leaves when a writer is free and the first event has waited for the linger time, or when it is full. The queue
+/// is bounded in events and bytes; what is over it is refused at once. `run()` drives it; when it is stopped, what was
+/// submitted is stored before it returns, and later submissions are refused.
+package actor EventWriter: Service {
+    /// How events are batched; each bound has its unit in the name.
+    package struct Configuration: Sendable {
+        /// Most events of a batch.
+        package var batchEvents = 200
+        /// Most payload bytes of a batch, compressed.
+        package var batchBytes = 1 << 20
+        /// How long the first event of a batch waits for others.
+        package var linger = Duration.milliseconds(5)
+        /// Batches in flight at once, each on a connection of its own.
+        package var writers = 2
+        /// Most events that wait.
+        package var queueEvents = 10_000
+        /// Most payload bytes that wait, compressed.
+        package var queueBytes = 64 << 20
+        /// How long a batch may take; beyond it the outcome is unknown and the requests are answered 503.
+        package var timeout = Duration.milliseconds(1_500)
+
+        package init() {}
+    }
+
+    /// What became of an event that is kept.
+    package enum Outcome: Sendable, Equatable {
+        case stored(isNewIssue: Bool, isRegression: Bool)
+        case duplicate
+    }
+
+    private struct Waiting {
+        let event: PreparedEvent
+        let since: ContinuousClock.Instant
+        let answer: CheckedContinuation<Outcome, any Error>
+    }
+
+    private let pool: PostgresPool
+    private let configuration: Configuration
+    private let logger: Logger
+    private let metrics: WriterMetrics
+    private var queue: [Waiting] = []
+    private var queuedBytes = 0
+    private var inFlight = 0
+    private var lingering = false
+    private var isStopping = false
+    private var idleWaiters: [CheckedContinuation<Void, Never>] = []
+    private var known = ReferenceCache()
+
+    package init(
+        pool: PostgresPool,
+        configuration: Configuration = .init(),
+        logger: Logger,
+        registry: MetricsRegistry
+    ) {
+        self.pool = pool
+        self.configuration = configuration
+        self.logger = logger
+        metrics = WriterMetrics(registry: registry, capacity: configuration.queueEvents)
+    }
+
+    /// Waits until it is stopped, then until everything that was submitted is answered.
+    package func run() async throws {
+        await gracefulShutdownOrCancellation()
+        isStopping = true
+        if queue.isEmpty, inFlight == 0 { return }
+        await withCheckedContinuation { idleWaiters.append($0) }
+    }
+
+    /// Keeps one event and returns after the commit; throws when it could not be kept, or when that is unknown.
+    package nonisolated func submit(_ event: ProcessedEvent) async throws -> Outcome {
+        // Compressed here, off the actor.
+        let prepared = PreparedEvent(event)
+        return try await enqueue(prepared)
+    }
+
+    private func enqueue(_ event: PreparedEvent) async throws -> Outcome {
+        guard !isStopping else { throw PostgresError(.unavailable, "the collector is stopping") }
+        guard await pool.isServerAnswering else { throw PostgresError(.unavailable, "the database does not answer") }
+        guard queue.count < configuration.queueEvents, queuedBytes + event.payload.count <= configuration.queueBytes
+        else {
+            metrics.refused.increment()
+            throw PostgresError(.poolExhausted, "too many events wait")
+        }
+        return try await withCheckedThrowingContinuation { answer in
+            queue.append(Waiting(event: event, since: .now, answer: answer))
+            queuedBytes += event.payload.count
+            metrics.queued.set(Double(queue.count))
+            schedule()
+        }
+    }
+
+    private func schedule() {
+        guard inFlight < configuration.writers, !queue.isEmpty else { return }
+        if queue.count >= configuration.batchEvents || queuedBytes >= configuration.batchBytes {
+            launch()
+        } else if !lingering {
+            lingering = true
+            let due = queue[0].since + configuration.linger
+            // Ends by itself after the linger time; nothing depends on it longer.
+            Task {
+                try? await Task.sleep(until: due, clock: .continuous)
+                lingering = false
+                if inFlight < configuration.writers, !queue.isEmpty { launch() }
+            }
+        }
+    }
+
+    private func launch() {
+        var count = 0
+        var bytes = 0
+        var ids: Set<EventKey> = []
+        var batch: [Waiting] = []
+        var later: [Waiting] = []
+        for waiting in queue {
+            guard count < configuration.batchEvents, bytes < configuration.batchBytes else { break }
+            count += 1
+            // The same id twice in one statement would be two rows of one key: the second waits for the next batch.
+            if ids.insert(EventKey(waiting.event.event)).inserted {
+                bytes += waiting.event.payload.count
+                batch.append(waiting)
+            } else {
+                later.append(waiting)
+            }
+        }
+        queue.removeFirst(count)
+        queue.insert(contentsOf: later, at: 0)
+        queuedBytes -= bytes
+        metrics.queued.set(Double(queue.count))
+        inFlight += 1
+        // Bounded by the number of writers; the requests in the batch wait for it.
+        Task { [batch] in
+            await store(batch)
+            inFlight -= 1
+            schedule()
+            if queue.isEmpty, inFlight == 0 {
+                for waiter in idleWaiters { waiter.resume() }
+                idleWaiters = []
+            }
+        }
+    }
+
+    private func store(_ batch: [Waiting]) async {
+        let start = ContinuousClock.now
+        do {
+            let outcome = try await transact(batch.map(\.event))
+            metrics.committed(batch.count, start.duration(to: .now))
+            for (waiting, result) in zip(batch, outcome) { waiting.answer.resume(returning: result) }
+        } catch {
+            metrics.failed.increment()
+            logger.warning("batch not stored", metadata: ["batch.events": "\(batch.count)", "db.error": "\(error)"])
+            for waiting in batch { waiting.answer.resume(throwing: error) }
+        }
+    }
+
+    /// Stores the events; makes missing partitions, and follows hashes that were deleted meanwhile.
+    private func transact(_ events: [PreparedEvent]) async throws -> [Outcome] {
+        var outcomes = [Outcome](repeating: .duplicate, count: events.count)
+        var pending = Array(events.indices)
+        var attempt = 0
+        while !pending.isEmpty {
+            attempt += 1
+            let transaction = BatchTransaction(events: pending.map { events[$0] }, known: known)
+            let result: BatchTransaction.Outcome
+            do {
+                result = try await attemptTransaction(transaction)
+            } catch let error as PostgresError where error.sqlState == "23514" && attempt <= 2 {
+                // No partition for the day: the first event of a day, or a replay of an old one.
+                try await Partitions(pool: pool).create(for: Set(events.map { PostgresDay($0.event.receivedAt) }))
+                continue
+            }
+            known.merge(result.found)
+            var stale: [Int] = []
+            for (place, index) in pending.enumerated() {
+                switch result.results[place] {
+                case .stored(let isNewIssue, let isRegression):
+                    outcomes[index] = .stored(isNewIssue: isNewIssue, isRegression: isRegression)
+                case .duplicate:
+                    outcomes[index] = .duplicate
+                case .staleHash:
+                    known.remove(hash: events[index].hashKey)
+                    stale.append(index)
+                }
+            }
+            guard stale.isEmpty || attempt < 5 else {
+                throw PostgresError(.other, "an issue was deleted again and again while its event was stored")
+            }
+            pending = stale
+        }
+        return outcomes
+    }
+
+    private func attemptTransaction(_ transaction: BatchTransaction) async throws -> BatchTransaction.Outcome {
+        var attempt = 1
+        while true {
+            do {
+                return try await pool.withConnection("store_batch", timeout: configuration.timeout) {
+                    try await transaction.run($0, deadline: $1)
+                }
+            } catch let error as PostgresError where error.isTransient && attempt < 4 {
+                attempt += 1
+            }
+        }
+    }
+}
+
+/// What a writer tells the monitoring.
+private struct WriterMetrics: Sendable {
+    let queued: Gauge
+    let refused: Counter
+    let failed: Counter
+    private let batchSize: Histogram
+    private let duration: Histogram
+
+    init(registry: MetricsRegistry, capacity: Int) {
+        let length = registry.gauges("whorl_queue_length", "Entries that wait in a queue.", labels: ["queue"])
+        let limits = registry.gauges("whorl_queue_capacity", "Entries that a queue can hold.", labels: ["queue"])
+        queued = length.child("events")
+        limits.child("events").set(Double(capacity))
+        refused = registry.counters("whorl_queue_refused", "Entries refused by a full queue.", labels: ["queue"])
+            .child("events")
+        failed = registry.counter("whorl_db_failed_batches", "Batches of events that could not be stored.")
+        batchSize = registry.histogram(
+            "whorl_db_commit_batch_size",
+            "Events of a committed batch.",
+            bounds: [1, 2, 5, 10, 20, 50, 100, 200, 500]
+        )
+        duration = registry.histogram("whorl_db_commit_duration_seconds", "Time to store and commit a batch.")
+    }
+
+    func committed(_ events: Int, _ time: Duration) {
+        batchSize.observe(Double(events))
+        duration.observe(time)
+    }
+}
+
+/// Returns when the service group stops, or when the task is cancelled.
+package func gracefulShutdownOrCancellation() async {
+    let (stream, continuation) = AsyncStream<Void>.makeStream()
+    await cancelWhenGracefulShutdown {
+        for await _ in stream {}
+    }
+    continuation.finish()
+}

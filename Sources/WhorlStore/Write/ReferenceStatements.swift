@@ -1,0 +1,100 @@
+import WhorlPostgres
+
+/// Statements that find, or make, what an event refers to: its hash and issue, its environment, its release.
+enum ReferenceStatements {
+    static let all = [hash, environment, release]
+
+    /// Finds the hash, or makes it: for the issue of the alias where that is known, else with a new issue.
+    ///
+    /// When another collector makes the same hash at that moment, no row comes back; asked again, it is found.
+    static let hash = PostgresStatement(
+        "resolve_hash",
+        """
+        WITH known AS (
+            SELECT
+                (SELECT id FROM grouping_hash WHERE project_id = $1 AND hash = $2) AS hash_id,
+                (SELECT issue_id FROM grouping_hash WHERE project_id = $1 AND hash = $3) AS alias_issue
+        ),
+        made AS (
+            INSERT INTO grouping_hash (project_id, id, hash, issue_id)
+            SELECT $1, nextval('hash_id_sequence'), $2, coalesce(alias_issue, nextval('issue_id_sequence'))
+            FROM known
+            WHERE hash_id IS NULL
+            ON CONFLICT (project_id, hash) DO NOTHING
+            RETURNING id, issue_id
+        ),
+        alias AS (
+            INSERT INTO grouping_hash (project_id, id, hash, issue_id)
+            SELECT $1, nextval('hash_id_sequence'), $3, made.issue_id
+            FROM made, known
+            WHERE $3::bytea IS NOT NULL AND known.alias_issue IS NULL
+            ON CONFLICT (project_id, hash) DO NOTHING
+        ),
+        number AS (
+            UPDATE project_counter SET next_short_id = next_short_id + 1
+            FROM made, known
+            WHERE project_counter.project_id = $1 AND known.alias_issue IS NULL
+            RETURNING next_short_id - 1 AS short_id
+        ),
+        created AS (
+            INSERT INTO issue (
+                project_id, id, short_id, level, type, title, culprit, location, metadata, platform, logger,
+                is_unhandled, first_seen, last_seen, last_seen_bucket, first_release_id)
+            SELECT $1, made.issue_id, number.short_id, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13,
+                date_bin('5 minutes', $13, timestamptz '2000-01-01 00:00:00Z'), $14
+            FROM made, number
+            RETURNING id
+        )
+        SELECT coalesce(made.id, known.hash_id) AS hash_id, created.id IS NOT NULL AS is_new_issue
+        FROM known
+        LEFT JOIN made ON true
+        LEFT JOIN created ON true
+        """,
+        [
+            .int8, .bytea, .bytea, .int2, .text, .text, .text, .text, .text, .text, .text, .bool, .timestamptz, .int8,
+        ]
+    )
+
+    /// Environments of a project beyond which new names are kept as `__other__`: the name comes from the sender.
+    static let maxEnvironments = 200
+
+    static let environment = PostgresStatement(
+        "resolve_environment",
+        """
+        WITH chosen AS (
+            SELECT CASE
+                WHEN (SELECT count(*) FROM environment WHERE project_id = $1) < \(maxEnvironments)
+                    OR EXISTS (SELECT FROM environment WHERE project_id = $1 AND name = $2)
+                THEN $2 ELSE '__other__' END AS name
+        ),
+        made AS (
+            INSERT INTO environment (project_id, name)
+            SELECT $1, name FROM chosen
+            WHERE NOT EXISTS (SELECT FROM environment e WHERE e.project_id = $1 AND e.name = chosen.name)
+            ON CONFLICT DO NOTHING
+            RETURNING id
+        )
+        SELECT id FROM made
+        UNION ALL
+        SELECT e.id FROM environment e, chosen WHERE e.project_id = $1 AND e.name = chosen.name
+        """,
+        [.int8, .text]
+    )
+
+    static let release = PostgresStatement(
+        "resolve_release",
+        """
+        WITH made AS (
+            INSERT INTO release (project_id, version)
+            SELECT $1, $2
+            WHERE NOT EXISTS (SELECT FROM release WHERE project_id = $1 AND version = $2)
+            ON CONFLICT DO NOTHING
+            RETURNING id
+        )
+        SELECT id FROM made
+        UNION ALL
+        SELECT id FROM release WHERE project_id = $1 AND version = $2
+        """,
+        [.int8, .text]
+    )
+}

@@ -1,0 +1,91 @@
+import Foundation
+import Glibc
+import WhorlProtocol
+
+/// A collector that runs as a program of its own, as in production, on a free port and a fresh database.
+package struct TestCollector: Sendable {
+    /// The organisation, project, key and token that every test collector begins with.
+    package static let organization = "acme"
+    package static let project = "web"
+    package static let publicKey = "b3d1c6a0f7e84a2f9c5d0e1f2a3b4c5d"
+    package static let token = String(repeating: "0123456789abcdef", count: 4)
+
+    package let program: RunningProgram
+    package let port: Int
+    package let databaseURL: String
+
+    /// The API and everything else over HTTP, with the token.
+    package var http: TestHTTP { TestHTTP(port: port, token: Self.token) }
+    package var dsn: String { "http://\(Self.publicKey)@127.0.0.1:\(port)/1" }
+
+    /// The program that the build made.
+    package static var executable: String { repository + "/.build/debug/whorl" }
+
+    /// The folder of the repository.
+    package static var repository: String {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().path
+    }
+
+    /// Starts a collector and waits until it listens.
+    package static func start(
+        databaseURL: String? = nil,
+        environment: [String: String] = [:]
+    ) async throws -> TestCollector {
+        let url: String
+        if let databaseURL { url = databaseURL } else { url = try await TestCluster.shared.makeDatabase() }
+        var settings = [
+            "PATH": "/usr/bin:/bin", "DATABASE_URL": url, "PORT": "0", "WHORL_LOG_FORMAT": "json",
+            "WHORL_DATA_DIR": try temporaryDirectory("data"), "WHORL_BOOTSTRAP_ORG": organization,
+            "WHORL_BOOTSTRAP_PROJECT": project, "WHORL_BOOTSTRAP_KEY": publicKey, "WHORL_BOOTSTRAP_TOKEN": token,
+        ]
+        settings.merge(environment) { $1 }
+        let program = try RunningProgram(executable, ["serve"], environment: settings)
+        let line = try await program.line(containing: "\"listening\"")
+        let address = JSON(try JSONDocument(Array(line.utf8)).root)["server.address"]?.string ?? ""
+        guard let port = address.split(separator: ":").last.flatMap({ Int($0) }) else {
+            throw TestFailure("no port in \(line)")
+        }
+        return TestCollector(program: program, port: port, databaseURL: url)
+    }
+
+    /// The value of a metric without timestamps, by its line's start; nil when there is no such line.
+    package func metric(_ name: String) async throws -> Double? {
+        let answer = try await TestHTTP(port: port).get("/metrics")
+        for line in answer.text.split(separator: "\n") where line.hasPrefix(name + " ") {
+            return Double(line.dropFirst(name.count + 1))
+        }
+        return nil
+    }
+
+    /// Sends an envelope with one event.
+    package func send(event: JSON, id: EventID? = nil) async throws -> TestAnswer {
+        let header: JSON = id.map { ["event_id": .string($0.hex)] } ?? [:]
+        let payload = event.encoded()
+        let item: JSON = ["type": "event", "length": .int(payload.count)]
+        return try await send(envelope: header.encoded() + [0x0A] + item.encoded() + [0x0A] + payload)
+    }
+
+    package func send(envelope: [UInt8], headers: [String: String] = [:]) async throws -> TestAnswer {
+        var all = ["X-Sentry-Auth": "Sentry sentry_key=\(Self.publicKey), sentry_version=7"]
+        all.merge(headers) { $1 }
+        return try await TestHTTP(port: port).send("POST", "/api/1/envelope/", headers: all, body: envelope)
+    }
+}
+
+/// Runs a collector for the body, and stops it afterwards.
+package func withCollector<Value>(
+    databaseURL: String? = nil,
+    environment: [String: String] = [:],
+    _ body: (TestCollector) async throws -> Value
+) async throws -> Value {
+    let collector = try await TestCollector.start(databaseURL: databaseURL, environment: environment)
+    do {
+        let value = try await body(collector)
+        await collector.program.stop()
+        return value
+    } catch {
+        await collector.program.stop()
+        throw error
+    }
+}
