@@ -1,0 +1,67 @@
+import Foundation
+import WhorlProtocol
+
+/// A client of one DSN: makes events of errors and hands them to the ``Sender``.
+package final class Client: Sendable {
+    package static let sdkName = "whorl.swift"
+    package static let sdkVersion = "0.1.0"
+
+    private let release: String?
+    private let environment: String
+    private let options: Options
+    private let sender: Sender
+    private let backtraces = BacktraceRecorder()
+
+    package init(dsn: DSN, release: String?, environment: String, options: Options) {
+        self.release = release
+        self.environment = environment
+        self.options = options
+        sender = Sender(dsn: dsn, options: options)
+    }
+
+    package func flush(timeout: Duration) async -> Bool { await sender.flush(timeout: timeout) }
+
+    @discardableResult
+    package func capture(_ error: any Error, mechanism: Mechanism, fileID: String, line: Int) -> EventID? {
+        submit(.error) {
+            [ErrorDescription.exception(error, mechanism, frames: $0, fileID: fileID, line: line)]
+        } message: {
+            nil
+        }
+    }
+
+    @discardableResult
+    package func capture(message: String, level: Level, fileID: String, line: Int) -> EventID? {
+        submit(level) { _ in
+            []
+        } message: {
+            message
+        }
+    }
+
+    /// Takes what only this moment knows, and leaves the rest to the background.
+    private func submit(
+        _ level: Level,
+        _ exceptions: @escaping @Sendable ([JSON]) -> [JSON],
+        message: @escaping @Sendable () -> String?
+    ) -> EventID? {
+        let id = EventID.random()
+        let scope = ScopeBox.current.value
+        let moment = Date()
+        let recorded = options.attachesBacktrace ? backtraces.record() : nil
+        let accepted = sender.enqueue { [self] in
+            let frames = await recorded?.frames() ?? []
+            var event = EventBuilder(id: id, moment: moment, level: scope.level ?? level, scope: scope)
+            event.release = release
+            event.environment = environment
+            event.serverName = options.serverName
+            event.dist = options.dist
+            event.message = message()
+            event.exceptions = exceptions(frames)
+            let json = event.json
+            guard let beforeSend = options.beforeSend else { return (id, json) }
+            return beforeSend(json).map { (id, $0) }
+        }
+        return accepted ? id : nil
+    }
+}

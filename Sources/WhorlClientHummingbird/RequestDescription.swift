@@ -1,0 +1,25 @@
+import HTTPTypes
+import Hummingbird
+import WhorlClient
+
+/// A request in the protocol's form, without what could let somebody in.
+enum RequestDescription {
+    /// Headers that hold credentials.
+    private static let secret: Set<String> = [
+        "authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token", "x-csrf-token",
+    ]
+
+    static func json(_ request: Request) -> JSON {
+        let host = request.head.authority ?? "localhost"
+        var headers: [(key: String, value: JSON)] = []
+        for field in request.headers.prefix(100) {
+            let isSecret = secret.contains(field.name.canonicalName)
+            headers.append((field.name.rawName, .string(isSecret ? "[Filtered]" : field.value)))
+        }
+        return [
+            "method": .string(request.method.rawValue),
+            "url": .string("\(request.head.scheme ?? "http")://\(host)\(request.uri.path)"),
+            "query_string": .string(request.uri.query ?? ""), "headers": .object(headers),
+        ]
+    }
+}
