@@ -174,6 +174,7 @@ package struct IngestHandler: Sendable {
     private func keep(_ framed: FramedRequest, _ sender: Sender, _ request: IngestRequest) async throws -> IngestAnswer
     {
         var event: ProcessedEvent?
+        var transactionID: EventID?
         var outcomes: [(type: String, outcome: Outcome, reason: Outcome.Reason)] = []
         for item in framed.items {
             if item.type == "event" {
@@ -198,6 +199,12 @@ package struct IngestHandler: Sendable {
                 } catch {
                     throw IngestRefusal(error)
                 }
+                // Old SDKs send the measurements of a request to the place for errors.
+                if let measured = event, measured.declaredType == "transaction" {
+                    transactionID = measured.eventID
+                    event = nil
+                    outcomes.append(("transaction", .filtered, .unsupportedItem))
+                }
             } else if item.payload.count > limits.bytes(of: item.type) {
                 outcomes.append((item.type, .invalid, .tooLarge))
             } else {
@@ -210,7 +217,7 @@ package struct IngestHandler: Sendable {
         }
         for (type, outcome, reason) in outcomes { metrics.count(type, outcome, reason) }
         let needsEvent = framed.items.contains { SideItem.needsEvent($0.type) }
-        return .accepted(event?.eventID ?? (needsEvent ? framed.eventID ?? .random() : nil))
+        return .accepted(event?.eventID ?? transactionID ?? (needsEvent ? framed.eventID ?? .random() : nil))
     }
 
     private func announce(

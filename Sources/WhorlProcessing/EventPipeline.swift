@@ -24,6 +24,7 @@ public enum EventPipeline {
             occurredAt: normalised.occurredAt,
             level: normalised.level,
             type: normalised.type,
+            declaredType: event.type,
             platform: event.platform,
             logger: event.logger,
             title: title.title,

@@ -15,6 +15,8 @@ public struct ProcessedEvent: Sendable {
     public let level: Level
     /// `error` where there is an exception, `csp` and its like for browser reports, else `default`.
     public let type: String
+    /// The kind by the sender's own word; `transaction` means that it is no error at all.
+    public let declaredType: String?
     /// The language.
     public let platform: String
     /// The logger's name.

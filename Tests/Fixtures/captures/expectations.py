@@ -62,6 +62,9 @@ def expected_event(event):
     message = event.get("logentry") or event.get("message")
     if isinstance(message, dict):
         template, params = message.get("message"), message.get("params")
+        template = template and template.replace("%r", "%s")
+        if isinstance(params, list):
+            params = [p if isinstance(p, (str, int, float)) else json.dumps(p, separators=(",", ":")) for p in params]
         message = message.get("formatted") or (template % tuple(params[:template.count("%")]) if template and params else template)
     return {
         "level": {"critical": "fatal", "warn": "warning", "log": "info"}.get(level, level),
@@ -87,6 +90,8 @@ def expectation(folder, request):
         return {"status": 403, "items": []}
     if path.endswith("/store/") and "envelope" not in headers.get("content-type", ""):
         event = json.loads(body)
+        if event.get("type") == "transaction":
+            return {"status": 200, "id": hex_id(event.get("event_id")), "items": [["transaction", "filtered", UNSTORED]]}
         return {"status": 200, "id": hex_id(event.get("event_id")), "items": [["event", "accepted", "none"]],
                 "event": expected_event(event)}
     header, items = framed(body)

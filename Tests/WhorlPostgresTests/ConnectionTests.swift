@@ -1,0 +1,184 @@
+import Foundation
+import Logging
+import Testing
+import WhorlPostgres
+import WhorlTelemetry
+import WhorlTestSupport
+
+@Suite("Connections")
+struct ConnectionTests {
+    private func withConnection(_ body: (PostgresConnection) async throws -> Void) async throws {
+        let url = try await TestCluster.shared.makeDatabase(migrated: false)
+        let connection = try await PostgresConnection.connect(url, deadline: .now + .seconds(10))
+        try await body(connection)
+        await connection.close()
+    }
+
+    private var soon: ContinuousClock.Instant { .now + .seconds(10) }
+
+    @Test("Values of every type come back as they were sent")
+    func roundTrip() async throws {
+        try await withConnection { connection in
+            let id = UUID()
+            let moment = Date(timeIntervalSince1970: 1_790_000_000.123456)
+            let day = PostgresDay(moment)
+            let statement = PostgresStatement(
+                "test",
+                "SELECT $1 AS b, $2 AS i2, $3 AS i4, $4 AS i8, $5 AS f, $6 AS t, $7 AS y, $8 AS u, $9 AS m, $10 AS d, $11 AS n",
+                [.bool, .int2, .int4, .int8, .float8, .text, .bytea, .uuid, .timestamptz, .date, .text]
+            )
+            let rows = try await connection.execute(
+                statement,
+                [
+                    true.postgresValue, Int16(-7).postgresValue, Int32(70_000).postgresValue, Int.max.postgresValue,
+                    1.5.postgresValue, "a\u{0}bé".postgresValue, [UInt8](0...255).postgresValue, id.postgresValue,
+                    moment.postgresValue, day.postgresValue, .null(.text),
+                ],
+                deadline: soon
+            )
+            let row = try #require(rows.first)
+            #expect(try row.read("b", as: Bool.self))
+            #expect(try row.read("i2", as: Int16.self) == -7)
+            #expect(try row.read("i4", as: Int32.self) == 70_000)
+            #expect(try row.read("i8", as: Int.self) == .max)
+            #expect(try row.read("f", as: Double.self) == 1.5)
+            // Postgres' text cannot hold U+0000; nothing after it is lost.
+            #expect(try row.read("t", as: String.self) == "a\u{FFFD}bé")
+            #expect(try row.read("y", as: [UInt8].self) == [UInt8](0...255))
+            #expect(try row.read("u", as: UUID.self) == id)
+            #expect(abs(try row.read("m", as: Date.self).timeIntervalSince(moment)) < 0.000_001)
+            #expect(try row.read("d", as: PostgresDay.self) == day)
+            #expect(try row.readOptional("n", as: String.self) == nil)
+        }
+    }
+
+    @Test("Arrays come back as they were sent, nulls and empty ones included")
+    func arrays() async throws {
+        try await withConnection { connection in
+            let statement = PostgresStatement(
+                "test",
+                "SELECT $1 AS full, $2 AS empty, cardinality($3) AS size, ($3)[2] IS NULL AS hole",
+                [PostgresType.text.array, PostgresType.int8.array, PostgresType.int8.array]
+            )
+            let rows = try await connection.execute(
+                statement,
+                [.array(of: ["a", ""]), .array(of: [Int]()), .array([1, nil, 3] as [Int?])],
+                deadline: soon
+            )
+            let row = try #require(rows.first)
+            #expect(try row.readArray("full", of: String.self) == ["a", ""])
+            #expect(try row.readArray("empty", of: Int.self).isEmpty)
+            #expect(try row.read("size", as: Int32.self) == 3)
+            #expect(try row.read("hole", as: Bool.self))
+        }
+    }
+
+    @Test("A reading error names the column and the type")
+    func decodingErrors() async throws {
+        try await withConnection { connection in
+            let rows = try await connection.execute(
+                PostgresStatement("test", "SELECT 1::int8 AS number, NULL::text AS nothing"),
+                deadline: soon
+            )
+            let row = try #require(rows.first)
+            let error = #expect(throws: PostgresError.self) { try row.read("number", as: String.self) }
+            #expect(error?.message == "column number is int8, expected text")
+            let null = #expect(throws: PostgresError.self) { try row.read("nothing", as: String.self) }
+            #expect(null?.message == "column nothing is null, expected text")
+            #expect(throws: PostgresError.self) { try row.read("absent", as: Int.self) }
+        }
+    }
+
+    @Test("An error of the server carries its SQLSTATE and leaves the connection usable")
+    func serverErrors() async throws {
+        try await withConnection { connection in
+            let error = await #expect(throws: PostgresError.self) {
+                try await connection.script("SELECT 1 / 0", deadline: soon)
+            }
+            #expect(error?.sqlState == "22012")
+            #expect(await connection.isUsable)
+        }
+    }
+
+    @Test("A transaction that throws is rolled back")
+    func rollback() async throws {
+        try await withConnection { connection in
+            try await connection.script("CREATE TABLE t (x int)", deadline: soon)
+            await #expect(throws: CancellationError.self) {
+                try await connection.transaction(deadline: soon) { connection in
+                    try await connection.script("INSERT INTO t VALUES (1)", deadline: soon)
+                    throw CancellationError()
+                }
+            }
+            let rows = try await connection.execute(PostgresStatement("test", "SELECT x FROM t"), deadline: soon)
+            #expect(rows.isEmpty)
+        }
+    }
+
+    @Test("A missed deadline closes the connection, in time")
+    func deadline() async throws {
+        try await withConnection { connection in
+            let start = ContinuousClock.now
+            let error = await #expect(throws: PostgresError.self) {
+                try await connection.script("SELECT pg_sleep(30)", deadline: .now + .milliseconds(200))
+            }
+            #expect(error?.code == .deadline)
+            #expect(start.duration(to: .now) < .seconds(2))
+            #expect(await !connection.isUsable)
+        }
+    }
+
+    @Test("Cancelling a task ends its statement")
+    func cancellation() async throws {
+        try await withConnection { connection in
+            let start = ContinuousClock.now
+            let task = Task { try await connection.script("SELECT pg_sleep(30)", deadline: .now + .seconds(60)) }
+            // Wait until the statement runs, as another connection sees it.
+            task.cancel()
+            let error = await #expect(throws: PostgresError.self) { try await task.value }
+            #expect(error?.code == .cancelled)
+            #expect(start.duration(to: .now) < .seconds(5))
+        }
+    }
+
+    @Test("A frozen server cannot hold anybody longer than the deadline, and a pool recovers by itself")
+    func frozenServer() async throws {
+        let directory = try temporaryDirectory("frozen")
+        let cluster = try await PrivateCluster.locate(dataDirectory: directory)
+        try await cluster.start(deadline: .now + .seconds(120))
+        let registry = MetricsRegistry()
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        let pool = PostgresPool(
+            url: cluster.url,
+            configuration: .init(size: 3, timeout: .milliseconds(500), connectTimeout: .milliseconds(500)),
+            logger: logger,
+            metrics: PostgresMetrics(registry: registry)
+        )
+        let running = Task { try await pool.run() }
+        let ping = PostgresStatement("test", "SELECT 1 AS one")
+        _ = try await pool.execute(ping)
+        // The postmaster and its children: everything whose directory is the cluster's.
+        let processes = try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }
+            .filter {
+                (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\($0)/cwd")) == cluster.directory
+            }
+        #expect(processes.count > 3)
+        for process in processes { kill(process, SIGSTOP) }
+        let start = ContinuousClock.now
+        await #expect(throws: PostgresError.self) { try await pool.execute(ping) }
+        #expect(start.duration(to: .now) < .seconds(2))
+        // From now on nobody waits at all.
+        let second = ContinuousClock.now
+        let refused = await #expect(throws: PostgresError.self) { try await pool.execute(ping) }
+        #expect(refused?.code == .unavailable)
+        #expect(second.duration(to: .now) < .milliseconds(100))
+        for process in processes { kill(process, SIGCONT) }
+        let isBack = try await eventually { (try? await pool.execute(ping)) != nil }
+        #expect(isBack)
+        running.cancel()
+        await pool.close()
+        try await cluster.stop(deadline: .now + .seconds(20))
+        try FileManager.default.removeItem(atPath: directory)
+    }
+}

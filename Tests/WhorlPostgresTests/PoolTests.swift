@@ -1,0 +1,104 @@
+import Testing
+import WhorlPostgres
+import WhorlTestSupport
+
+@Suite("The pool")
+struct PoolTests {
+    private let ping = PostgresStatement("test", "SELECT 1 AS one")
+
+    @Test("Many tasks share few connections")
+    func shared() async throws {
+        try await withPool(configuration: .init(size: 3, timeout: .seconds(20))) { pool, _ in
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<200 {
+                    group.addTask { try await pool.execute(ping).first?.read("one", as: Int.self) ?? 0 }
+                }
+                var sum = 0
+                for try await one in group { sum += one }
+                #expect(sum == 200)
+            }
+            let rows = try await pool.execute(
+                PostgresStatement(
+                    "test",
+                    "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database()"
+                )
+            )
+            #expect(try #require(rows.first).read("n", as: Int.self) <= 3)
+        }
+    }
+
+    @Test("Who waits too long, and who comes when too many wait, is turned away")
+    func bounds() async throws {
+        try await withPool(configuration: .init(size: 1, maxWaiters: 1, timeout: .seconds(20))) { pool, _ in
+            let (held, hold) = AsyncStream<Void>.makeStream()
+            let (release, releasing) = AsyncStream<Void>.makeStream()
+            let holder = Task {
+                try await pool.withConnection("test") { _, _ in
+                    hold.yield()
+                    for await _ in release { break }
+                }
+            }
+            for await _ in held { break }
+            let waiting = Task { try await pool.execute(ping, timeout: .milliseconds(300)) }
+            let error = await #expect(throws: PostgresError.self) { try await waiting.value }
+            #expect(error?.code == .poolExhausted)
+            releasing.yield()
+            try await holder.value
+            _ = try await pool.execute(ping)
+        }
+    }
+
+    @Test("A broken connection is replaced")
+    func replaced() async throws {
+        try await withPool(configuration: .init(size: 1, timeout: .seconds(5))) { pool, _ in
+            let kill = PostgresStatement("test", "SELECT pg_terminate_backend(pg_backend_pid())")
+            await #expect(throws: PostgresError.self) { try await pool.execute(kill) }
+            let isBack = try await eventually { (try? await pool.execute(ping)) != nil }
+            #expect(isBack)
+        }
+    }
+}
+
+@Suite("The breaker")
+struct BreakerTests {
+    private let start = ContinuousClock.now
+
+    @Test("It opens at the first failure and lets one probe through when the delay is over")
+    func opens() {
+        var breaker = Breaker(firstDelay: .seconds(1), longestDelay: .seconds(3))
+        #expect(breaker.isClosed)
+        breaker.failed(at: start, jitter: 1)
+        #expect(!breaker.isClosed)
+        let probes = [999, 1_000, 1_000].map { breaker.startProbe(at: start + .milliseconds($0)) }
+        #expect(probes == [false, true, false])
+        breaker.succeeded()
+        #expect(breaker.isClosed)
+    }
+
+    @Test("The delay doubles up to its bound, shortened by jitter")
+    func backsOff() {
+        var breaker = Breaker(firstDelay: .seconds(1), longestDelay: .seconds(3))
+        var now = start
+        breaker.failed(at: now, jitter: 1)
+        for expected in [2, 3, 3] {
+            now = now + .seconds(10)
+            let mayProbe = breaker.startProbe(at: now)
+            #expect(mayProbe)
+            breaker.failed(at: now, jitter: 1)
+            #expect(breaker.nextProbe == now + .seconds(expected))
+        }
+        now = now + .seconds(10)
+        let mayProbe = breaker.startProbe(at: now)
+        #expect(mayProbe)
+        breaker.failed(at: now, jitter: 0)
+        #expect(breaker.nextProbe == now + .milliseconds(1_500))
+    }
+
+    @Test("Late failures of requests that began before the outage change nothing")
+    func lateFailures() {
+        var breaker = Breaker(firstDelay: .seconds(1), longestDelay: .seconds(3))
+        breaker.failed(at: start, jitter: 1)
+        breaker.failed(at: start + .milliseconds(900), jitter: 1)
+        #expect(breaker.nextProbe == start + .seconds(1))
+    }
+}
