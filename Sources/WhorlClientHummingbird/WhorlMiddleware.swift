@@ -32,7 +32,7 @@ public struct WhorlMiddleware<Context: RequestContext>: RouterMiddleware {
         } operation: {
             do {
                 let response = try await next(request, context)
-                let route = context.endpointPath
+                let route = Self.route(context)
                 metrics.end(record, route: route, status: response.status.code)
                 if response.status.code >= 500, reportsServerErrors {
                     Whorl.configureScope { $0.transaction = route.map { "\(request.method.rawValue) \($0)" } }
@@ -44,7 +44,7 @@ public struct WhorlMiddleware<Context: RequestContext>: RouterMiddleware {
                 }
                 return response
             } catch {
-                let route = context.endpointPath
+                let route = Self.route(context)
                 let status = Self.status(of: error)
                 metrics.end(record, route: route, status: status)
                 if status >= 500 {
@@ -60,6 +60,11 @@ public struct WhorlMiddleware<Context: RequestContext>: RouterMiddleware {
                 throw error
             }
         }
+    }
+
+    /// The template of the route; Hummingbird's own word for a path without one is `NotFound`.
+    private static func route(_ context: Context) -> String? {
+        context.endpointPath == "NotFound" ? nil : context.endpointPath
     }
 
     /// The status that an error becomes: its own, 499 for a cancelled request, else 500.

@@ -58,7 +58,7 @@ package struct RequestMetrics<Context: RequestContext>: RouterMiddleware {
     }
 
     private func finish(_ context: Context, _ method: String, _ status: Int, _ start: ContinuousClock.Instant) {
-        let route = context.endpointPath ?? "__unmatched__"
+        let route = Self.route(context)
         let duration = start.duration(to: .now)
         requests.child(route, method, String(status)).increment()
         durations.child(route, method).observe(duration)
@@ -73,6 +73,12 @@ package struct RequestMetrics<Context: RequestContext>: RouterMiddleware {
                     "\(Int(duration.seconds * 1_000_000) / 1_000).\((Int(duration.seconds * 1_000_000) % 1_000))",
             ]
         )
+    }
+
+    /// The template of the route; Hummingbird's own word for a path without one is `NotFound`.
+    private static func route(_ context: Context) -> String {
+        guard let route = context.endpointPath, route != "NotFound" else { return "__unmatched__" }
+        return route
     }
 
     private static func label(_ method: HTTPRequest.Method) -> String {

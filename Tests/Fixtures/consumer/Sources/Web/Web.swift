@@ -1,0 +1,3 @@
+import API
+
+public func page() -> String { report() ? "reported" : "not reported" }

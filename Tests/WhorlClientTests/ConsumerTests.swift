@@ -1,0 +1,27 @@
+import Foundation
+import Testing
+import WhorlTestSupport
+
+@Suite("An application that imports the client")
+struct ConsumerTests {
+    @Test("It may have targets named API, Server and Web, and builds none of the server's code")
+    func builds() throws {
+        let folder = TestCollector.repository + "/Tests/Fixtures/consumer"
+        #expect(FileManager.default.isExecutableFile(atPath: folder + "/.build/debug/Server"))
+        let modules = try FileManager.default.contentsOfDirectory(atPath: folder + "/.build/debug/Modules")
+            .filter { $0.hasSuffix(".swiftmodule") }
+        #expect(
+            Set(modules) == [
+                "API.swiftmodule", "Web.swiftmodule", "Server.swiftmodule", "WhorlClient.swiftmodule",
+                "WhorlProtocol.swiftmodule",
+            ]
+        )
+    }
+
+    @Test("It runs")
+    func runs() async throws {
+        let program = try RunningProgram(TestCollector.repository + "/Tests/Fixtures/consumer/.build/debug/Server", [])
+        #expect(try await program.exitStatus() == 0)
+        #expect(program.output == "reported")
+    }
+}

@@ -1,0 +1,147 @@
+import Foundation
+import Testing
+import WhorlProtocol
+import WhorlTestSupport
+
+@Suite("Commands and settings")
+struct CommandTests {
+    private func run(
+        _ arguments: [String],
+        _ environment: [String: String] = [:]
+    ) async throws -> (status: Int32, output: String) {
+        let program = try RunningProgram(
+            TestCollector.executable,
+            arguments,
+            environment: ["PATH": "/usr/bin:/bin"].merging(environment) { $1 }
+        )
+        let status = try await program.exitStatus()
+        return (status, program.output)
+    }
+
+    @Test(
+        "A bad value stops the start with a sentence that names the variable and the value",
+        arguments: [
+            ("PORT", "70000"), ("PORT", "http"), ("DATABASE_URL", "mysql://x"),
+            ("WHORL_PUBLIC_URL", "errors.example.com"),
+            ("WHORL_TRUSTED_PROXIES", "10.0.0.0/33"), ("WHORL_LOG_LEVEL", "loud"), ("WHORL_LOG_FORMAT", "xml"),
+            ("WHORL_BOOTSTRAP_ORG", "Not A Slug"), ("WHORL_BOOTSTRAP_KEY", "ABC"), ("WHORL_BOOTSTRAP_TOKEN", "short"),
+            ("WHORL_RETENTION_DAYS", "0"), ("WHORL_BATCH_EVENTS", "many"),
+        ]
+    )
+    func badSettings(variable: String, value: String) async throws {
+        let (status, output) = try await run(["serve"], [variable: value, "WHORL_DATA_DIR": "/nonexistent/whorl"])
+        #expect(status == 64)
+        #expect(output.split(separator: "\n").count == 1)
+        #expect(output.contains(variable))
+        // The values of secrets stay out of messages.
+        if !["DATABASE_URL", "WHORL_BOOTSTRAP_TOKEN"].contains(variable) { #expect(output.contains(value)) }
+    }
+
+    @Test("A flag wins over its variable, and help lists every setting")
+    func flags() async throws {
+        let (status, output) = try await run(["serve", "--port", "99999"], ["PORT": "8000"])
+        #expect(status == 64)
+        #expect(output.contains("99999"))
+        let help = try await run(["serve", "--help"])
+        #expect(help.status == 0)
+        for name in [
+            "HOST", "PORT", "DATABASE_URL", "WHORL_PUBLIC_URL", "WHORL_METRICS_TOKEN", "WHORL_TRUSTED_PROXIES",
+            "WHORL_DATA_DIR", "WHORL_BOOTSTRAP_ORG", "WHORL_BOOTSTRAP_PROJECT", "WHORL_BOOTSTRAP_KEY",
+            "WHORL_BOOTSTRAP_TOKEN", "WHORL_LOG_LEVEL", "WHORL_LOG_FORMAT", "WHORL_RETENTION_DAYS",
+        ] { #expect(help.output.contains(name)) }
+    }
+
+    @Test("A secret can come from a file")
+    func secretFile() async throws {
+        let directory = try temporaryDirectory("secret")
+        let file = directory + "/token"
+        try "not long".write(toFile: file, atomically: true, encoding: .utf8)
+        let (status, output) = try await run(["serve"], ["WHORL_BOOTSTRAP_TOKEN_FILE": file])
+        #expect(status == 64)
+        #expect(output.contains("WHORL_BOOTSTRAP_TOKEN"))
+        let missing = try await run(["serve"], ["WHORL_METRICS_TOKEN_FILE": directory + "/absent"])
+        #expect(missing.status == 64)
+        #expect(missing.output.contains("WHORL_METRICS_TOKEN_FILE"))
+        try FileManager.default.removeItem(atPath: directory)
+    }
+
+    @Test("Projects, keys and tokens are made, listed and disabled, and --json prints one object")
+    func administration() async throws {
+        let data = try temporaryDirectory("data")
+        let environment = ["DATABASE_URL": try await TestCluster.shared.makeDatabase(), "WHORL_DATA_DIR": data]
+        func object(_ arguments: String...) async throws -> JSON {
+            let (status, output) = try await run(arguments + ["--json"], environment)
+            #expect(status == 0, "\(arguments): \(output)")
+            return JSON(try JSONDocument(Array(output.utf8)).root)
+        }
+        let project = try await object(
+            "project",
+            "create",
+            "shop",
+            "--org",
+            "acme",
+            "--name",
+            "The Shop",
+            "--platform",
+            "python"
+        )
+        #expect(project["slug"] == "shop")
+        let dsn = try #require(project["dsn"]?.string.flatMap { DSN($0) })
+        #expect(dsn.projectID == project["id"]?.string)
+        await expect(1) { try await object("project", "list")["projects"]?.array?.count }
+        let key = try await object("key", "create", "acme/shop", "--label", "second")
+        await expect(2) { try await object("key", "list", "shop")["keys"]?.array?.count }
+        let name = try #require(key["publicKey"]?.string)
+        await expect(JSON.bool(false) as JSON?) { try await object("key", "disable", "shop", name)["isActive"] }
+        await expect(1) {
+            try await object("key", "list", "shop")["keys"]?.array?.filter { $0["isActive"] == false }.count
+        }
+        let token = try await object("token", "create", "--org", "acme", "--scope", "event:read")
+        #expect(token["token"]?.string?.utf8.count == 64)
+        #expect(token["scopes"] == ["event:read"])
+        await expect(1) { try await run(["project", "create", "shop", "--org", "acme"], environment).status }
+        await expect(64) { try await run(["project", "create", "Bad Slug"], environment).status }
+        await expect(1) { try await run(["key", "list", "absent"], environment).status }
+        await expect(64) { try await run(["token", "create", "--org", "acme", "--scope", "all"], environment).status }
+        await expect(64) { try await run(["token", "create"], environment).status }
+        try FileManager.default.removeItem(atPath: data)
+    }
+
+    @Test("doctor finds nothing on a sound installation, and says what to do about a fault")
+    func doctor() async throws {
+        let data = try temporaryDirectory("data")
+        let url = try await TestCluster.shared.makeDatabase()
+        let good = try await run(["doctor", "--json"], ["DATABASE_URL": url, "WHORL_DATA_DIR": data])
+        #expect(good.status == 0, "\(good.output)")
+        #expect(JSON(try JSONDocument(Array(good.output.utf8)).root)["ok"] == true)
+        let empty = try await TestCluster.shared.makeDatabase(migrated: false)
+        let pending = try await run(["doctor"], ["DATABASE_URL": empty, "WHORL_DATA_DIR": data])
+        #expect(pending.status == 1)
+        #expect(pending.output.contains("FAULT migrations") && pending.output.contains("whorl migrate"))
+        let away = try await run(
+            ["doctor"],
+            ["DATABASE_URL": "postgres://x@127.0.0.1:1/x", "WHORL_DATA_DIR": data]
+        )
+        #expect(away.status == 1)
+        #expect(away.output.contains("FAULT database"))
+        let bad = try await run(["doctor"], ["PORT": "x"])
+        #expect(bad.status == 1)
+        #expect(bad.output.contains("FAULT configuration"))
+        try FileManager.default.removeItem(atPath: data)
+    }
+
+    @Test("serve refuses pending migrations when it may not apply them")
+    func noMigrate() async throws {
+        let data = try temporaryDirectory("data")
+        let url = try await TestCluster.shared.makeDatabase(migrated: false)
+        let environment = ["DATABASE_URL": url, "WHORL_DATA_DIR": data, "PORT": "0"]
+        let refused = try await run(["serve", "--no-migrate"], environment)
+        #expect(refused.status == 1)
+        #expect(refused.output.contains("whorl migrate"))
+        await expect(0) { try await run(["migrate"], environment).status }
+        try await withCollector(databaseURL: url) { collector in
+            await expect(200) { try await collector.http.get("/health").status }
+        }
+        try FileManager.default.removeItem(atPath: data)
+    }
+}

@@ -1,0 +1,157 @@
+import Foundation
+import Glibc
+import Testing
+import WhorlPostgres
+import WhorlProtocol
+import WhorlTestSupport
+
+@Suite("A collector's life")
+struct LifecycleTests {
+    private static func processes(of cluster: PrivateCluster) throws -> [Int32] {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }
+            .filter {
+                (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\($0)/cwd")) == cluster.directory
+            }
+    }
+
+    @Test("A frozen Postgres flips health and readiness, answers 503 in time, and recovery comes by itself")
+    func frozenPostgres() async throws {
+        let directory = try temporaryDirectory("frozen")
+        let cluster = try await PrivateCluster.locate(dataDirectory: directory)
+        try await cluster.start(deadline: .now + .seconds(120))
+        try await withCollector(databaseURL: cluster.url) { collector in
+            #expect(try await collector.send(event: ["message": "before"]).status == 200)
+            let processes = try Self.processes(of: cluster)
+            for process in processes { kill(process, SIGSTOP) }
+            defer { for process in processes { kill(process, SIGCONT) } }
+            let start = ContinuousClock.now
+            let answer = try await collector.send(event: ["message": "during"])
+            #expect(answer.status == 503)
+            #expect(answer.headers["retry-after"] != nil)
+            #expect(start.duration(to: .now) < .seconds(2))
+            let flipped = try await eventually(within: .seconds(5)) {
+                let probe = ContinuousClock.now
+                let health = try await collector.http.get("/health")
+                #expect(probe.duration(to: .now) < .seconds(1))
+                return health.status == 503 && health.text == #"{"status":"unhealthy"}"#
+            }
+            #expect(flipped)
+            #expect(try await collector.http.get("/readyz").status == 503)
+            #expect(try await collector.http.get("/livez").status == 200)
+            // The breaker is open: nobody waits any more.
+            let second = ContinuousClock.now
+            #expect(try await collector.send(event: ["message": "during"]).status == 503)
+            #expect(second.duration(to: .now) < .milliseconds(500))
+            #expect(try await collector.metric("whorl_db_up") == 0)
+            for process in processes { kill(process, SIGCONT) }
+            let recovered = try await eventually {
+                try await collector.send(event: ["message": "after"]).status == 200
+            }
+            #expect(recovered)
+            await expect(true) { try await eventually { try await collector.http.get("/health").status == 200 } }
+        }
+        try await cluster.stop(deadline: .now + .seconds(20))
+        try FileManager.default.removeItem(atPath: directory)
+    }
+
+    @Test("SIGTERM under load: what was taken is answered, the exit is clean and within ten seconds")
+    func terminate() async throws {
+        let collector = try await TestCollector.start()
+        let answered = try await withThrowingTaskGroup(of: Int.self) { group in
+            for index in 0..<8 {
+                group.addTask {
+                    var count = 0
+                    // Until the listener is gone; an answer that came has to be one of these.
+                    while let answer = try? await collector.send(event: ["message": .string("load \(index)")]) {
+                        #expect(answer.status == 200 || answer.status == 503)
+                        if answer.status == 200 { count += 1 }
+                    }
+                    return count
+                }
+            }
+            group.addTask {
+                _ = try await eventually {
+                    try await collector.metric("whorl_ingest_end_to_end_seconds_count") ?? 0 > 50
+                }
+                collector.program.signal(SIGTERM)
+                return 0
+            }
+            return try await group.reduce(0, +)
+        }
+        let start = ContinuousClock.now
+        #expect(try await collector.program.exitStatus(within: 10) == 0)
+        #expect(start.duration(to: .now) < .seconds(10))
+        let connection = try await PostgresConnection.connect(collector.databaseURL, deadline: .now + .seconds(5))
+        let rows = try await connection.execute(
+            PostgresStatement("test", "SELECT count(*) AS n FROM event"),
+            deadline: .now + .seconds(5)
+        )
+        #expect(try #require(rows.first).read("n", as: Int.self) >= answered)
+        await connection.close()
+    }
+
+    @Test("The private Postgres: first start with its block, kill -9, second start in time with the data, clean stop")
+    func privateCluster() async throws {
+        let data = try temporaryDirectory("private")
+        let environment = ["PATH": "/usr/bin:/bin", "PORT": "0", "WHORL_DATA_DIR": data, "WHORL_LOG_FORMAT": "json"]
+        let first = try RunningProgram(TestCollector.executable, ["serve"], environment: environment)
+        let dsn = try await first.line(containing: "DSN ").split(separator: " ").last.map(String.init) ?? ""
+        let token = try await first.line(containing: "API token").split(separator: " ").last.map(String.init) ?? ""
+        let parsed = try #require(DSN(dsn))
+        #expect(token.utf8.count == 64)
+        #expect(try await first.line(containing: "Issues").hasSuffix("/api/0/projects/default/default/issues/"))
+        #expect(try await first.line(containing: "sentry_sdk.init").contains(dsn))
+        let sent = try await TestHTTP(port: parsed.port)
+            .send(
+                "POST",
+                "/api/1/store/?sentry_key=\(parsed.publicKey)",
+                body: Array(#"{"message":"kept"}"#.utf8)
+            )
+        #expect(sent.status == 200)
+        first.signal(SIGKILL)
+        try await first.exitStatus()
+        let cluster = try await PrivateCluster.locate(dataDirectory: data)
+        // The server outlives us, and the next start finds it.
+        #expect(cluster.processID.map { kill($0, 0) == 0 } == true)
+
+        let start = ContinuousClock.now
+        let second = try RunningProgram(TestCollector.executable, ["serve"], environment: environment)
+        let line = try await second.line(containing: "\"listening\"")
+        #expect(start.duration(to: .now) < .seconds(3))
+        let port = try #require(
+            Int(line.split(separator: "server.address\":\"http://127.0.0.1:")[1].prefix { $0 != "\"" })
+        )
+        let issues = try await TestHTTP(port: port, token: token).get("/api/0/projects/default/default/issues/").json()
+        #expect(issues.array?.first?["title"] == "kept")
+        // A command uses the cluster that runs, and leaves it running.
+        let list = try RunningProgram(
+            TestCollector.executable,
+            ["project", "list", "--json"],
+            environment: environment
+        )
+        #expect(try await list.exitStatus() == 0)
+        #expect(cluster.processID != nil)
+        second.signal(SIGTERM)
+        #expect(try await second.exitStatus(within: 15) == 0)
+        #expect(cluster.processID == nil)
+        #expect(FileManager.default.fileExists(atPath: cluster.logFile))
+        try FileManager.default.removeItem(atPath: data)
+    }
+
+    @Test("The request log names method, route, status and duration, and never a payload, key or path")
+    func requestLog() async throws {
+        try await withCollector { collector in
+            _ = try await collector.send(event: ["message": "confidential"])
+            _ = try await collector.http.get("/no/such/path?secret=confidential")
+            let line = try await collector.program.line(containing: "/api/{project}/envelope")
+            let entry = JSON(try JSONDocument(Array(line.utf8)).root)
+            #expect(entry["http.method"] == "POST")
+            #expect(entry["http.status"] == "200")
+            #expect(entry["http.duration_ms"]?.string.flatMap { Double($0) } != nil)
+            _ = try await collector.program.line(containing: "__unmatched__")
+            #expect(!collector.program.output.contains("confidential"))
+            #expect(!collector.program.output.contains(TestCollector.publicKey))
+            #expect(!collector.program.output.contains(TestCollector.token))
+        }
+    }
+}
