@@ -2,12 +2,15 @@ import ArgumentParser
 
 /// The program: `whorl serve` and the commands around it.
 @main
-struct Whorl: AsyncParsableCommand {
+struct WhorlCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "whorl",
         abstract: "A self-hosted, Sentry-compatible error tracker.",
         version: Version.text,
-        subcommands: [Serve.self, Migrate.self, ProjectCommand.self, KeyCommand.self, TokenCommand.self, Doctor.self]
+        subcommands: [
+            Serve.self, Migrate.self, ProjectCommand.self, KeyCommand.self, TokenCommand.self, SendTest.self,
+            Doctor.self,
+        ]
     )
 }
 

@@ -130,6 +130,30 @@ struct CommandTests {
         try FileManager.default.removeItem(atPath: data)
     }
 
+    @Test("send-test sends a real event and reads it back through the API, through the database, or not at all")
+    func sendTest() async throws {
+        try await withCollector { collector in
+            let nowhere = ["WHORL_DATA_DIR": "/nonexistent/whorl"]
+            let api = try await run(["send-test", collector.dsn, "--token", TestCollector.token], nowhere)
+            #expect(api.status == 0 && api.output.contains("read back through the API"), "\(api.output)")
+            let data = try temporaryDirectory("data")
+            let database = try await run(
+                ["send-test", collector.dsn],
+                ["DATABASE_URL": collector.databaseURL, "WHORL_DATA_DIR": data]
+            )
+            #expect(database.status == 0 && database.output.contains("read back through the database"), "\(database.output)")
+            let neither = try await run(["send-test", collector.dsn], nowhere)
+            #expect(neither.status == 0 && neither.output.contains("not read back"), "\(neither.output)")
+            let wrong = try await run(["send-test", collector.dsn, "--token", "wrong"], nowhere)
+            #expect(wrong.status == 1)
+            let other = collector.dsn.replacingOccurrences(of: TestCollector.publicKey, with: String(repeating: "0", count: 32))
+            await expect(1) { try await run(["send-test", other], nowhere).status }
+            await expect(1) { try await run(["send-test", "http://abc@127.0.0.1:1/1"], nowhere).status }
+            await expect(64) { try await run(["send-test", "nonsense"], nowhere).status }
+            try FileManager.default.removeItem(atPath: data)
+        }
+    }
+
     @Test("serve refuses pending migrations when it may not apply them")
     func noMigrate() async throws {
         let data = try temporaryDirectory("data")
