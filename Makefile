@@ -26,3 +26,11 @@ format: ## Format the sources in place
 
 format-check: ## Check the format
 	swift format lint --strict --recursive --parallel $(SOURCES)
+
+bench: build ## Measure the whole collector and its steps (some minutes)
+	swift run -c release --package-path Benchmarks micro
+	swift run -c release --package-path Benchmarks load "$(CURDIR)/.build/release/whorl"
+
+fuzz: ## Fuzz the readers of untrusted bytes, SECONDS=60 each
+	@.ci/setup build
+	@Fuzz/run $(or $(SECONDS),60)

@@ -8,7 +8,7 @@ struct DeploymentTests {
     func files() async throws {
         let python = try await PythonEnvironment.make(
             "deployment",
-            requirements: "check-jsonschema==0.37.0\npyyaml==6.0.3\nyamllint==1.38.0\nhadolint-bin==2.12.0.3\n"
+            requirements: "check-jsonschema==0.39.0\npyyaml==6.0.3\nyamllint==1.38.0\nhadolint-bin==2.15.1\n"
         )
         let program = try RunningProgram(
             "/bin/bash",

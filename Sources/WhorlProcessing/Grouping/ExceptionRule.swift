@@ -2,31 +2,25 @@ import WhorlProtocol
 
 /// Grouping by exceptions: of each its type and its stack, or its message where the stack tells nothing.
 enum ExceptionRule {
-    static func component(_ event: Event, _ frames: FrameSelection) -> GroupingComponent? {
+    static func variants(_ event: Event) -> GroupingVariants? {
         guard !event.exceptions.isEmpty else { return nil }
-        let selected = ExceptionGroups.representatives(of: event.exceptions)
-        let chain = selected.map { component($0, event, frames) }
+        let parts = ExceptionGroups.representatives(of: event.exceptions).map { exception in
+            (exception, exception.stacktrace.flatMap { StacktraceRule.variants($0, event.platform) })
+        }
+        func chain(_ stack: (GroupingVariants?) -> GroupingComponent?) -> GroupingComponent {
+            .group(
+                name: parts.count == 1 ? "exception" : "chained-exception",
+                contributes: true,
+                hint: nil,
+                children: parts.map { component($0, stack($1)) }
+            )
+        }
         // In-app grouping needs a frame of the application somewhere in the chain.
-        if frames == .inApp, !selected.contains(where: { hasOwnFrames($0, event) }) { return nil }
-        return .group(
-            name: chain.count == 1 ? "exception" : "chained-exception",
-            contributes: true,
-            hint: nil,
-            children: chain
-        )
+        let hasOwnFrames = parts.contains { $0.1?.app != nil }
+        return GroupingVariants(app: hasOwnFrames ? chain { $0?.app } : nil, system: chain { $0?.system })
     }
 
-    private static func hasOwnFrames(_ exception: ExceptionValue, _ event: Event) -> Bool {
-        exception.stacktrace.flatMap { StacktraceRule.component($0, event.platform, .inApp) }?.contributes ?? false
-    }
-
-    private static func component(
-        _ exception: ExceptionValue,
-        _ event: Event,
-        _ frames: FrameSelection
-    ) -> GroupingComponent {
-        let stack = exception.stacktrace.flatMap { StacktraceRule.component($0, event.platform, frames) }
-        let hasStack = stack?.contributes ?? false
+    private static func component(_ exception: ExceptionValue, _ stack: GroupingComponent?) -> GroupingComponent {
         let isSynthetic = exception.mechanism?.isSynthetic ?? false
         let children = [
             GroupingComponent.value(
@@ -37,7 +31,7 @@ enum ExceptionRule {
             GroupingComponent.value(
                 "value",
                 exception.value.map(MessageRule.parameterised),
-                ignored: hasStack ? "the stack says more" : nil
+                ignored: stack != nil ? "the stack says more" : nil
             ),
             stack,
         ]

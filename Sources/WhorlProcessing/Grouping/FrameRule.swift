@@ -42,7 +42,8 @@ enum FrameRule {
     private static func file(of frame: Frame) -> (name: String?, ignored: String?) {
         guard let filename = frame.filename else { return (nil, nil) }
         if filename == "<anonymous>" || filename == "[native code]" { return (filename, "no file") }
-        let base = filename.split(whereSeparator: { $0 == "/" || $0 == "\\" }).last.map { $0.lowercased() }
+        let slash = filename.utf8.lastIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }
+        let base = String(filename[(slash.map { filename.utf8.index(after: $0) } ?? filename.startIndex)...]).lowercased()
         let isURL = frame.absPath.map { $0.contains("://") } ?? false
         return (base, isURL ? "the path is a URL" : nil)
     }
@@ -60,8 +61,25 @@ enum FrameRule {
     private static func contextLine(of frame: Frame, _ platform: String) -> GroupingComponent? {
         guard sourceShipping.contains(platform), let line = frame.contextLine else { return nil }
         // Collapsed, so that indenting the code anew changes nothing.
-        let collapsed = line.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-        return .value("context-line", collapsed, ignored: collapsed.count > maxContextLine ? "too long a line" : nil)
+        let collapsed = collapsed(line)
+        let isLong = collapsed.utf8.count > maxContextLine && collapsed.count > maxContextLine
+        return .value("context-line", collapsed, ignored: isLong ? "too long a line" : nil)
+    }
+
+    /// The line with each run of white space as one blank, and none at its ends.
+    private static func collapsed(_ line: String) -> String {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(line.utf8.count)
+        for byte in line.utf8 {
+            let isBlank = byte == 0x20 || (0x09...0x0D).contains(byte)
+            if !isBlank {
+                bytes.append(byte)
+            } else if let last = bytes.last, last != 0x20 {
+                bytes.append(0x20)
+            }
+        }
+        if bytes.last == 0x20 { bytes.removeLast() }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private static func isEngineFrame(_ frame: Frame) -> Bool {

@@ -24,15 +24,10 @@ public struct Grouping: Sendable {
     }
 
     private static func computed(_ event: Event) -> [GroupingHash] {
-        let rules: [(Event, FrameSelection) -> GroupingComponent?] = [
-            ExceptionRule.component, ThreadRule.component, StacktraceRule.component,
-        ]
-        for rule in rules {
-            let app = rule(event, .inApp)
-            let system = rule(event, .all)
-            guard let system, system.contributes else { continue }
-            let all = GroupingHash(variant: "system", components: system)
-            guard let app, app.contributes else { return [all] }
+        for rule in [ExceptionRule.variants, ThreadRule.variants, StacktraceRule.variants] {
+            guard let variants = rule(event), variants.system.contributes else { continue }
+            let all = GroupingHash(variant: "system", components: variants.system)
+            guard let app = variants.app, app.contributes else { return [all] }
             let own = GroupingHash(variant: "app", components: app)
             return own.hash == all.hash ? [own] : [own, all]
         }
@@ -47,10 +42,9 @@ public struct Grouping: Sendable {
     }
 }
 
-/// Which frames of a stack count.
-enum FrameSelection {
-    /// Those of the application.
-    case inApp
-    /// All.
-    case all
+/// What an event is grouped by, once over the application's frames and once over all of them.
+struct GroupingVariants {
+    /// Nil when no frame of the application counts.
+    var app: GroupingComponent?
+    var system: GroupingComponent
 }

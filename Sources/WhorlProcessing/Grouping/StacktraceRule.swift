@@ -3,29 +3,31 @@ import WhorlProtocol
 /// Grouping by the frames of a stack.
 enum StacktraceRule {
     /// The stack beside the event's members, of clients that send one without an exception.
-    static func component(_ event: Event, _ frames: FrameSelection) -> GroupingComponent? {
-        event.stacktrace.flatMap { component($0, event.platform, frames) }
+    static func variants(_ event: Event) -> GroupingVariants? {
+        event.stacktrace.flatMap { variants($0, event.platform) }
     }
 
-    static func component(
-        _ stack: Stacktrace,
-        _ platform: String,
-        _ selection: FrameSelection
-    ) -> GroupingComponent? {
-        var children: [GroupingComponent] = []
+    /// Both variants of a stack, each frame looked at once; nil when nothing of it counts.
+    static func variants(_ stack: Stacktrace, _ platform: String) -> GroupingVariants? {
+        var all: [GroupingComponent] = []
+        var own: [GroupingComponent] = []
         var previous: Frame?
         for frame in stack.frames {
             var component = FrameRule.component(frame, platform)
             if let before = previous, isRecursion(before, frame) {
                 component = component.ignored("the same call as the frame before")
-            } else if selection == .inApp, frame.inApp != true {
-                component = component.ignored("not part of the application")
             }
-            children.append(component)
+            all.append(component)
+            own.append(frame.inApp == true ? component : component.ignored("not part of the application"))
             previous = frame
         }
-        let stack = GroupingComponent.group(name: "stacktrace", contributes: true, hint: nil, children: children)
-        return stack.contributes ? stack : nil
+        func together(_ frames: [GroupingComponent]) -> GroupingComponent {
+            .group(name: "stacktrace", contributes: true, hint: nil, children: frames)
+        }
+        let system = together(all)
+        guard system.contributes else { return nil }
+        let app = together(own)
+        return GroupingVariants(app: app.contributes ? app : nil, system: system)
     }
 
     private static func isRecursion(_ first: Frame, _ second: Frame) -> Bool {

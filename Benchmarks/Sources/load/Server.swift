@@ -1,0 +1,94 @@
+import Foundation
+import Glibc
+
+/// A collector with a private Postgres in a folder of its own, for as long as the benchmark runs.
+final class Server {
+    struct Measure {
+        let events: Int
+        let collectorCPU: Double
+        let postgresCPU: Double
+        let disk: Int
+        let wal: Int
+    }
+
+    let key = "b3d1c6a0f7e84a2f9c5d0e1f2a3b4c5d"
+    let port: Int
+    let process = Process()
+    private let folder: String
+    private var cluster: String { folder + "/postgres" }
+
+    init(executable: String) throws {
+        folder = "/tmp/whorl-bench-\(getpid())"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
+        process.executableURL = URL(fileURLWithPath: executable)
+        process.arguments = ["serve"]
+        process.environment = [
+            "PATH": "/usr/bin:/bin", "PORT": "0", "WHORL_DATA_DIR": folder, "WHORL_LOG_FORMAT": "json", "WHORL_LOG_LEVEL": "info",
+            "WHORL_BOOTSTRAP_ORG": "bench", "WHORL_BOOTSTRAP_PROJECT": "bench", "WHORL_BOOTSTRAP_KEY": key,
+        ]
+        let errors = Pipe()
+        process.standardError = errors
+        try process.run()
+        port = try Self.port(in: errors.fileHandleForReading)
+        // What follows is one line a request; somebody has to read it.
+        Thread.detachNewThread {
+            while !errors.fileHandleForReading.availableData.isEmpty {}
+        }
+    }
+
+    /// Waits for the line `listening`.
+    private static func port(in log: FileHandle) throws -> Int {
+        var text = ""
+        while true {
+            let data = log.availableData
+            guard !data.isEmpty else {
+                FileHandle.standardError.write(Data("the collector did not start:\n\(text)\n".utf8))
+                exit(1)
+            }
+            text += String(decoding: data, as: UTF8.self)
+            if let range = text.firstRange(of: "\"server.address\":\"http://127.0.0.1:"),
+                let port = Int(text[range.upperBound...].prefix { $0.isNumber })
+            {
+                return port
+            }
+        }
+    }
+
+    func measure() throws -> Measure {
+        let numbers = try query(
+            """
+            SELECT count(*) || ' ' || pg_database_size(current_database()) || ' ' || pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')
+            FROM event
+            """
+        )
+        .split(separator: " ").compactMap { Int($0) }
+        guard numbers.count == 3 else { throw CocoaError(.coderInvalidValue) }
+        return Measure(
+            events: numbers[0],
+            collectorCPU: ProcessUsage.cpuSeconds(process.processIdentifier),
+            postgresCPU: ProcessUsage.postgres(in: cluster).map(ProcessUsage.cpuSeconds).reduce(0, +),
+            disk: numbers[1],
+            wal: numbers[2]
+        )
+    }
+
+    private func query(_ sql: String) throws -> String {
+        let pidFile = try String(contentsOfFile: cluster + "/postmaster.pid", encoding: .utf8)
+        let sockets = String(pidFile.split(separator: "\n", omittingEmptySubsequences: false)[4])
+        let psql = Process()
+        psql.executableURL = URL(fileURLWithPath: "/usr/bin/psql")
+        psql.arguments = ["-h", sockets, "-U", "whorl", "-d", "whorl", "-Atc", sql]
+        let output = Pipe()
+        psql.standardOutput = output
+        try psql.run()
+        let data = try output.fileHandleForReading.readToEnd() ?? Data()
+        psql.waitUntilExit()
+        return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    func stop() {
+        process.terminate()
+        process.waitUntilExit()
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+}
