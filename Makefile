@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup build run test format format-check bench fuzz
 
-SOURCES = Package.swift Sources Tests sql
+SOURCES = Package.swift Sources Tests sql Benchmarks Examples Fuzz
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

@@ -16,7 +16,8 @@ struct InflateTests {
             "gzip": "import gzip; o = gzip.compress(d)", "zlib": "import zlib; o = zlib.compress(d)",
             "raw": "import zlib; c = zlib.compressobj(wbits=-15); o = c.compress(d) + c.flush()",
         ]
-        let script = "d = open('\(folder)/in', 'rb').read(); \(scripts[coding] ?? ""); open('\(folder)/out', 'wb').write(o)"
+        let script =
+            "d = open('\(folder)/in', 'rb').read(); \(scripts[coding] ?? ""); open('\(folder)/out', 'wb').write(o)"
         let program = try RunningProgram("/usr/bin/python3", ["-c", script], environment: ["PATH": "/usr/bin:/bin"])
         #expect(try await program.exitStatus() == 0, "\(program.output)")
         return Array(try Data(contentsOf: URL(fileURLWithPath: folder + "/out")))
@@ -37,7 +38,9 @@ struct InflateTests {
         let brotli = try Inflate.decode(capture.body, .brotli, limit: 1 << 20)
         #expect(brotli.first == UInt8(ascii: "{"))
         #expect(throws: Inflate.Failure.tooLarge) { try Inflate.decode(capture.body, .brotli, limit: brotli.count - 1) }
-        #expect(throws: Inflate.Failure.damaged) { try Inflate.decode(Array(capture.body.dropLast()), .brotli, limit: 1 << 20) }
+        #expect(throws: Inflate.Failure.damaged) {
+            try Inflate.decode(Array(capture.body.dropLast()), .brotli, limit: 1 << 20)
+        }
         #expect(throws: Inflate.Failure.damaged) { try Inflate.decode(capture.body + [0], .brotli, limit: 1 << 20) }
     }
 
@@ -50,7 +53,9 @@ struct InflateTests {
         #expect(throws: Inflate.Failure.damaged) { try Inflate.decode(Array(small.dropLast()), .zstd, limit: 100) }
         #expect(throws: Inflate.Failure.damaged) { try Inflate.decode([1, 2, 3], .zstd, limit: 100) }
         // A frame that asks for a window of 2^41 bytes.
-        #expect(throws: Inflate.Failure.self) { try Inflate.decode([0x28, 0xB5, 0x2F, 0xFD, 0x00, 0xF8, 0, 0, 0], .zstd, limit: 100) }
+        #expect(throws: Inflate.Failure.self) {
+            try Inflate.decode([0x28, 0xB5, 0x2F, 0xFD, 0x00, 0xF8, 0, 0, 0], .zstd, limit: 100)
+        }
     }
 
     @Test("The bound is exact, whatever the body claims")
@@ -77,7 +82,10 @@ struct InflateTests {
 
     @Test("Codings are named as clients name them")
     func names() throws {
-        for (name, coding) in [("", .identity), ("identity", .identity), ("GZIP", .gzip), (" x-gzip ", .gzip), ("deflate", .deflate), ("br", .brotli), ("zstd", .zstd)]
+        for (name, coding) in [
+            ("", .identity), ("identity", .identity), ("GZIP", .gzip), (" x-gzip ", .gzip), ("deflate", .deflate),
+            ("br", .brotli), ("zstd", .zstd),
+        ]
             as [(String, Inflate.Coding)]
         {
             #expect(try Inflate.Coding(header: name) == coding)

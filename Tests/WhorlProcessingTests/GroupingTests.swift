@@ -15,7 +15,8 @@ struct GroupingTests {
 
     private func frame(_ function: String, inApp: Bool = true, line: Int = 1, source: String = "x = 1") -> JSON {
         [
-            "function": .string(function), "module": "shop", "filename": "shop.py", "in_app": .bool(inApp), "lineno": .int(line),
+            "function": .string(function), "module": "shop", "filename": "shop.py", "in_app": .bool(inApp),
+            "lineno": .int(line),
             "context_line": .string(source),
         ]
     }
@@ -23,7 +24,9 @@ struct GroupingTests {
     private func fault(_ type: String, _ value: String, _ frames: [JSON], platform: String = "python") -> JSON {
         [
             "platform": .string(platform),
-            "exception": ["values": [["type": .string(type), "value": .string(value), "stacktrace": ["frames": .array(frames)]]]],
+            "exception": [
+                "values": [["type": .string(type), "value": .string(value), "stacktrace": ["frames": .array(frames)]]]
+            ],
         ]
     }
 
@@ -63,7 +66,10 @@ struct GroupingTests {
         #expect(one == two)
         #expect(one != other)
         #expect(try hashes(["message": "took 12ms"]) == hashes(["message": "took 900ms"]))
-        #expect(try hashes(["logentry": ["message": "a %s", "params": ["x"]]]) == hashes(["logentry": ["message": "a %s", "params": ["y"]]]))
+        #expect(
+            try hashes(["logentry": ["message": "a %s", "params": ["x"]]])
+                == hashes(["logentry": ["message": "a %s", "params": ["y"]]])
+        )
         #expect(try variants([:]) == ["fallback"])
     }
 
@@ -88,9 +94,15 @@ struct GroupingTests {
     @Test("In an exception group equal members count once, in any order")
     func groups() throws {
         func member(_ type: String, _ id: Int) -> JSON {
-            ["type": .string(type), "value": "x", "mechanism": ["type": "chained", "exception_id": .int(id), "parent_id": 0]]
+            [
+                "type": .string(type), "value": "x",
+                "mechanism": ["type": "chained", "exception_id": .int(id), "parent_id": 0],
+            ]
         }
-        let root: JSON = ["type": "ExceptionGroup", "value": "g", "mechanism": ["type": "generic", "exception_id": 0, "is_exception_group": true]]
+        let root: JSON = [
+            "type": "ExceptionGroup", "value": "g",
+            "mechanism": ["type": "generic", "exception_id": 0, "is_exception_group": true],
+        ]
         func group(_ members: [JSON]) -> JSON { ["exception": ["values": .array(members + [root])]] }
         let two = try hashes(group([member("A", 1), member("B", 2)]))
         #expect(try hashes(group([member("B", 1), member("A", 2), member("A", 3)])) == two)
@@ -103,10 +115,14 @@ struct GroupingTests {
 
     @Test("Components explain the hash: what counts, what does not, and why")
     func components() throws {
-        let event = Event(try JSONDocument(fault("E", "order 17", [frame("a"), frame("lib", inApp: false)]).encoded()).root)
+        let event = Event(
+            try JSONDocument(fault("E", "order 17", [frame("a"), frame("lib", inApp: false)]).encoded()).root
+        )
         let text = try #require(Grouping(event).hashes.first).components.json.text
         #expect(text.contains(#"{"id":"type","contributes":true,"hint":null,"values":["E"]}"#))
-        #expect(text.contains(#""id":"value","contributes":false,"hint":"the stack says more","values":["order <int>"]"#))
+        #expect(
+            text.contains(#""id":"value","contributes":false,"hint":"the stack says more","values":["order <int>"]"#)
+        )
         #expect(text.contains("not part of the application"))
     }
 

@@ -8,7 +8,13 @@ struct PipelineTests {
     private let received = Date(timeIntervalSince1970: 1_795_168_800)
 
     private func process(_ event: JSON, sentAt: Date? = nil, id: EventID? = nil) throws -> ProcessedEvent {
-        let context = EventContext(projectID: 1, eventID: id, receivedAt: received, sentAt: sentAt, clientAddress: "203.0.113.9")
+        let context = EventContext(
+            projectID: 1,
+            eventID: id,
+            receivedAt: received,
+            sentAt: sentAt,
+            clientAddress: "203.0.113.9"
+        )
         return try EventPipeline.process(event.encoded()[...], context)
     }
 
@@ -18,7 +24,10 @@ struct PipelineTests {
             ["function": "main", "module": "app", "filename": "app.py", "in_app": true],
             ["function": "query", "module": "driver", "filename": "driver.py", "in_app": false],
         ]
-        let fault = try process(["platform": "python", "exception": [["type": "E", "value": "first\nsecond", "stacktrace": ["frames": frames]]]])
+        let fault = try process([
+            "platform": "python",
+            "exception": [["type": "E", "value": "first\nsecond", "stacktrace": ["frames": frames]]],
+        ])
         #expect(fault.title == "E: first")
         #expect(fault.culprit == "app in main")
         #expect(fault.location == "app.py")
@@ -78,7 +87,11 @@ struct PipelineTests {
         ])
         #expect(event.level == .error)
         let noted = Set(event.notes.map(\.path))
-        #expect(noted.isSuperset(of: ["level", "release", "tags", "user", "exception", "fingerprint", "timestamp", "environment"]))
+        #expect(
+            noted.isSuperset(of: [
+                "level", "release", "tags", "user", "exception", "fingerprint", "timestamp", "environment",
+            ])
+        )
     }
 
     @Test("The request's id wins over the payload's, and a bad one is replaced")

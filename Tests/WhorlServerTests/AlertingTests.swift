@@ -43,7 +43,9 @@ struct AlertingTests {
         """
     }
 
-    @Test("An exception through HAProxy, the first ever in its environment, fires at a webhook within 60 s, and resolves")
+    @Test(
+        "An exception through HAProxy, the first ever in its environment, fires at a webhook within 60 s, and resolves"
+    )
     func wholeTopology() async throws {
         let folder = try temporaryDirectory("alerting")
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -130,9 +132,10 @@ struct AlertingTests {
         func notice(_ status: String, _ alert: String) -> Bool {
             webhook.bodies.contains { body in
                 guard let message = try? JSON(JSONDocument(Array(body.utf8)).root) else { return false }
-                return message["alerts"]?.array?.contains {
-                    $0["status"]?.string == status && $0["labels"]?["alertname"]?.string == alert
-                } ?? false
+                return message["alerts"]?.array?
+                    .contains {
+                        $0["status"]?.string == status && $0["labels"]?["alertname"]?.string == alert
+                    } ?? false
             }
         }
         let fired = try await eventually(within: .seconds(60)) {

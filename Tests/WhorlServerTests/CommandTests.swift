@@ -141,12 +141,18 @@ struct CommandTests {
                 ["send-test", collector.dsn],
                 ["DATABASE_URL": collector.databaseURL, "WHORL_DATA_DIR": data]
             )
-            #expect(database.status == 0 && database.output.contains("read back through the database"), "\(database.output)")
+            #expect(
+                database.status == 0 && database.output.contains("read back through the database"),
+                "\(database.output)"
+            )
             let neither = try await run(["send-test", collector.dsn], nowhere)
             #expect(neither.status == 0 && neither.output.contains("not read back"), "\(neither.output)")
             let wrong = try await run(["send-test", collector.dsn, "--token", "wrong"], nowhere)
             #expect(wrong.status == 1)
-            let other = collector.dsn.replacingOccurrences(of: TestCollector.publicKey, with: String(repeating: "0", count: 32))
+            let other = collector.dsn.replacingOccurrences(
+                of: TestCollector.publicKey,
+                with: String(repeating: "0", count: 32)
+            )
             await expect(1) { try await run(["send-test", other], nowhere).status }
             await expect(1) { try await run(["send-test", "http://abc@127.0.0.1:1/1"], nowhere).status }
             await expect(64) { try await run(["send-test", "nonsense"], nowhere).status }

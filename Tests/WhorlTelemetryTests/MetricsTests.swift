@@ -39,7 +39,8 @@ struct MetricsTests {
     @Test("Label values are short and hold no control characters")
     func labelValues() {
         let registry = MetricsRegistry()
-        registry.counters("a", "A.", labels: ["x"]).child(String(repeating: "é", count: 1_000_000) + "\u{0}").increment()
+        registry.counters("a", "A.", labels: ["x"]).child(String(repeating: "é", count: 1_000_000) + "\u{0}")
+            .increment()
         #expect(registry.render(.prometheusText).contains("a_total{x=\"\(String(repeating: "é", count: 32))\"} 1\n"))
     }
 

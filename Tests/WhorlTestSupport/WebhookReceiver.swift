@@ -49,10 +49,13 @@ package final class WebhookReceiver: @unchecked Sendable {
         while true {
             if let end = bytes.firstRange(of: [0x0D, 0x0A, 0x0D, 0x0A]) {
                 let head = String(decoding: bytes[..<end.lowerBound], as: UTF8.self).lowercased()
-                let length = head.components(separatedBy: "content-length: ").dropFirst().first.flatMap {
-                    Int($0.prefix { $0.isNumber })
+                let length = head.components(separatedBy: "content-length: ").dropFirst().first
+                    .flatMap {
+                        Int($0.prefix { $0.isNumber })
+                    }
+                if bytes.count - end.upperBound >= length ?? 0 {
+                    return String(decoding: bytes[end.upperBound...], as: UTF8.self)
                 }
-                if bytes.count - end.upperBound >= length ?? 0 { return String(decoding: bytes[end.upperBound...], as: UTF8.self) }
             }
             let count = recv(connection, &buffer, buffer.count, 0)
             if count <= 0 { return nil }

@@ -13,14 +13,15 @@ public enum EventSamples {
     /// A usual event of a web application: 26 frames with source and variables, breadcrumbs, contexts; about 33 KB.
     public static func typical(issue: Int) -> String {
         let frames = (0..<26).map { frame($0, issue, lines: 5) }.joined(separator: ",")
-        let crumbs = (0..<40).map { index in
-            """
-            {"timestamp":"2026-11-20T10:00:\(10 + index).000000Z","type":"default","category":"query","level":"info",\
-            "message":"SELECT id, total, currency FROM orders WHERE customer = \(index * 31 + issue) AND state = 'open'",\
-            "data":{"duration_ms":\(index * 3 + 1),"rows":\(index)}}
-            """
-        }
-        .joined(separator: ",")
+        let crumbs = (0..<40)
+            .map { index in
+                """
+                {"timestamp":"2026-11-20T10:00:\(10 + index).000000Z","type":"default","category":"query","level":"info",\
+                "message":"SELECT id, total, currency FROM orders WHERE customer = \(index * 31 + issue) AND state = 'open'",\
+                "data":{"duration_ms":\(index * 3 + 1),"rows":\(index)}}
+                """
+            }
+            .joined(separator: ",")
         let modules = (0..<60).map { "\"package-\($0)\":\"\($0 % 9).\($0 % 7).\($0 % 5)\"" }.joined(separator: ",")
         return """
             {"level":"error","platform":"python","environment":"production","release":"shop@1.4.\(issue % 5)",\

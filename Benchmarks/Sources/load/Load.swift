@@ -28,7 +28,12 @@ struct Load {
         defer { server.stop() }
         var rows: [Row] = []
         for scenario in scenarios {
-            let generator = LoadGenerator(port: server.port, key: server.key, payloads: scenario.payloads, connections: 32)
+            let generator = LoadGenerator(
+                port: server.port,
+                key: server.key,
+                payloads: scenario.payloads,
+                connections: 32
+            )
             // The first seconds make issues, partitions and plans that later ones find.
             _ = generator.run(seconds: 2)
             rows.append(try Row(scenario.name, server, generator, seconds))
@@ -96,7 +101,8 @@ struct Row {
             [
                 row.name, String(format: "%.0f", row.rate), "\(row.stored) of \(row.acknowledged)",
                 String(format: "%.3f", row.collectorCPU + row.postgresCPU), String(format: "%.3f", row.collectorCPU),
-                String(format: "%.3f", row.postgresCPU), String(format: "%.1f", row.p50), String(format: "%.1f", row.p99),
+                String(format: "%.3f", row.postgresCPU), String(format: "%.1f", row.p50),
+                String(format: "%.1f", row.p99),
                 String(format: "%.0f", Double(row.peakMemory) / 1e6), String(format: "%.0f", row.disk),
                 String(format: "%.0f", row.wal),
             ]
@@ -107,7 +113,8 @@ struct Row {
 
     var json: [String: Any] {
         [
-            "scenario": name, "acknowledged": acknowledged, "stored": stored, "refused": refused, "acknowledged_per_second": rate,
+            "scenario": name, "acknowledged": acknowledged, "stored": stored, "refused": refused,
+            "acknowledged_per_second": rate,
             "collector_cpu_ms": collectorCPU, "postgres_cpu_ms": postgresCPU, "p50_ms": p50, "p99_ms": p99,
             "peak_rss_bytes": peakMemory, "disk_bytes_per_event": disk, "wal_bytes_per_event": wal,
         ]

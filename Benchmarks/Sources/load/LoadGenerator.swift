@@ -55,7 +55,9 @@ final class LoadGenerator: @unchecked Sendable {
             let request = request(payloads[next % payloads.count])
             next += connections
             let sent = now()
-            guard request.withUnsafeBytes({ Glibc.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }) == request.count,
+            guard
+                request.withUnsafeBytes({ Glibc.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) })
+                    == request.count,
                 let status = answer(connection)
             else { break }
             own.latencies.append(Int((now() - sent) / 1_000))

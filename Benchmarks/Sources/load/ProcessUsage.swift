@@ -21,9 +21,10 @@ enum ProcessUsage {
 
     /// The processes of the Postgres whose cluster lies in a directory.
     static func postgres(in directory: String) -> [Int32] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { Int32($0) }.filter {
-            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\($0)/cwd")) == directory
-        }
+        ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { Int32($0) }
+            .filter {
+                (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\($0)/cwd")) == directory
+            }
     }
 
     private static func stat(_ process: Int32) -> [Substring]? {

@@ -19,11 +19,16 @@ final class Server {
 
     init(executable: String) throws {
         folder = "/tmp/whorl-bench-\(getpid())"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
+        try FileManager.default.createDirectory(
+            atPath: folder,
+            withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o755]
+        )
         process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = ["serve"]
         process.environment = [
-            "PATH": "/usr/bin:/bin", "PORT": "0", "WHORL_DATA_DIR": folder, "WHORL_LOG_FORMAT": "json", "WHORL_LOG_LEVEL": "info",
+            "PATH": "/usr/bin:/bin", "PORT": "0", "WHORL_DATA_DIR": folder, "WHORL_LOG_FORMAT": "json",
+            "WHORL_LOG_LEVEL": "info",
             "WHORL_BOOTSTRAP_ORG": "bench", "WHORL_BOOTSTRAP_PROJECT": "bench", "WHORL_BOOTSTRAP_KEY": key,
         ]
         let errors = Pipe()

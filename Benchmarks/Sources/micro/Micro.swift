@@ -24,12 +24,14 @@ struct Micro {
 
     private static func measure(_ name: String, _ body: () -> Void) {
         let repeats = 500
-        let best = (0..<5).map { _ -> Double in
-            let start = cpuSeconds()
-            for _ in 0..<repeats { body() }
-            return (cpuSeconds() - start) / Double(repeats) * 1e6
-        }
-        .min() ?? 0
+        let best =
+            (0..<5)
+            .map { _ -> Double in
+                let start = cpuSeconds()
+                for _ in 0..<repeats { body() }
+                return (cpuSeconds() - start) / Double(repeats) * 1e6
+            }
+            .min() ?? 0
         print(name.padding(toLength: 18, withPad: " ", startingAt: 0), String(format: "%8.1f µs", best))
     }
 

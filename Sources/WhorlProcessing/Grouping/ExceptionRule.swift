@@ -4,9 +4,10 @@ import WhorlProtocol
 enum ExceptionRule {
     static func variants(_ event: Event) -> GroupingVariants? {
         guard !event.exceptions.isEmpty else { return nil }
-        let parts = ExceptionGroups.representatives(of: event.exceptions).map { exception in
-            (exception, exception.stacktrace.flatMap { StacktraceRule.variants($0, event.platform) })
-        }
+        let parts = ExceptionGroups.representatives(of: event.exceptions)
+            .map { exception in
+                (exception, exception.stacktrace.flatMap { StacktraceRule.variants($0, event.platform) })
+            }
         func chain(_ stack: (GroupingVariants?) -> GroupingComponent?) -> GroupingComponent {
             .group(
                 name: parts.count == 1 ? "exception" : "chained-exception",

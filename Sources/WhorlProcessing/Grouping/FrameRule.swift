@@ -43,7 +43,8 @@ enum FrameRule {
         guard let filename = frame.filename else { return (nil, nil) }
         if filename == "<anonymous>" || filename == "[native code]" { return (filename, "no file") }
         let slash = filename.utf8.lastIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }
-        let base = String(filename[(slash.map { filename.utf8.index(after: $0) } ?? filename.startIndex)...]).lowercased()
+        let base = String(filename[(slash.map { filename.utf8.index(after: $0) } ?? filename.startIndex)...])
+            .lowercased()
         let isURL = frame.absPath.map { $0.contains("://") } ?? false
         return (base, isURL ? "the path is a URL" : nil)
     }

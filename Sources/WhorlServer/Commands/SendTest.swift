@@ -5,6 +5,7 @@ import WhorlClient
 import WhorlPostgres
 import WhorlProtocol
 import WhorlStore
+
 #if canImport(FoundationNetworking)
 import FoundationNetworking
 #endif
