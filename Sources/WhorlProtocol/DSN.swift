@@ -36,11 +36,20 @@ public struct DSN: Hashable, Sendable, CustomStringConvertible {
             host = String(authority)
             port = scheme == "https" ? 443 : 80
         }
-        guard !host.isEmpty, !host.contains(where: \.isWhitespace) else { return nil }
+        guard Self.isHost(host) else { return nil }
         var segments = rest[slash...].split(separator: "/")
         guard let last = segments.popLast() else { return nil }
         projectID = String(last)
         pathPrefix = segments.joined(separator: "/")
+    }
+
+    /// A name or an IPv4 address, or an IPv6 address in brackets.
+    private static func isHost(_ text: String) -> Bool {
+        guard text.hasPrefix("[") else {
+            return !text.isEmpty && !text.contains { $0.isWhitespace || "[]:@".contains($0) }
+        }
+        return text.hasSuffix("]") && text.count > 2
+            && text.dropFirst().dropLast().allSatisfy { $0.isHexDigit || $0 == ":" || $0 == "." || $0 == "%" }
     }
 
     /// Where envelopes go.

@@ -15,7 +15,7 @@ struct ValueTests {
         #expect(full.description == "http://abc@[::1]:8000/some/prefix/7")
         for bad in [
             "", "abc", "ftp://a@b/1", "http://b/1", "http://@b/1", "http://a@/1", "http://a@b", "http://a@b/",
-            "http://a@b:0/1", "http://a b@c/1",
+            "http://a@b:0/1", "http://a b@c/1", "http://a@[::0080/1", "http://a@[]/1", "http://a@b:c:80/1",
         ] {
             #expect(DSN(bad) == nil, "\(bad)")
         }
