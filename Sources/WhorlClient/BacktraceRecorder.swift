@@ -37,34 +37,57 @@ struct RecordedBacktrace: Sendable {
     }
 }
 
-/// One thread on which names are looked up, one backtrace after the other.
-private final class SymbolicatorThread: @unchecked Sendable {
-    // Guarded by `condition`.
-    private var jobs: [@Sendable () -> Void] = []
-    private let condition = NSCondition()
+/// One thread on which names are looked up, one backtrace after the other, for as long as somebody holds this.
+private final class SymbolicatorThread: Sendable {
+    private let jobs = JobQueue()
 
     init() {
-        let thread = Thread { [weak self] in
-            while let job = self?.next() { job() }
+        let thread = Thread { [jobs] in
+            while let job = jobs.next() { job() }
         }
         thread.name = "whorl.symbolicate"
         thread.stackSize = 16 << 20
         thread.start()
     }
 
+    deinit { jobs.finish() }
+
     func run(_ body: @escaping @Sendable () -> [JSON]) async -> [JSON] {
         await withCheckedContinuation { done in
-            condition.lock()
-            jobs.append { done.resume(returning: body()) }
-            condition.signal()
-            condition.unlock()
+            jobs.add { done.resume(returning: body()) }
         }
     }
+}
 
-    private func next() -> (@Sendable () -> Void)? {
+/// Work for a thread, in order.
+private final class JobQueue: @unchecked Sendable {
+    // Guarded by `condition`.
+    private var jobs: [@Sendable () -> Void] = []
+    private var isFinished = false
+    private let condition = NSCondition()
+
+    func add(_ job: @escaping @Sendable () -> Void) {
+        condition.lock()
+        jobs.append(job)
+        condition.signal()
+        condition.unlock()
+    }
+
+    /// Lets the thread end when the work is done.
+    func finish() {
+        condition.lock()
+        isFinished = true
+        condition.signal()
+        condition.unlock()
+    }
+
+    func next() -> (@Sendable () -> Void)? {
         condition.lock()
         defer { condition.unlock() }
-        while jobs.isEmpty { condition.wait() }
+        while jobs.isEmpty {
+            if isFinished { return nil }
+            condition.wait()
+        }
         return jobs.removeFirst()
     }
 }

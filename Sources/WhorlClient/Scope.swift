@@ -85,17 +85,29 @@ final class ScopeBox: Sendable {
 
     static var current: ScopeBox { taskLocal ?? global }
 
-    private let scope: Mutex<Scope>
+    private let state: Mutex<(scope: Scope, version: Int)>
 
-    init(_ scope: Scope) { self.scope = Mutex(scope) }
+    init(_ scope: Scope) { state = Mutex((scope, 0)) }
 
-    var value: Scope { scope.withLock { $0 } }
+    var value: Scope { state.withLock { $0.scope } }
 
+    /// Changes the scope.
+    ///
+    /// The caller's code runs outside of the lock, so that it may call us again; when somebody else changed the scope
+    /// meanwhile, it runs anew on what they left.
     func change(_ body: (inout Scope) -> Void) {
-        // The caller's code runs outside of the lock, so that it may call us again.
-        var copy = value
-        body(&copy)
-        scope.withLock { $0 = copy }
+        while true {
+            let (current, version) = state.withLock { $0 }
+            var scope = current
+            body(&scope)
+            let changed = scope
+            let isDone = state.withLock { state in
+                guard state.version == version else { return false }
+                state = (changed, version + 1)
+                return true
+            }
+            if isDone { return }
+        }
     }
 
     static func copy(_ configure: (inout Scope) -> Void) -> ScopeBox {

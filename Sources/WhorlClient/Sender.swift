@@ -67,18 +67,21 @@ final class Sender: Sendable {
             state.nextWaiter += 1
             return state.nextWaiter
         }
-        let timer = Task { [weak self] in
-            try? await Task.sleep(for: timeout)
-            self?.endWait(id, false)
-        }
-        defer { timer.cancel() }
         return await withCheckedContinuation { continuation in
             let isIdle = state.withLock { state in
                 if state.waiting == 0 { return true }
                 state.idleWaiters.append((id, continuation))
                 return false
             }
-            if isIdle { continuation.resume(returning: true) }
+            guard !isIdle else {
+                continuation.resume(returning: true)
+                return
+            }
+            // Started when the waiter is in its place; ends by itself, and finds nobody when the queue was faster.
+            Task { [weak self] in
+                try? await Task.sleep(for: timeout)
+                self?.endWait(id, false)
+            }
         }
     }
 

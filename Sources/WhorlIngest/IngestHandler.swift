@@ -70,10 +70,7 @@ package struct IngestHandler: Sendable {
         switch request.route {
         case .envelope: envelope = try frame(body)
         case .store:
-            let isEnvelope =
-                request.headers["content-type"]?.lowercased()
-                .hasPrefix("application/x-sentry-envelope") ?? false
-            envelope = isEnvelope ? try frame(body) : try bare(event: body, request)
+            envelope = request.isEnvelope ? try frame(body) : try bare(event: body, request)
         }
         if sender == nil { sender = try await authenticate(request, envelopeDSN: envelope.dsn) }
         guard let sender else { throw IngestRefusal(Credentials.Failure.missing) }
@@ -100,7 +97,7 @@ package struct IngestHandler: Sendable {
                 query: { request.query[$0] },
                 envelopeDSN: envelopeDSN
             )
-        } catch .missing where envelopeDSN == nil && request.route == .envelope {
+        } catch .missing where envelopeDSN == nil && request.isEnvelope {
             return nil
         } catch {
             throw IngestRefusal(error)
@@ -157,6 +154,7 @@ package struct IngestHandler: Sendable {
                 items: envelope.items
             )
         } catch {
+            if error.isTooLarge { throw IngestRefusal.tooLarge("bad envelope: \(error.description)") }
             throw IngestRefusal.badRequest("bad envelope", .invalidEnvelope, causes: [error.description])
         }
     }

@@ -20,4 +20,10 @@ struct IngestRequest: Sendable {
     var clientAddress: String?
     var receivedAt: Date
     var arrived: ContinuousClock.Instant
+
+    /// Whether the body is an envelope; old SDKs send some to the place for single events.
+    var isEnvelope: Bool {
+        route == .envelope
+            || headers["content-type"]?.lowercased().hasPrefix("application/x-sentry-envelope") ?? false
+    }
 }

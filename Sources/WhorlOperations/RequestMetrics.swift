@@ -69,8 +69,7 @@ package struct RequestMetrics<Context: RequestContext>: RouterMiddleware {
             "request",
             metadata: [
                 "http.method": "\(method)", "http.route": "\(route)", "http.status": "\(status)",
-                "http.duration_ms":
-                    "\(Int(duration.seconds * 1_000_000) / 1_000).\((Int(duration.seconds * 1_000_000) % 1_000))",
+                "http.duration_ms": "\((duration.seconds * 1_000_000).rounded() / 1_000)",
             ]
         )
     }

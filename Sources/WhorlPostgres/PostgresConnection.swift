@@ -231,6 +231,8 @@ package actor PostgresConnection {
                 )
             )
             if left <= .zero {
+                // The server should not go on with what nobody waits for.
+                if !isCancelled { Canceller.shared.cancel(connection) }
                 close()
                 throw isCancelled
                     ? PostgresError(.cancelled, "cancelled")

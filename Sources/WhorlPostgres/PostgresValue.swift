@@ -191,9 +191,10 @@ extension Date: PostgresCodable {
     package static var postgresType: PostgresType { .timestamptz }
     package func encode(into buffer: inout [UInt8]) {
         let microseconds = (timeIntervalSince1970 - Self.postgresEpoch) * 1_000_000
-        // Out of range only for dates thousands of years away; those are clamped, never trapped on.
-        let clamped = Int64(exactly: microseconds.rounded()) ?? (microseconds < 0 ? .min + 1 : .max - 1)
-        clamped.appendBigEndian(to: &buffer)
+        // Postgres takes the years -4713 to 294276; we stay well within, so that no date of a sender is refused.
+        let bound = 3e17
+        let clamped = microseconds.isNaN ? 0 : min(max(microseconds.rounded(), -2e17), bound)
+        Int64(clamped).appendBigEndian(to: &buffer)
     }
     package static func decode(_ bytes: UnsafeRawBufferPointer, type: PostgresType) -> Date? {
         Int64(bigEndianBytes: bytes)

@@ -120,20 +120,25 @@ package final class PrivateCluster: Sendable {
 
     // MARK: - Steps
 
+    /// Makes the cluster under another name and renames it when it is complete: a start that is killed half-way leaves
+    /// nothing that looks like a cluster.
     private func create() async throws {
-        try Self.makeDirectory(directory, mode: 0o700)
-        if !asPostgres.isEmpty {
-            try Self.giveToPostgres(directory)
-        }
+        let unfinished = directory + ".new"
+        if FileManager.default.fileExists(atPath: unfinished) { try FileManager.default.removeItem(atPath: unfinished) }
+        try Self.makeDirectory(unfinished, mode: 0o700)
+        if !asPostgres.isEmpty { try Self.giveToPostgres(unfinished) }
         let outcome = try await run(
             "initdb",
-            ["-D", directory, "-U", "whorl", "-A", "peer", "-E", "UTF8", "--locale=C.UTF-8", "--data-checksums"]
+            ["-D", unfinished, "-U", "whorl", "-A", "peer", "-E", "UTF8", "--locale=C.UTF-8", "--data-checksums"]
         )
         guard outcome.status == 0 else {
             throw PostgresError(.other, "initdb failed: \(outcome.output.suffix(400))")
         }
-        try append(to: "pg_ident.conf", "\nwhorl \(Self.userName()) whorl\nwhorl postgres whorl\n")
-        try replace("pg_hba.conf", "local all whorl peer map=whorl\n")
+        try append(to: unfinished + "/pg_ident.conf", "\nwhorl \(Self.userName()) whorl\nwhorl postgres whorl\n")
+        try replace(unfinished + "/pg_hba.conf", "local all whorl peer map=whorl\n")
+        guard rename(unfinished, directory) == 0 else {
+            throw PostgresError(.other, "\(directory) cannot be made: \(String(cString: strerror(errno)))")
+        }
     }
 
     /// The log lies beside the cluster's directory, where Postgres' user may not create files itself.
@@ -195,18 +200,20 @@ package final class PrivateCluster: Sendable {
         return try await SystemCommand(path: program, arguments: line).run()
     }
 
-    private func append(to name: String, _ text: String) throws {
-        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: directory + "/" + name))
+    private func append(to path: String, _ text: String) throws {
+        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         try handle.seekToEnd()
         try handle.write(contentsOf: Data(text.utf8))
+        try handle.synchronize()
         try handle.close()
     }
 
     /// Replaces the contents and keeps the file, and with it its owner.
-    private func replace(_ name: String, _ text: String) throws {
-        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: directory + "/" + name))
+    private func replace(_ path: String, _ text: String) throws {
+        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         try handle.truncate(atOffset: 0)
         try handle.write(contentsOf: Data(text.utf8))
+        try handle.synchronize()
         try handle.close()
     }
 

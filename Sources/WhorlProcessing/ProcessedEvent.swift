@@ -11,6 +11,8 @@ public struct ProcessedEvent: Sendable {
     public let receivedAt: Date
     /// When it happened, by the sender's clock, drift removed.
     public let occurredAt: Date
+    /// When the sender says that it sent it; nil when it does not say.
+    public let sentAt: Date?
     /// How serious it is.
     public let level: Level
     /// `error` where there is an exception, `csp` and its like for browser reports, else `default`.

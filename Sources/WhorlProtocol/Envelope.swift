@@ -4,6 +4,8 @@ public struct Envelope: Sendable {
     public struct FramingError: Error, Sendable, Equatable, CustomStringConvertible {
         /// What was wrong, in words that are safe to show to the sender.
         public let description: String
+        /// Whether a bound was broken, rather than the form.
+        public var isTooLarge = false
     }
 
     /// Bounds that hold while framing, before anybody looks into the items.
@@ -59,7 +61,9 @@ public struct Envelope: Sendable {
         while true {
             reader.skipBlankLines()
             if reader.isAtEnd { break }
-            guard items.count < limits.items else { throw FramingError(description: "too many items") }
+            guard items.count < limits.items else {
+                throw FramingError(description: "too many items", isTooLarge: true)
+            }
             let header = try Self.headerLine(&reader, limits, "item")
             guard let type = header.member("type")?.string, !type.isEmpty else {
                 throw FramingError(description: "an item has no type")
@@ -70,7 +74,8 @@ public struct Envelope: Sendable {
                     throw FramingError(description: "the length of an item of type \(type.prefix(40)) does not fit")
                 }
                 payload = taken
-                guard reader.endLine() else {
+                // An empty payload may have no line of its own.
+                guard reader.endLine() || count == 0 else {
                     throw FramingError(description: "no line break after an item of type \(type.prefix(40))")
                 }
             } else {

@@ -138,6 +138,8 @@ struct EventReader {
     /// Puts parameters into a template of `%s`, `%d`, `%(name)s`, `{}` or `{name}`; nil when there are none.
     private func substituted(_ template: String, _ params: JSONNode?) -> String? {
         guard let params else { return nil }
+        // Longer templates are cut (protocol facts, section 4), and a name in braces is short: the time is linear.
+        let template = String(decoding: template.utf8.prefix(8_192), as: UTF8.self)
         let list = params.elements.prefix(64).map { scalar($0) ?? JSON($0).text }
         var named: [String: String] = [:]
         for (key, value) in params.members.prefix(64) { named[key.string ?? ""] = scalar(value) ?? JSON(value).text }
@@ -146,7 +148,7 @@ struct EventReader {
         var next = 0
         while let character = rest.first {
             let opener = character == "%" ? rest.dropFirst().first == "(" ? ")" : nil : character == "{" ? "}" : nil
-            if let opener, let end = rest.firstIndex(of: Character(opener)) {
+            if let opener, let end = rest.prefix(64).firstIndex(of: Character(opener)) {
                 let name = String(rest[..<end].drop { $0 == "%" || $0 == "(" || $0 == "{" })
                 var value = named[name]
                 if value == nil, name.isEmpty, next < list.count {

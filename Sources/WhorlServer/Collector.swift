@@ -29,9 +29,12 @@ struct Collector: Sendable {
         // A client that goes away while it is answered must not end the process.
         signal(SIGPIPE, SIG_IGN)
 
+        let signals = StartSignals()
         let access = try await DatabaseAccess.open(settings.database, logger: logger)
         do {
-            try await serve(access, logger)
+            try await serve(access, logger, signals)
+        } catch is StartSignals.Stopped {
+            logger.info("stopped while starting")
         } catch {
             await access.close()
             throw error
@@ -41,40 +44,32 @@ struct Collector: Sendable {
         logger.info("stopped")
     }
 
-    private func serve(_ access: DatabaseAccess, _ logger: Logger) async throws {
+    private func serve(_ access: DatabaseAccess, _ logger: Logger, _ signals: StartSignals) async throws {
         let registry = MetricsRegistry()
         MetricsSystem.bootstrap(TelemetryMetricsFactory(registry: registry))
         ProcessMetrics.describe(in: registry, version: Version.number, revision: Version.revision)
+        try signals.check()
         try await prepareSchema(access)
         let migration = registry.gauge("whorl_migration_version", "The number of the schema.")
         migration.set(Double(schemaMigrator.migrations.last?.number ?? 0))
 
-        let pool = PostgresPool(
-            url: access.url,
-            configuration: .init(
-                size: settings.database.connections,
-                timeout: settings.database.timeout,
-                connectTimeout: settings.database.timeout
-            ),
-            logger: logger,
-            metrics: PostgresMetrics(registry: registry)
-        )
-        let first = try await Bootstrap(pool: pool, settings: settings.bootstrap).run()
-        let retention = Retention(pool: pool, days: settings.retentionDays, logger: logger, registry: registry)
-        try await Partitions(pool: pool).createAhead(of: Date())
-        let keys = KeyDirectory(pool: pool, logger: logger)
-        let writer = EventWriter(pool: pool, configuration: settings.writer, logger: logger, registry: registry)
+        let pools = Pools(settings: settings, url: access.url, registry: registry, logger: logger)
+        let first = try await Bootstrap(pool: pools.api, settings: settings.bootstrap).run()
+        let retention = Retention(pool: pools.api, days: settings.retentionDays, logger: logger, registry: registry)
+        try await Partitions(pool: pools.api).createAhead(of: Date())
+        let keys = KeyDirectory(pool: pools.ingest, logger: logger)
+        let writer = EventWriter(pool: pools.ingest, configuration: settings.writer, logger: logger, registry: registry)
         let events = EventMetrics(registry: registry)
-        let knownChildren = KnownChildren(queries: MetricsQueries(pool: pool), events: events, logger: logger)
+        let knownChildren = KnownChildren(queries: MetricsQueries(pool: pools.api), events: events, logger: logger)
         try await knownChildren.load()
         let health = HealthMonitor(logger: logger, registry: registry) {
-            _ = try await pool.execute(Self.ping, timeout: HealthMonitor.timeout)
+            _ = try await pools.health.execute(Self.ping, timeout: HealthMonitor.timeout)
         }
         await health.checkOnce()
 
         let publicURL = PublicURL(settings.publicURL(port: settings.port))
         let server = application(
-            router: router(registry, health, keys, writer, events, pool, publicURL, logger),
+            router: router(registry, health, keys, writer, events, pools.api, publicURL, logger),
             logger: logger
         ) { port in
             publicURL.set(settings.publicURL(port: port))
@@ -87,14 +82,16 @@ struct Collector: Sendable {
             if let first { FirstStartBlock(first, publicURL: publicURL.text).show() }
         }
         warnOfOpenMetrics(logger)
+        // From here on the service group listens to signals.
+        try signals.end()
         // Dependencies first; they stop in the reverse order, so the drain begins at the end of the list.
         let group = ServiceGroup(
             configuration:
                 .init(
-                    services: [
-                        .init(service: pool), .init(service: health), .init(service: retention),
-                        .init(service: knownChildren), .init(service: keys), .init(service: writer),
-                        .init(service: server), .init(service: DrainSignal(health: health)),
+                    services: pools.all.map { .init(service: $0) } + [
+                        .init(service: health), .init(service: retention), .init(service: knownChildren),
+                        .init(service: keys), .init(service: writer), .init(service: server),
+                        .init(service: DrainSignal(health: health)),
                     ],
                     gracefulShutdownSignals: [.sigterm, .sigint],
                     logger: logger
@@ -104,10 +101,10 @@ struct Collector: Sendable {
         do {
             try await group.run()
         } catch {
-            await pool.close()
+            await pools.close()
             throw error
         }
-        await pool.close()
+        await pools.close()
     }
 
     private static let ping = PostgresStatement("health", "SELECT 1 AS one")

@@ -25,7 +25,13 @@ struct DatabaseAccess: Sendable {
                 metadata: ["postgres.directory": "\(cluster.directory)"]
             )
         }
-        try await cluster.start(deadline: .now + startTimeout)
+        do {
+            try await cluster.start(deadline: .now + startTimeout)
+        } catch {
+            // It may run and just not answer; nobody else would stop it.
+            try? await cluster.stop(deadline: .now + .seconds(10))
+            throw error
+        }
         logger.info(
             "private Postgres runs",
             metadata: ["postgres.directory": "\(cluster.directory)", "postgres.log": "\(cluster.logFile)"]

@@ -141,6 +141,28 @@ struct ConnectionTests {
         }
     }
 
+    @Test(
+        "Below a directory that Postgres' user cannot enter, the private cluster lies elsewhere, and nobody's mode changes",
+        .enabled(if: geteuid() == 0, "only root has another user for Postgres")
+    )
+    func closedDirectory() async throws {
+        let closed = try temporaryDirectory("closed")
+        try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: closed)
+        let data = closed + "/data"
+        try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: false)
+        let cluster = try await PrivateCluster.locate(dataDirectory: data)
+        #expect(cluster.isElsewhere)
+        #expect(cluster.directory.hasPrefix("/var/lib/whorl/"))
+        try await cluster.start(deadline: .now + .seconds(120))
+        let connection = try await PostgresConnection.connect(cluster.url, deadline: soon)
+        #expect(await connection.isUsable)
+        await connection.close()
+        try await cluster.stop(deadline: .now + .seconds(30))
+        let mode = try FileManager.default.attributesOfItem(atPath: closed)[.posixPermissions] as? Int
+        #expect(mode == 0o700)
+        for path in [closed, cluster.directory, cluster.logFile] { try FileManager.default.removeItem(atPath: path) }
+    }
+
     @Test("A frozen server cannot hold anybody longer than the deadline, and a pool recovers by itself")
     func frozenServer() async throws {
         let directory = try temporaryDirectory("frozen")

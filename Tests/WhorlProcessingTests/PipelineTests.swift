@@ -125,6 +125,28 @@ struct PipelineTests {
         #expect(try EventPipeline.parse((["exception": chain] as JSON).encoded()[...]).exceptions.count == 50)
     }
 
+    @Test("A template of nothing but braces costs no more than its length")
+    func linearSubstitution() throws {
+        let template = String(repeating: "{", count: 500_000) + String(repeating: "%(", count: 200_000)
+        let start = ContinuousClock.now
+        _ = try process(["logentry": ["message": .string(template), "params": ["x"]]])
+        #expect(start.duration(to: .now) < .seconds(3))
+    }
+
+    @Test("Types, loggers and places of a megabyte are cut in what is kept beside the payload")
+    func longMembers() throws {
+        let long = JSON.string(String(repeating: "x", count: 300_000))
+        let event = try process([
+            "logger": long, "platform": long,
+            "exception": [
+                ["type": long, "value": long, "stacktrace": ["frames": [["function": long, "filename": long]]]]
+            ],
+        ])
+        #expect(event.title.utf8.count < 1_000 && event.metadata.text.utf8.count < 3_000)
+        #expect(event.logger?.utf8.count == 64 && event.platform.utf8.count == 64)
+        #expect(event.location?.utf8.count == 256 && event.culprit.utf8.count <= 200)
+    }
+
     @Test("What is no event is refused")
     func refused() {
         for text in ["", "[]", "1", "null", "\"x\"", "{", "{} {}"] {

@@ -76,39 +76,4 @@ struct JSONDocumentTests {
         #expect(try read(value.text) == value)
         #expect(JSON.double(.nan) == .null)
     }
-
-    @Test("Every captured JSON text reads as Foundation reads it")
-    func captures() throws {
-        var compared = 0
-        for capture in try Capture.all() where capture.header("content-encoding") == nil && !capture.body.isEmpty {
-            for line in capture.body.split(separator: 0x0A) {
-                guard let theirs = try? JSONSerialization.jsonObject(with: Data(line), options: .fragmentsAllowed)
-                else {
-                    continue
-                }
-                let ours = JSON(try JSONDocument(Array(line)).root)
-                #expect(sameValue(ours, theirs), "\(capture.name)")
-                compared += 1
-            }
-        }
-        #expect(compared > 40)
-    }
-}
-
-/// Whether a value of ours and one of Foundation's are the same.
-func sameValue(_ ours: JSON, _ theirs: Any) -> Bool {
-    switch (ours, theirs) {
-    case (.null, is NSNull): true
-    case (.string(let text), let other as String): text == other
-    case (.bool(let value), let other as Bool): value == other
-    case (.number(let digits), let other as NSNumber):
-        // Foundation rounds some numbers through a decimal.
-        Double(digits).map { abs($0 - other.doubleValue) <= abs($0) * 1e-12 } ?? false
-    case (.array(let elements), let other as [Any]):
-        elements.count == other.count && zip(elements, other).allSatisfy { sameValue($0, $1) }
-    case (.object(let members), let other as [String: Any]):
-        members.count == other.count
-            && members.allSatisfy { member in other[member.key].map { sameValue(member.value, $0) } ?? false }
-    default: false
-    }
 }

@@ -194,7 +194,17 @@ struct APITests {
             await expect(["A: x"]) { try await titles("\"A: x\"") }
             await expect([]) { try await titles("is:resolved") }
             await expect(["A: x", "B: x"]) { try await titles("", "&sort=freq") }
-            #expect(try await collector.http.get("/api/0/projects/acme/web/issues/?query=is%3Aodd").status == 400)
+            // Numbers and dates beyond every bound are refused, and do no harm.
+            for query in [
+                "is%3Aodd", "timesSeen%3A999999999999b", "timesSeen%3A-9223372036854775808", "age%3A-999999w",
+                "firstSeen%3A9999-12-31",
+            ] {
+                let answer = try await collector.http.get("/api/0/projects/acme/web/issues/?query=\(query)")
+                #expect(answer.status == 400 || query.hasPrefix("firstSeen") && answer.status == 200, "\(query)")
+            }
+            await expect(400) {
+                try await collector.http.get("/api/0/projects/acme/web/issues/?statsPeriod=999999w").status
+            }
             let list = try await collector.http
                 .get(
                     "/api/0/projects/acme/web/issues/?query=A&environment=staging"
@@ -213,8 +223,12 @@ struct APITests {
             _ = try await collector.send(event: fault("A"))
             let resolved = try await collector.http.send("PUT", "/api/0/issues/1/", json: ["status": "resolved"])
             #expect(try resolved.json()["status"] == "resolved")
-            _ = try await collector.send(event: fault("A"))
+            // Many at once are one regression.
+            await withTaskGroup(of: Void.self) { group in
+                for _ in 0..<40 { group.addTask { _ = try? await collector.send(event: fault("A")) } }
+            }
             let issue = try await collector.http.get("/api/0/issues/1/").json()
+            #expect(issue["count"] == "41")
             #expect(issue["status"] == "unresolved")
             #expect(issue["substatus"] == "regressed")
             #expect(

@@ -134,6 +134,8 @@ struct IngestHTTPTests {
             await expect(400) { try await send(envelope, Array("{}\n{\"type\":\"event\",\"length\":99}\n{}".utf8)) }
             await expect(400) { try await send(envelope, Array("{}\n{\"type\":\"event\"}\n{bad".utf8)) }
             await expect(400) { try await send(envelope, Array("nonsense".utf8)) }
+            let items = String(repeating: "{\"type\":\"x\"}\n\n", count: 300)
+            await expect(413) { try await send(envelope, Array(("{}\n" + items).utf8)) }
             let large = Array("{\"message\":\"".utf8) + [UInt8](repeating: 0x61, count: 1_100_000) + Array("\"}".utf8)
             let packed = try await Self.gzipped(large)
             #expect(packed.count < 200_000)
@@ -206,6 +208,16 @@ struct IngestHTTPTests {
             #expect(Set(noted).isSuperset(of: ["level", "release", "tags.bad-key!", "timestamp", "exception"]))
             #expect(stored["_meta"]?["release"] != nil)
             #expect(stored["dateCreated"] == stored["dateReceived"])
+
+            // A clock that is 40 days behind is put right, and the page says so.
+            let drifted = EventID.random()
+            let sent = Timestamp.format(Date(timeIntervalSinceNow: -40 * 86_400))
+            let header: JSON = ["event_id": .string(drifted.hex), "sent_at": .string(sent)]
+            let payload: JSON = ["message": "m", "timestamp": .string(sent)]
+            let body = header.encoded() + [0x0A] + Array(#"{"type":"event"}"#.utf8) + [0x0A] + payload.encoded()
+            #expect(try await collector.send(envelope: body).status == 200)
+            let shown = try await collector.http.get("/api/0/projects/acme/web/events/\(drifted.hex)/").json()
+            #expect(shown["errors"]?.array?.map { $0["type"] } == ["clock_drift"])
         }
     }
 }

@@ -138,6 +138,28 @@ struct LifecycleTests {
         try FileManager.default.removeItem(atPath: data)
     }
 
+    @Test(
+        "A first start that is killed half-way leaves a data directory that starts; SIGTERM while starting stops Postgres"
+    )
+    func interruptedStart() async throws {
+        let data = try temporaryDirectory("interrupted")
+        let environment = ["PATH": "/usr/bin:/bin", "PORT": "0", "WHORL_DATA_DIR": data, "WHORL_LOG_FORMAT": "json"]
+        let first = try RunningProgram(TestCollector.executable, ["serve"], environment: environment)
+        let hasBegun = try await eventually {
+            FileManager.default.fileExists(atPath: data + "/postgres.new/PG_VERSION")
+        }
+        #expect(hasBegun)
+        first.signal(SIGKILL)
+        try await first.exitStatus()
+        let second = try RunningProgram(TestCollector.executable, ["serve"], environment: environment)
+        _ = try await second.line(containing: "private Postgres runs")
+        second.signal(SIGTERM)
+        #expect(try await second.exitStatus(within: 20) == 0)
+        let cluster = try await PrivateCluster.locate(dataDirectory: data)
+        #expect(cluster.processID == nil)
+        try FileManager.default.removeItem(atPath: data)
+    }
+
     @Test("The request log names method, route, status and duration, and never a payload, key or path")
     func requestLog() async throws {
         try await withCollector { collector in

@@ -30,6 +30,7 @@ struct StatementTests {
             defined += text.components(separatedBy: "= PostgresStatement(").count - 1
             // Statements that differ in the name of a table are made by a function.
             defined += text.components(separatedBy: "= deleted(\"").count - 1
+            defined += text.components(separatedBy: "= ofDeletedProjects(\"").count - 1
         }
         #expect(productStatements.count == defined)
     }

@@ -127,6 +127,8 @@ CREATE TABLE event (
     received_day   date NOT NULL,
     received_at    timestamptz NOT NULL,
     occurred_at    timestamptz NOT NULL,
+    -- By the sender's clock, which may be wrong; the page that shows the event corrects it as the way in did.
+    sent_at        timestamptz,
     hash_id        bigint NOT NULL,
     environment_id bigint NOT NULL,
     release_id     bigint,

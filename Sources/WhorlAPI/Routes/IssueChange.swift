@@ -6,6 +6,11 @@ struct IssueChange: Sendable {
     private let status: IssueStatus?
     private let substatus: String?
 
+    /// The ways in which an issue can be ignored.
+    private static let archived: Set<String> = [
+        "archived_forever", "archived_until_escalating", "archived_until_condition_met",
+    ]
+
     /// Reads the members that we know; an update that asks for nothing we know changes nothing.
     init(_ body: JSON?) throws {
         guard let body, body.object != nil else { throw APIError.badRequest("The body must be an object") }
@@ -21,7 +26,10 @@ struct IssueChange: Sendable {
         self.status = status
         switch status {
         case .resolved: substatus = nil
-        case .ignored: substatus = body["substatus"]?.string ?? "archived_forever"
+        case .ignored:
+            let wanted = body["substatus"]?.string ?? "archived_forever"
+            guard Self.archived.contains(wanted) else { throw APIError.badRequest("Invalid substatus") }
+            substatus = wanted
         case .unresolved: substatus = "ongoing"
         }
     }

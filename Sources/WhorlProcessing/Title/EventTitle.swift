@@ -16,7 +16,7 @@ struct EventTitle {
         guard let main else {
             let line = firstLine(event.message?.shown ?? "", Self.maxValue)
             title = line.isEmpty ? Self.unlabeled : line
-            location = CrashFrame.frame(of: event)?.filename
+            location = CrashFrame.frame(of: event)?.filename?.prefix(bytes: 256)
             metadata = ["title": .string(title)]
             return
         }
@@ -29,11 +29,11 @@ struct EventTitle {
         }
         add("type", isSynthetic ? nil : main.type?.prefix(bytes: 128))
         add("value", value)
-        add("filename", frame?.filename)
-        add("function", frame?.function)
+        add("filename", frame?.filename?.prefix(bytes: 256))
+        add("function", frame?.function?.prefix(bytes: 256))
         self.metadata = .object(metadata)
-        location = frame?.filename
-        let name = isSynthetic ? frame?.function : main.type
+        location = frame?.filename?.prefix(bytes: 256)
+        let name = (isSynthetic ? frame?.function : main.type)?.prefix(bytes: 256)
         let line = value.map { firstLine($0, Self.maxValue) } ?? ""
         switch (name, line.isEmpty) {
         case (let name?, true): title = name
@@ -44,9 +44,10 @@ struct EventTitle {
     }
 }
 
-/// The first line that is not blank, cut after so many characters.
+/// The first line that is not blank, cut after so many characters; a message may be a megabyte, its start is enough.
 private func firstLine(_ text: String, _ limit: Int) -> String {
     let line =
-        text.split(whereSeparator: \.isNewline).lazy.map { String($0).trimmingBlanks() }.first { !$0.isEmpty } ?? ""
+        text.prefix(bytes: 8_192).split(whereSeparator: \.isNewline).lazy.map { String($0).trimmingBlanks() }
+        .first { !$0.isEmpty } ?? ""
     return line.count > limit ? line.prefix(limit - 3) + "..." : line
 }

@@ -4,7 +4,7 @@ import ServiceLifecycle
 import WhorlPostgres
 import WhorlTelemetry
 
-/// Keeps partitions ahead of the clock and removes what is older than the project keeps.
+/// Keeps partitions ahead of the clock and removes what is older than the installation keeps.
 ///
 /// Rows go, counts stay: an issue's numbers do not change when its oldest events expire. What is removed row by row is
 /// removed in small steps, so that no statement holds locks for long.
@@ -58,7 +58,10 @@ package struct Retention: Service {
         let dropped = try await partitions.drop(before: first)
         if dropped > 0 { logger.info("partitions dropped", metadata: ["partitions": "\(dropped)"]) }
         let steps: [(PostgresStatement, [PostgresValue])] = [
-            (RetentionStatements.deletedEvents, []), (RetentionStatements.deletedEnvironments, []),
+            (RetentionStatements.projectHashes, []), (RetentionStatements.projectIssues, []),
+            (RetentionStatements.projectActivity, []), (RetentionStatements.projectReleases, []),
+            (RetentionStatements.projectEnvironments, []), (RetentionStatements.deletedEvents, []),
+            (RetentionStatements.deletedEnvironments, []),
             (RetentionStatements.deletedHours, []), (RetentionStatements.deletedUsers, []),
             (RetentionStatements.deletedTags, []), (RetentionStatements.deletedHashes, []),
             (RetentionStatements.oldHours, [first.start.postgresValue]),
@@ -81,7 +84,8 @@ package struct Retention: Service {
 
 enum RetentionStatements {
     static let all = [
-        deletedEvents, deletedEnvironments, deletedHours, deletedUsers, deletedTags, deletedHashes, oldHours, oldTags,
+        projectHashes, projectIssues, projectActivity, projectReleases, projectEnvironments, deletedEvents,
+        deletedEnvironments, deletedHours, deletedUsers, deletedTags, deletedHashes, oldHours, oldTags,
         oldIssues,
     ]
 
@@ -99,6 +103,40 @@ enum RetentionStatements {
         )
     }
 
+    /// Hands the hashes of deleted projects over to those whose rows are removed.
+    static let projectHashes = PostgresStatement(
+        "retention",
+        """
+        WITH gone AS (
+            DELETE FROM grouping_hash WHERE ctid IN (
+                SELECT h.ctid FROM grouping_hash h
+                JOIN project p ON p.id = h.project_id AND p.deleted_at IS NOT NULL
+                LIMIT $1)
+            RETURNING project_id, id
+        )
+        INSERT INTO deleted_hash (project_id, hash_id) SELECT project_id, id FROM gone ON CONFLICT DO NOTHING
+        """,
+        [.int8]
+    )
+
+    /// Removes rows of deleted projects; `$1` rows at a time.
+    private static func ofDeletedProjects(_ table: String) -> PostgresStatement {
+        PostgresStatement(
+            "retention",
+            """
+            DELETE FROM \(table) WHERE ctid IN (
+                SELECT t.ctid FROM \(table) t
+                JOIN project p ON p.id = t.project_id AND p.deleted_at IS NOT NULL
+                LIMIT $1)
+            """,
+            [.int8]
+        )
+    }
+
+    static let projectIssues = ofDeletedProjects("issue")
+    static let projectActivity = ofDeletedProjects("issue_activity")
+    static let projectReleases = ofDeletedProjects("release")
+    static let projectEnvironments = ofDeletedProjects("environment")
     static let deletedEvents = deleted("event")
     static let deletedEnvironments = deleted("hash_environment")
     static let deletedHours = deleted("hash_hour")
@@ -138,6 +176,8 @@ enum RetentionStatements {
                 JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
                 WHERE h.project_id = i.project_id AND h.issue_id = i.id)
             LIMIT $2
+            -- An issue that gets an event at this moment is left alone: it is locked, or no longer old.
+            FOR UPDATE SKIP LOCKED
         ),
         hashes AS (
             DELETE FROM grouping_hash h USING old

@@ -9,6 +9,7 @@ package struct StoredEvent: Sendable {
     package let eventID: EventID
     package let receivedAt: Date
     package let occurredAt: Date
+    package let sentAt: Date?
     package let issueID: Int
     package let hash: [UInt8]
     package let title: String
@@ -24,6 +25,7 @@ package struct StoredEvent: Sendable {
         eventID = EventID(uuid: try row.read("event_id"))
         receivedAt = try row.read("received_at")
         occurredAt = try row.read("occurred_at")
+        sentAt = try row.readOptional("sent_at")
         issueID = try row.read("issue_id")
         hash = try row.read("hash")
         title = try row.read("title")
@@ -46,6 +48,7 @@ package struct StoredEvent: Sendable {
             projectID: projectID,
             eventID: eventID,
             receivedAt: receivedAt,
+            sentAt: sentAt,
             clientAddress: clientAddress
         )
         return NormalisedEvent(event, context)
@@ -74,7 +77,7 @@ package struct EventQueries: Sendable {
         var sql = SQLFragment()
         sql.append(
             """
-            SELECT e.project_id, e.event_id, e.received_at, e.occurred_at, h.issue_id, h.hash, e.title,
+            SELECT e.project_id, e.event_id, e.received_at, e.occurred_at, e.sent_at, h.issue_id, h.hash, e.title,
                 v.name AS environment, r.version AS release, e.level, e.tags, e.client_address, e.payload_codec,
                 e.payload, ('x' || left(e.event_id::text, 8))::bit(32)::int8 AS tie
             FROM event e
@@ -188,7 +191,7 @@ enum EventStatements {
     static let all = [byID, latest, oldest, neighbours, locate]
 
     private static let select = """
-        SELECT e.project_id, e.event_id, e.received_at, e.occurred_at, h.issue_id, h.hash, e.title,
+        SELECT e.project_id, e.event_id, e.received_at, e.occurred_at, e.sent_at, h.issue_id, h.hash, e.title,
             v.name AS environment, r.version AS release, e.level, e.tags, e.client_address, e.payload_codec, e.payload
         FROM event e
         JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id

@@ -48,18 +48,28 @@ package struct IssueQueries: Sendable {
             case .freq: "s.events"
             case .user: "s.users"
             }
+        // Sorted by the bucket first, which is the same order, the list can be read from its index.
+        let usesBuckets = request.order == .date && request.environments.isEmpty && search.environments.isEmpty
+        let backwards = request.cursor?.isPrevious ?? false
         if let cursor = request.cursor {
+            if usesBuckets {
+                sql.append(backwards ? " AND i.last_seen_bucket >= " : " AND i.last_seen_bucket <= ")
+                sql.append("date_bin('5 minutes', ")
+                sql.bind(Date(timeIntervalSince1970: Double(cursor.value) / 1e6))
+                sql.append(", timestamptz '2000-01-01 00:00:00Z')")
+            }
             sql.append(" AND (")
             sql.append(sort)
-            sql.append(cursor.isPrevious ? ", i.id) > (" : ", i.id) < (")
+            sql.append(backwards ? ", i.id) > (" : ", i.id) < (")
             sql.bind(cursor.value)
             sql.append(", ")
             sql.bind(cursor.id)
             sql.append(")")
         }
         sql.append(" ORDER BY ")
+        if usesBuckets { sql.append(backwards ? "i.last_seen_bucket ASC, " : "i.last_seen_bucket DESC, ") }
         sql.append(sort)
-        sql.append(request.cursor?.isPrevious ?? false ? " ASC, i.id ASC" : " DESC, i.id DESC")
+        sql.append(backwards ? " ASC, i.id ASC" : " DESC, i.id DESC")
         sql.append(" LIMIT ")
         sql.bind(request.limit + 1)
         let issues = try await pool.execute(sql, operation: "issue_list", timeout: Self.timeout).map(Issue.init)
@@ -128,9 +138,15 @@ package struct IssueQueries: Sendable {
             sql.bind(.array(of: environments))
             sql.append(")")
         }
-        sql.append(") AS s ON s.events > 0 WHERE i.project_id = ANY (")
-        sql.bind(.array(of: request.projectIDs))
-        sql.append(")")
+        sql.append(") AS s ON s.events > 0 WHERE ")
+        if let only = request.projectIDs.first, request.projectIDs.count == 1 {
+            sql.append("i.project_id = ")
+            sql.bind(only)
+        } else {
+            sql.append("i.project_id = ANY (")
+            sql.bind(.array(of: request.projectIDs))
+            sql.append(")")
+        }
         sql.append(search.issue)
         if let from = request.from {
             sql.append(" AND s.last_seen >= ")

@@ -185,7 +185,7 @@ struct IssueSearch {
             let (comparison, rest) = Self.comparison(text)
             let scale = rest.lowercased().last.flatMap { ["k": 1_000, "m": 1_000_000, "b": 1_000_000_000][$0] }
             let digits = scale == nil ? rest : String(rest.dropLast())
-            guard let number = Int(digits), abs(number) < 1_000_000_000_000 else {
+            guard let number = Int(digits), number.magnitude < 1_000_000_000 else {
                 throw SearchQuery.SyntaxError(detail: "Invalid number \"\(text.prefix(40))\" for \(term.key).")
             }
             append(comparison ?? "=", column, (number * (scale ?? 1)).postgresValue, term.isNegated)
@@ -260,10 +260,14 @@ struct IssueSearch {
     }
 }
 
+/// Ten years in seconds: nothing is kept as long.
+private let maxTimeSpan = 3_650 * 86_400
+
 /// A span such as `24h` in seconds: s, m, h, d or w; nil when it is none.
 package func timeSpan(_ text: String) -> TimeInterval? {
-    guard let unit = text.last, let count = Int(text.dropLast()), (0...1_000_000).contains(count),
-        let seconds = ["s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800][unit]
+    guard let unit = text.last, let count = Int(text.dropLast()), (0...1_000_000_000).contains(count),
+        let seconds = ["s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800][unit],
+        count * seconds <= maxTimeSpan
     else { return nil }
     return TimeInterval(count * seconds)
 }

@@ -16,22 +16,35 @@ enum BatchStatements {
         """
         WITH input AS MATERIALIZED (
             SELECT t.*, (received_at AT TIME ZONE 'UTC')::date AS day
-            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS t (
+            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS t (
                 project_id, event_id, received_at, occurred_at, hash_id, environment_id, release_id, level,
-                user_hash, title, tags, client_address, payload_codec, payload)
+                user_hash, title, tags, client_address, payload_codec, payload, sent_at)
         ),
-        alive AS MATERIALIZED (
+        pointed AS MATERIALIZED (
             SELECT i.project_id, i.event_id, i.hash_id, h.issue_id
             FROM input i
             JOIN grouping_hash h ON h.project_id = i.project_id AND h.id = i.hash_id
         ),
+        -- The issues are locked before anything is written, in the order of their keys: whatever the plan, two
+        -- collectors cannot wait for each other in a circle, and no issue is deleted while an event joins it.
+        locked AS MATERIALIZED (
+            SELECT project_id, id FROM issue
+            WHERE (project_id, id) IN (SELECT project_id, issue_id FROM pointed)
+            ORDER BY project_id, id
+            FOR NO KEY UPDATE
+        ),
+        alive AS MATERIALIZED (
+            SELECT p.*
+            FROM pointed p
+            JOIN locked l ON l.project_id = p.project_id AND l.id = p.issue_id
+        ),
         inserted AS (
             INSERT INTO event (
                 project_id, event_id, received_day, received_at, occurred_at, hash_id, environment_id, release_id,
-                level, user_hash, title, tags, client_address, payload_codec, payload)
+                level, user_hash, title, tags, client_address, payload_codec, payload, sent_at)
             SELECT i.project_id, i.event_id, i.day, i.received_at, i.occurred_at, i.hash_id, i.environment_id,
                 i.release_id, i.level, i.user_hash, i.title, string_to_array(i.tags, E'\\x1f'), i.client_address,
-                i.payload_codec, i.payload
+                i.payload_codec, i.payload, i.sent_at
             FROM input i
             JOIN alive a ON a.project_id = i.project_id AND a.event_id = i.event_id
             -- The same id on the same or the previous day is a duplicate: midnight and retries are covered.
@@ -174,7 +187,7 @@ enum BatchStatements {
             PostgresType.int8.array, PostgresType.uuid.array, PostgresType.timestamptz.array,
             PostgresType.timestamptz.array, PostgresType.int8.array, PostgresType.int8.array, PostgresType.int8.array,
             PostgresType.int2.array, PostgresType.bytea.array, PostgresType.text.array, PostgresType.text.array,
-            PostgresType.text.array, PostgresType.int2.array, PostgresType.bytea.array,
+            PostgresType.text.array, PostgresType.int2.array, PostgresType.bytea.array, PostgresType.timestamptz.array,
         ]
     )
 

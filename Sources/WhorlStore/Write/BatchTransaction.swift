@@ -58,18 +58,17 @@ struct BatchTransaction: Sendable {
             resolution.duplicates = try await probe(unknown, connection, deadline)
         }
         let fresh = events.indices.filter { !resolution.duplicates.contains($0) }
-        for index in fresh {
-            if let key = events[index].releaseKey, known.releases[key] == nil, resolution.found.releases[key] == nil {
-                let id = try await name(ReferenceStatements.release, key, connection, deadline)
-                resolution.found.add(release: key, id)
-            }
-            let key = events[index].environmentKey
-            if known.environments[key] == nil, resolution.found.environments[key] == nil {
-                let id = try await name(ReferenceStatements.environment, key, connection, deadline)
-                resolution.found.add(environment: key, id)
-            }
+        // Everything in the order of its keys, so that two collectors which meet the same new things cannot wait for each
+        // other in a circle.
+        let releases = Set(fresh.compactMap { events[$0].releaseKey }).filter { known.releases[$0] == nil }
+        for key in releases.sorted() {
+            resolution.found.add(release: key, try await name(ReferenceStatements.release, key, connection, deadline))
         }
-        // In the order of the keys, so that two collectors which meet the same new hashes cannot wait for each other.
+        let environments = Set(fresh.map { events[$0].environmentKey }).filter { known.environments[$0] == nil }
+        for key in environments.sorted() {
+            let id = try await name(ReferenceStatements.environment, key, connection, deadline)
+            resolution.found.add(environment: key, id)
+        }
         let ordered = fresh.filter { known.hashes[events[$0].hashKey] == nil }
             .sorted { events[$0].hashKey < events[$1].hashKey }
         for index in ordered where resolution.found.hashes[events[index].hashKey] == nil {
@@ -137,6 +136,11 @@ struct BatchTransaction: Sendable {
             if let row = rows.first, let id = try row.readOptional("hash_id", as: Int.self) {
                 return (id, try row.read("is_new_issue"))
             }
+            _ = try await connection.execute(
+                ReferenceStatements.orphan,
+                [event.projectID.postgresValue, prepared.hashKey.hash.postgresValue],
+                deadline: deadline
+            )
         }
     }
 
@@ -170,16 +174,22 @@ struct BatchTransaction: Sendable {
                 .array(of: values { Int16($0.event.level.number) }), .array(values(\.event.userHash)),
                 .array(of: values(\.event.title)), .array(of: values(\.tags)), .array(values(\.event.clientAddress)),
                 .array(of: values { _ in PayloadCodec.current }), .array(of: values(\.payload)),
+                .array(values(\.event.sentAt)),
             ],
             deadline: deadline
         )
         var byKey: [EventKey: Result] = [:]
+        var regressed: Set<Int> = []
         for row in rows {
             let key = EventKey(try row.read("project_id"), try row.read("event_id"))
             if try !row.read("alive", as: Bool.self) {
                 byKey[key] = .staleHash
             } else if try row.read("stored", as: Bool.self) {
-                byKey[key] = .stored(isNewIssue: false, isRegression: try row.read("regressed"))
+                // One event of the batch tells of the regression.
+                let isRegression =
+                    try row.read("regressed", as: Bool.self)
+                    && regressed.insert(try row.read("issue_id")).inserted
+                byKey[key] = .stored(isNewIssue: false, isRegression: isRegression)
             }
         }
         var announced = newIssues
@@ -229,6 +239,12 @@ struct PreparedEvent: Sendable {
         tags = event.tags.map { "\($0.key)=\($0.value.replacingOccurrences(of: "\u{1F}", with: " "))" }
             .joined(separator: "\u{1F}")
         payload = PayloadCodec.compress(event.payload)
+    }
+}
+
+extension ReferenceCache.NameKey: Comparable {
+    static func < (left: Self, right: Self) -> Bool {
+        (left.projectID, left.name) < (right.projectID, right.name)
     }
 }
 

@@ -154,6 +154,13 @@ package actor EventWriter: Service {
             let outcome = try await transact(batch.map(\.event))
             metrics.committed(batch.count, start.duration(to: .now))
             for (waiting, result) in zip(batch, outcome) { waiting.answer.resume(returning: result) }
+        } catch let error as PostgresError
+            where error.sqlState != nil && !error.meansServerAway && !error.isTransient && batch.count > 1
+        {
+            // Something in the batch cannot be stored. The others must not suffer for it.
+            let middle = batch.count / 2
+            await store(Array(batch[..<middle]))
+            await store(Array(batch[middle...]))
         } catch {
             metrics.failed.increment()
             logger.warning("batch not stored", metadata: ["batch.events": "\(batch.count)", "db.error": "\(error)"])

@@ -51,6 +51,8 @@ package struct Partitions: Sendable {
             guard name < first, name.hasPrefix("event_"), name.dropFirst(6).allSatisfy(\.isNumber) else { continue }
             try await pool.transaction("drop_partition", timeout: .seconds(10)) { connection, deadline in
                 try await connection.script("SELECT pg_advisory_xact_lock(\(Self.lock))", deadline: deadline)
+                // Behind a long reader the lock would hold up every writer; then it is tried again later.
+                try await connection.script("SET LOCAL lock_timeout = '300ms'", deadline: deadline)
                 try await connection.script("DROP TABLE IF EXISTS \(name)", deadline: deadline)
             }
             dropped += 1

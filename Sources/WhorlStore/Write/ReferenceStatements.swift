@@ -2,7 +2,7 @@ import WhorlPostgres
 
 /// Statements that find, or make, what an event refers to: its hash and issue, its environment, its release.
 enum ReferenceStatements {
-    static let all = [hash, environment, release]
+    static let all = [hash, orphan, environment, release]
 
     /// Finds the hash, or makes it: for the issue of the alias where that is known, else with a new issue.
     ///
@@ -10,10 +10,19 @@ enum ReferenceStatements {
     static let hash = PostgresStatement(
         "resolve_hash",
         """
-        WITH known AS (
+        WITH alias_issue AS (
+            -- Kept from being deleted until we have joined it.
+            SELECT i.id FROM grouping_hash h
+            JOIN issue i ON i.project_id = h.project_id AND i.id = h.issue_id
+            WHERE h.project_id = $1 AND h.hash = $3
+            FOR KEY SHARE OF i
+        ),
+        known AS (
             SELECT
-                (SELECT id FROM grouping_hash WHERE project_id = $1 AND hash = $2) AS hash_id,
-                (SELECT issue_id FROM grouping_hash WHERE project_id = $1 AND hash = $3) AS alias_issue
+                (SELECT h.id FROM grouping_hash h
+                    JOIN issue i ON i.project_id = h.project_id AND i.id = h.issue_id
+                    WHERE h.project_id = $1 AND h.hash = $2) AS hash_id,
+                (SELECT id FROM alias_issue) AS alias_issue
         ),
         made AS (
             INSERT INTO grouping_hash (project_id, id, hash, issue_id)
@@ -53,6 +62,20 @@ enum ReferenceStatements {
         [
             .int8, .bytea, .bytea, .int2, .text, .text, .text, .text, .text, .text, .text, .bool, .timestamptz, .int8,
         ]
+    )
+
+    /// Removes a hash whose issue is gone, so that it can be made anew.
+    ///
+    /// It must run as a statement of its own: in the one that lost a race for a hash, the winner's issue cannot be
+    /// seen yet.
+    static let orphan = PostgresStatement(
+        "resolve_hash",
+        """
+        DELETE FROM grouping_hash h
+        WHERE project_id = $1 AND hash = $2
+            AND NOT EXISTS (SELECT FROM issue i WHERE i.project_id = h.project_id AND i.id = h.issue_id)
+        """,
+        [.int8, .bytea]
     )
 
     /// Environments of a project beyond which new names are kept as `__other__`: the name comes from the sender.
