@@ -6,8 +6,8 @@ import Synchronization
 final class RequestRecorder: Sendable {
     struct Record {
         let method: String
+        let route: String
         let start: ContinuousClock.Instant
-        let running: Meter
     }
 
     private struct Key: Hashable {
@@ -24,29 +24,29 @@ final class RequestRecorder: Sendable {
 
     private let handles = Mutex(Handles())
 
-    func begin(_ method: HTTPRequest.Method) -> Record {
-        let name = Self.label(method)
-        let running = handles.withLock { handles in
+    /// Begins a request; `route` is its template, nil where none matches.
+    func begin(_ method: HTTPRequest.Method, route: String?) -> Record {
+        let route = route ?? "__unmatched__"
+        handles.withLock { handles in
             var entry =
-                handles.running[name]
-                ?? (Meter(label: "http_requests_in_progress", dimensions: [("method", name)]), 0)
+                handles.running[route]
+                ?? (Meter(label: "http_requests_in_progress", dimensions: [("route", route)]), 0)
             entry.count += 1
             entry.meter.set(entry.count)
-            handles.running[name] = entry
-            return entry.meter
+            handles.running[route] = entry
         }
-        return Record(method: name, start: .now, running: running)
+        return Record(method: Self.label(method), route: route, start: .now)
     }
 
-    /// Ends a request; `route` is its template, nil where none matched.
-    func end(_ record: Record, route: String?, status: Int) {
+    /// Ends a request.
+    func end(_ record: Record, status: Int) {
         let duration = record.start.duration(to: .now)
-        let key = Key(route: route ?? "__unmatched__", method: record.method, code: status)
+        let key = Key(route: record.route, method: record.method, code: status)
         let (counter, timer) = handles.withLock { handles in
-            if var entry = handles.running[record.method] {
+            if var entry = handles.running[record.route] {
                 entry.count -= 1
                 entry.meter.set(entry.count)
-                handles.running[record.method] = entry
+                handles.running[record.route] = entry
             }
             let counter =
                 handles.counters[key]

@@ -9,7 +9,7 @@ import WhorlClient
 /// Add it first, before the routes, so that it sees all of them. An error that is an answer of its own below 500 (such as
 /// `HTTPError(.notFound)`) is no fault of the application and is not reported. Each request has a scope of its own, so
 /// tags and breadcrumbs set while it is answered stay with it. The metrics are `http_requests_total{route,method,code}`,
-/// `http_request_duration_seconds{route,method}` and `http_requests_in_progress{method}`; routes are templates, never
+/// `http_request_duration_seconds{route,method}` and `http_requests_in_progress{route}`; routes are templates, never
 /// paths, and a cancelled request counts under 499.
 public struct WhorlMiddleware<Context: RequestContext>: RouterMiddleware {
     private let metrics = RequestRecorder()
@@ -26,14 +26,15 @@ public struct WhorlMiddleware<Context: RequestContext>: RouterMiddleware {
         context: Context,
         next: (Request, Context) async throws -> Response
     ) async throws -> Response {
-        let record = metrics.begin(request.method)
+        // The router has found the route before it runs its middleware.
+        let route = Self.route(context)
+        let record = metrics.begin(request.method, route: route)
         return try await Whorl.withScope {
             $0.request = RequestDescription.json(request)
         } operation: {
             do {
                 let response = try await next(request, context)
-                let route = Self.route(context)
-                metrics.end(record, route: route, status: response.status.code)
+                metrics.end(record, status: response.status.code)
                 if response.status.code >= 500, reportsServerErrors {
                     Whorl.configureScope { $0.transaction = route.map { "\(request.method.rawValue) \($0)" } }
                     Whorl.capture(
@@ -44,9 +45,8 @@ public struct WhorlMiddleware<Context: RequestContext>: RouterMiddleware {
                 }
                 return response
             } catch {
-                let route = Self.route(context)
                 let status = Self.status(of: error)
-                metrics.end(record, route: route, status: status)
+                metrics.end(record, status: status)
                 if status >= 500 {
                     Whorl.configureScope { $0.transaction = route.map { "\(request.method.rawValue) \($0)" } }
                     Whorl.client?

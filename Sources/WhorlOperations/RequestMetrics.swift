@@ -29,8 +29,8 @@ package struct RequestMetrics<Context: RequestContext>: RouterMiddleware {
         )
         inProgress = registry.gauges(
             "http_requests_in_progress",
-            "Requests that are being answered, by method.",
-            labels: ["method"]
+            "Requests that are being answered, by route template.",
+            labels: ["route"]
         )
         self.logger = logger
     }
@@ -42,7 +42,8 @@ package struct RequestMetrics<Context: RequestContext>: RouterMiddleware {
     ) async throws -> Response {
         let start = ContinuousClock.now
         let method = Self.label(request.method)
-        let running = inProgress.child(method)
+        // The router has found the route before it runs its middleware.
+        let running = inProgress.child(Self.route(context))
         running.add(1)
         defer { running.add(-1) }
         do {

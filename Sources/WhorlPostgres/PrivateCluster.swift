@@ -120,11 +120,22 @@ package final class PrivateCluster: Sendable {
 
     // MARK: - Steps
 
+    /// Removes what killed starts left, as far as it lets itself be removed; the next start tries the rest.
+    private func removeUnfinished() {
+        let place = URL(fileURLWithPath: directory)
+        let prefix = place.lastPathComponent + ".new-"
+        let parent = place.deletingLastPathComponent().path
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? [] where name.hasPrefix(prefix) {
+            try? FileManager.default.removeItem(atPath: parent + "/" + name)
+        }
+    }
+
     /// Makes the cluster under another name and renames it when it is complete: a start that is killed half-way leaves
     /// nothing that looks like a cluster.
     private func create() async throws {
-        let unfinished = directory + ".new"
-        if FileManager.default.fileExists(atPath: unfinished) { try FileManager.default.removeItem(atPath: unfinished) }
+        removeUnfinished()
+        // A name of its own: the initdb of a start that was killed may still be at work on its own.
+        let unfinished = directory + ".new-\(getpid())"
         try Self.makeDirectory(unfinished, mode: 0o700)
         if !asPostgres.isEmpty { try Self.giveToPostgres(unfinished) }
         let outcome = try await run(

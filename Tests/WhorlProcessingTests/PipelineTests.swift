@@ -144,6 +144,7 @@ struct PipelineTests {
         ])
         #expect(event.title.utf8.count < 1_000 && event.metadata.text.utf8.count < 3_000)
         #expect(event.logger?.utf8.count == 64 && event.platform.utf8.count == 64)
+        #expect(event.notes.contains(EventNote("logger", "value_too_long")))
         #expect(event.location?.utf8.count == 256 && event.culprit.utf8.count <= 200)
     }
 

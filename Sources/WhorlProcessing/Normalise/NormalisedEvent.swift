@@ -37,6 +37,10 @@ public struct NormalisedEvent: Sendable {
         occurredAt = EventTime.occurred(event.timestamp, context, &notes)
         level = event.level ?? (event.type == "transaction" ? .info : .error)
         type = eventType(of: event)
+        // Cut where they are kept for queries; the payload has them whole (limits: protocol facts, section 4).
+        for (path, value, limit) in [
+            ("logger", event.logger, 64), ("platform", event.platform, 64), ("transaction", event.transaction, 200),
+        ] where value?.utf8.count ?? 0 > limit { notes.add(path, "value_too_long") }
         release = ReleaseRule.release(event.release, &notes)
         dist = ReleaseRule.dist(event.dist, &notes)
         var own = TagRule.cleaned(event.tags, &notes)
