@@ -91,7 +91,7 @@ struct Collector: Sendable {
                     services: pools.all.map { .init(service: $0) } + [
                         .init(service: health), .init(service: retention), .init(service: knownChildren),
                         .init(service: keys), .init(service: writer), .init(service: server),
-                        .init(service: DrainSignal(health: health)),
+                        .init(service: DrainSignal(health: health, logger: logger)),
                     ],
                     gracefulShutdownSignals: [.sigterm, .sigint],
                     logger: logger
@@ -219,9 +219,19 @@ final class PublicURL: Sendable {
 /// Stops first: from then on the collector says that it is not ready, while it still answers.
 private struct DrainSignal: Service {
     let health: HealthMonitor
+    let logger: Logger
+
+    /// When the process ends whatever is still at work: decoding a huge body does not notice that it should stop.
+    private static let lastMoment: TimeInterval = 9
 
     func run() async throws {
         await gracefulShutdownOrCancellation()
         health.drain()
+        Thread.detachNewThread { [logger] in
+            Thread.sleep(forTimeInterval: Self.lastMoment)
+            // What was acknowledged is committed; a private Postgres runs on, and the next start finds it.
+            logger.warning("drain cut off")
+            _exit(0)
+        }
     }
 }

@@ -133,7 +133,6 @@ struct ConnectionTests {
         try await withConnection { connection in
             let start = ContinuousClock.now
             let task = Task { try await connection.script("SELECT pg_sleep(30)", deadline: .now + .seconds(60)) }
-            // Wait until the statement runs, as another connection sees it.
             task.cancel()
             let error = await #expect(throws: PostgresError.self) { try await task.value }
             #expect(error?.code == .cancelled)
