@@ -7,8 +7,14 @@ import WhorlProtocol
 /// Recording with a known list of images takes some microseconds; the list is read once, at the start. Names, files and
 /// lines are looked up on a thread of its own with a large stack, since demangling a deeply nested name needs one.
 final class BacktraceRecorder: Sendable {
+    /// The one recorder of the process. Reading the list of images looks into memory that other threads may unmap at that
+    /// moment, so it happens once, when the first client starts; the thread stays for the same reason.
+    static let shared = BacktraceRecorder()
+
     private let images = ImageMap.capture()
     private let symbolicator = SymbolicatorThread()
+
+    private init() {}
 
     /// Frames that are recorded at most.
     private static let maxFrames = 100
@@ -37,20 +43,18 @@ struct RecordedBacktrace: Sendable {
     }
 }
 
-/// One thread on which names are looked up, one backtrace after the other, for as long as somebody holds this.
+/// One thread on which names are looked up, one backtrace after the other.
 private final class SymbolicatorThread: Sendable {
     private let jobs = JobQueue()
 
     init() {
         let thread = Thread { [jobs] in
-            while let job = jobs.next() { job() }
+            while true { jobs.next()() }
         }
         thread.name = "whorl.symbolicate"
         thread.stackSize = 16 << 20
         thread.start()
     }
-
-    deinit { jobs.finish() }
 
     func run(_ body: @escaping @Sendable () -> [JSON]) async -> [JSON] {
         await withCheckedContinuation { done in
@@ -63,7 +67,6 @@ private final class SymbolicatorThread: Sendable {
 private final class JobQueue: @unchecked Sendable {
     // Guarded by `condition`.
     private var jobs: [@Sendable () -> Void] = []
-    private var isFinished = false
     private let condition = NSCondition()
 
     func add(_ job: @escaping @Sendable () -> Void) {
@@ -73,21 +76,10 @@ private final class JobQueue: @unchecked Sendable {
         condition.unlock()
     }
 
-    /// Lets the thread end when the work is done.
-    func finish() {
-        condition.lock()
-        isFinished = true
-        condition.signal()
-        condition.unlock()
-    }
-
-    func next() -> (@Sendable () -> Void)? {
+    func next() -> @Sendable () -> Void {
         condition.lock()
         defer { condition.unlock() }
-        while jobs.isEmpty {
-            if isFinished { return nil }
-            condition.wait()
-        }
+        while jobs.isEmpty { condition.wait() }
         return jobs.removeFirst()
     }
 }

@@ -10,12 +10,13 @@ package final class Client: Sendable {
     private let environment: String
     private let options: Options
     private let sender: Sender
-    private let backtraces = BacktraceRecorder()
+    private let backtraces: BacktraceRecorder?
 
     package init(dsn: DSN, release: String?, environment: String, options: Options) {
         self.release = release
         self.environment = environment
         self.options = options
+        backtraces = options.attachesBacktrace ? .shared : nil
         sender = Sender(dsn: dsn, options: options)
     }
 
@@ -23,32 +24,24 @@ package final class Client: Sendable {
 
     @discardableResult
     package func capture(_ error: any Error, mechanism: Mechanism, fileID: String, line: Int) -> EventID? {
-        submit(.error) {
-            [ErrorDescription.exception(error, mechanism, frames: $0, fileID: fileID, line: line)]
-        } message: {
-            nil
-        }
+        submit(.error) { ErrorDescription.exception(error, mechanism, frames: $0, fileID: fileID, line: line) }
     }
 
     @discardableResult
     package func capture(message: String, level: Level, fileID: String, line: Int) -> EventID? {
-        submit(level) { _ in
-            []
-        } message: {
-            message
-        }
+        submit(level, message: message)
     }
 
-    /// Takes what only this moment knows, and leaves the rest to the background.
+    /// Takes what only this moment knows, and leaves the rest to the background; only an exception needs the open calls.
     private func submit(
         _ level: Level,
-        _ exceptions: @escaping @Sendable ([JSON]) -> [JSON],
-        message: @escaping @Sendable () -> String?
+        message: String? = nil,
+        exception: (@Sendable ([JSON]) -> JSON)? = nil
     ) -> EventID? {
         let id = EventID.random()
         let scope = ScopeBox.current.value
         let moment = Date()
-        let recorded = options.attachesBacktrace ? backtraces.record() : nil
+        let recorded = exception != nil ? backtraces?.record() : nil
         let accepted = sender.enqueue { [self] in
             let frames = await recorded?.frames() ?? []
             var event = EventBuilder(id: id, moment: moment, level: scope.level ?? level, scope: scope)
@@ -56,8 +49,8 @@ package final class Client: Sendable {
             event.environment = environment
             event.serverName = options.serverName
             event.dist = options.dist
-            event.message = message()
-            event.exceptions = exceptions(frames)
+            event.message = message
+            if let exception { event.exceptions = [exception(frames)] }
             let json = event.json
             guard let beforeSend = options.beforeSend else { return (id, json) }
             return beforeSend(json).map { (id, $0) }

@@ -192,8 +192,7 @@ extension Date: PostgresCodable {
     package func encode(into buffer: inout [UInt8]) {
         let microseconds = (timeIntervalSince1970 - Self.postgresEpoch) * 1_000_000
         // Postgres takes the years -4713 to 294276; we stay well within, so that no date of a sender is refused.
-        let bound = 3e17
-        let clamped = microseconds.isNaN ? 0 : min(max(microseconds.rounded(), -2e17), bound)
+        let clamped = microseconds.isNaN ? 0 : min(max(microseconds.rounded(), -2e17), 3e17)
         Int64(clamped).appendBigEndian(to: &buffer)
     }
     package static func decode(_ bytes: UnsafeRawBufferPointer, type: PostgresType) -> Date? {
