@@ -7,8 +7,10 @@ import WhorlProtocol
 /// Recording with a known list of images takes some microseconds; the list is read once, at the start. Names, files and
 /// lines are looked up on a thread of its own with a large stack, since demangling a deeply nested name needs one.
 final class BacktraceRecorder: Sendable {
-    /// The one recorder of the process. Reading the list of images looks into memory that other threads may unmap at that
-    /// moment, so it happens once, when the first client starts; the thread stays for the same reason.
+    /// The one recorder of the process.
+    ///
+    /// Reading the list of images looks into memory that other threads may unmap at that moment, so it happens once, when
+    /// the first client starts; the thread stays for the same reason.
     static let shared = BacktraceRecorder()
 
     private let images = ImageMap.capture()
