@@ -10,7 +10,10 @@ let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -29,9 +32,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
     ],
     targets: [
         // C: module maps over system libraries, and a shim.
@@ -42,6 +47,7 @@ let package = Package(
         ),
         .systemLibrary(name: "CWhorlCrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CWhorlProcess"),
+        .target(name: "CWhorlSearch"),
 
         // Foundations: they know nothing of the product.
         .target(name: "WhorlTelemetry", dependencies: [coreMetrics]),
@@ -53,7 +59,7 @@ let package = Package(
         .target(name: "WhorlProtocol"),
 
         // The collector, along the path of an event.
-        .target(name: "WhorlProcessing", dependencies: ["WhorlProtocol", "CWhorlCrypto"]),
+        .target(name: "WhorlProcessing", dependencies: ["WhorlProtocol", "CWhorlCrypto", "CWhorlSearch"]),
         .target(
             name: "WhorlStore",
             dependencies: [
@@ -61,11 +67,13 @@ let package = Package(
                 "CWhorlCompression", log, lifecycle,
             ]
         ),
+        .target(name: "WhorlSpool", dependencies: ["WhorlTelemetry", "CWhorlCompression", grdb, log]),
         .target(
             name: "WhorlIngest",
             dependencies: [
-                "WhorlStore", "WhorlProcessing", "WhorlProtocol", "WhorlTelemetry", "CWhorlCompression", hummingbird,
-                httpTypes, log, nioCore,
+                "WhorlStore", "WhorlSpool", "WhorlProcessing", "WhorlProtocol", "WhorlTelemetry", "CWhorlCompression",
+                hummingbird,
+                httpTypes, log, lifecycle, nioCore, nioHTTPTypes,
             ]
         ),
         .target(
@@ -82,9 +90,10 @@ let package = Package(
         .executableTarget(
             name: "WhorlServer",
             dependencies: [
-                "WhorlIngest", "WhorlAPI", "WhorlOperations", "WhorlStore", "WhorlPostgres", "WhorlProtocol",
+                "WhorlIngest", "WhorlAPI", "WhorlOperations", "WhorlStore", "WhorlSpool", "WhorlPostgres",
+                "WhorlProtocol",
                 "WhorlTelemetry", "WhorlClient", hummingbird, httpTypes, lifecycle, log, metrics, argumentParser,
-                nioCore,
+                nioCore, nioHTTP1, nioHTTPTypes,
             ]
         ),
 
@@ -115,8 +124,12 @@ let package = Package(
             dependencies: ["WhorlStore", "WhorlProcessing", "WhorlProtocol", "WhorlPostgres", "WhorlTestSupport"]
         ),
         .testTarget(
+            name: "WhorlSpoolTests",
+            dependencies: ["WhorlSpool", "WhorlTelemetry", "WhorlTestSupport", grdb, log]
+        ),
+        .testTarget(
             name: "WhorlIngestTests",
-            dependencies: ["WhorlIngest", "WhorlStore", "WhorlProtocol", "WhorlTestSupport"]
+            dependencies: ["WhorlIngest", "WhorlSpool", "WhorlStore", "WhorlProtocol", "WhorlTestSupport"]
         ),
         .testTarget(name: "WhorlOperationsTests", dependencies: ["WhorlOperations", "WhorlTelemetry"]),
         .testTarget(

@@ -62,18 +62,15 @@ package struct EventMetrics: Sendable {
         for level in Level.allCases { _ = events.child(organization, project, name, level.rawValue) }
     }
 
-    func stored(
-        organization: String,
-        project: String,
-        environment: String,
-        level: Level,
-        isNewIssue: Bool,
-        isRegression: Bool,
-        at unixTime: Double
-    ) {
+    /// Counts an event at its acknowledgement.
+    func acknowledged(organization: String, project: String, environment: String, level: Level, at unixTime: Double) {
         let name = environments.bounded(Self.label(environment), organization, project)
         events.child(organization, project, name, level.rawValue).increment()
         lastEvent.child(organization, project, name).set(unixTime)
+    }
+
+    /// Counts what a committed event meant for its issue.
+    func committed(organization: String, project: String, isNewIssue: Bool, isRegression: Bool) {
         if isNewIssue { created.child(organization, project).increment() }
         if isRegression { regressed.child(organization, project).increment() }
     }

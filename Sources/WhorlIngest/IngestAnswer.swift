@@ -1,3 +1,4 @@
+import WhorlProcessing
 import WhorlProtocol
 
 /// The answer to a request of the write side (protocol facts, section 1.6).
@@ -10,6 +11,12 @@ struct IngestAnswer: Sendable {
     static func accepted(_ id: EventID?) -> IngestAnswer {
         IngestAnswer(status: 200, body: id.map { ["id": .string($0.hex)] } ?? [:])
     }
+
+    /// Tells the sender of limits; SDKs read them on every answer.
+    mutating func add(_ denials: [RateLimiter.Denial]) {
+        guard !denials.isEmpty else { return }
+        headers.append(("X-Sentry-Rate-Limits", denials.map(\.header).joined(separator: ", ")))
+    }
 }
 
 /// Why a request was refused, in words that are safe to show to the sender.
@@ -20,13 +27,17 @@ struct IngestRefusal: Error, Sendable {
     var retryAfterSeconds: Int?
     /// The word under which the refusal is counted.
     var reason: Outcome.Reason?
+    /// Limits that the sender should know of.
+    var denials: [RateLimiter.Denial] = []
 
     var answer: IngestAnswer {
         var members: [(key: String, value: JSON)] = [("detail", .string(detail))]
         if !causes.isEmpty { members.append(("causes", .array(causes.map(JSON.string)))) }
         var headers = [(name: "X-Sentry-Error", value: detail)]
         if let retryAfterSeconds { headers.append(("Retry-After", String(retryAfterSeconds))) }
-        return IngestAnswer(status: status, body: .object(members), headers: headers)
+        var answer = IngestAnswer(status: status, body: .object(members), headers: headers)
+        answer.add(denials)
+        return answer
     }
 
     static func badRequest(_ detail: String, _ reason: Outcome.Reason? = nil, causes: [String] = []) -> IngestRefusal {
@@ -37,7 +48,18 @@ struct IngestRefusal: Error, Sendable {
         IngestRefusal(status: 413, detail: detail, reason: .tooLarge)
     }
 
-    /// The database does not answer: nothing is kept, and the sender should come again.
+    /// Everything that the request holds is over a limit.
+    static func limited(_ denials: [RateLimiter.Denial]) -> IngestRefusal {
+        var refusal = IngestRefusal(
+            status: 429,
+            detail: "rate limited",
+            retryAfterSeconds: denials.map(\.retryAfterSeconds).max() ?? 60
+        )
+        refusal.denials = denials
+        return refusal
+    }
+
+    /// Neither the database nor the spool can take it: nothing is kept, and the sender should come again.
     static let unavailable = IngestRefusal(
         status: 503,
         detail: "the event cannot be kept at the moment",
@@ -82,7 +104,16 @@ struct IngestRefusal: Error, Sendable {
         }
     }
 
-    init(_ failure: EventPipelineFailure) {
+    init(_ failure: EventPipeline.Failure) {
         self = .badRequest("invalid event", .invalidJSON, causes: [failure.cause])
+    }
+}
+
+extension EventPipeline.Failure {
+    fileprivate var cause: String {
+        switch self {
+        case .syntax(let error): error.description
+        case .notAnObject: "the event is no object"
+        }
     }
 }

@@ -6,42 +6,39 @@ import WhorlProtocol
 import WhorlStore
 import WhorlTelemetry
 
-typealias EventPipelineFailure = EventPipeline.Failure
-
-extension EventPipeline.Failure {
-    var cause: String {
-        switch self {
-        case .syntax(let error): error.description
-        case .notAnObject: "the event is no object"
-        }
-    }
-}
-
 /// The path of an event, from the bytes of a request to the answer.
 ///
-///     authenticate (cached keys) → inflate (bounded) → frame → parse, normalise, fingerprint, title → store → answer
+///     authenticate (cached keys) → limits → inflate (bounded) → frame → parse … title → keep → answer
 ///
-/// The answer 200 comes after the commit. A request is judged whole before anything of it is stored, so that a refusal
-/// leaves nothing behind.
+/// The answer 200 comes after the event is kept. A request is judged whole before anything of it is kept, so that a
+/// refusal leaves nothing behind.
 package struct IngestHandler: Sendable {
-    private let keys: KeyDirectory
-    private let writer: EventWriter
+    private let doorkeeper: Doorkeeper
+    private let keeper: EventKeeper
+    private let limiter: RateLimiter
+    private let memory: MemoryBudget
     private let limits: IngestLimits
+    private let outcomes: OutcomeRecorder
     private let metrics: IngestMetrics
     private let events: EventMetrics
     private let logger: Logger
 
     package init(
         keys: KeyDirectory,
-        writer: EventWriter,
+        keeper: EventKeeper,
+        limiter: RateLimiter,
         limits: IngestLimits = IngestLimits(),
+        outcomes: OutcomeRecorder,
         registry: MetricsRegistry,
         events: EventMetrics,
         logger: Logger
     ) {
-        self.keys = keys
-        self.writer = writer
+        doorkeeper = Doorkeeper(keys: keys, limiter: limiter, limits: limits)
+        self.keeper = keeper
+        self.limiter = limiter
+        memory = MemoryBudget(bytes: limits.memoryBytes)
         self.limits = limits
+        self.outcomes = outcomes
         metrics = IngestMetrics(registry: registry)
         self.events = events
         self.logger = logger
@@ -50,29 +47,58 @@ package struct IngestHandler: Sendable {
     var maxBodyBytes: Int { limits.bodyBytes }
 
     func handle(_ request: IngestRequest) async -> IngestAnswer {
+        var sender: Sender?
         do {
-            return try await answer(request)
+            return try await answer(request, &sender)
         } catch let refusal as IngestRefusal {
-            count(refusal)
+            count(refusal, sender, request)
             return refusal.answer
         } catch {
             logger.warning("event not kept", metadata: ["error": "\(error)"])
-            count(.unavailable)
+            count(.unavailable, sender, request)
             return IngestRefusal.unavailable.answer
         }
     }
 
-    private func answer(_ request: IngestRequest) async throws -> IngestAnswer {
+    /// The answer to a request whose body was too large, or too slow, to be read; `request` has none.
+    func refuse(_ request: IngestRequest, _ refusal: IngestRefusal) async -> IngestAnswer {
+        let sender = try? await doorkeeper.sender(of: request, envelopeDSN: nil)
+        count(refusal, sender ?? nil, request)
+        return refusal.answer
+    }
+
+    /// Counts a request whose body never came to its end.
+    func abandoned(_ request: IngestRequest) { metrics.count("event", .invalid, .timeout) }
+
+    private func answer(_ request: IngestRequest, _ sender: inout Sender?) async throws -> IngestAnswer {
         // The key is looked up before the body is touched, except where only the body names it.
-        var sender = try await authenticate(request, envelopeDSN: nil)
-        let body = try inflate(request)
+        sender = try await doorkeeper.sender(of: request, envelopeDSN: nil)
+        if let sender { try doorkeeper.admit(sender, request) }
+        // As received, and what it may become.
+        let reserved = request.body.count + Inflate.estimate(request.body, request.headers["content-encoding"], limits)
+        guard await memory.take(reserved) else { throw IngestRefusal.unavailable }
+        let result: Result<IngestAnswer, any Error>
+        do {
+            result = .success(try await open(request, &sender))
+        } catch {
+            result = .failure(error)
+        }
+        await memory.free(reserved)
+        return try result.get()
+    }
+
+    private func open(_ request: IngestRequest, _ sender: inout Sender?) async throws -> IngestAnswer {
+        let body = try inflate(request, isKnown: sender != nil)
         let envelope: FramedRequest
         switch request.route {
         case .envelope: envelope = try frame(body)
         case .store:
             envelope = request.isEnvelope ? try frame(body) : try bare(event: body, request)
         }
-        if sender == nil { sender = try await authenticate(request, envelopeDSN: envelope.dsn) }
+        if sender == nil {
+            sender = try await doorkeeper.sender(of: request, envelopeDSN: envelope.dsn)
+            if let sender { try doorkeeper.admit(sender, request) }
+        }
         guard let sender else { throw IngestRefusal(Credentials.Failure.missing) }
         if let dsn = envelope.dsn, dsn.publicKey != sender.publicKey || Int(dsn.projectID) != sender.key.projectID {
             throw IngestRefusal.badRequest("the DSN of the envelope differs from the request's", .projectMismatch)
@@ -80,52 +106,14 @@ package struct IngestHandler: Sendable {
         return try await keep(envelope, sender, request)
     }
 
-    // MARK: - authenticate
-
-    private struct Sender {
-        let publicKey: String
-        let key: KeyInfo
-    }
-
-    /// The key of the request; nil when only the envelope can name it.
-    private func authenticate(_ request: IngestRequest, envelopeDSN: DSN?) async throws -> Sender? {
-        let credentials: Credentials
-        do {
-            credentials = try Credentials(
-                sentryAuth: request.headers["x-sentry-auth"],
-                authorization: request.headers["authorization"],
-                query: { request.query[$0] },
-                envelopeDSN: envelopeDSN
-            )
-        } catch .missing where envelopeDSN == nil && request.isEnvelope {
-            return nil
-        } catch {
-            throw IngestRefusal(error)
-        }
-        if let text = request.projectID, Int(text) == nil || text.utf8.contains(UInt8(ascii: "+")) {
-            throw IngestRefusal.badRequest("bad project id", .projectMismatch)
-        }
-        guard let key = try await keys.key(credentials.publicKey) else {
-            throw IngestRefusal(status: 403, detail: rejected("InvalidKey"), reason: .authUnknownKey)
-        }
-        guard key.isActive else {
-            throw IngestRefusal(status: 403, detail: rejected("DisabledKey"), reason: .authDisabledKey)
-        }
-        if let text = request.projectID, Int(text) != key.projectID {
-            throw IngestRefusal(status: 403, detail: rejected("ProjectId"), reason: .projectMismatch)
-        }
-        return Sender(publicKey: credentials.publicKey, key: key)
-    }
-
-    private func rejected(_ reason: String) -> String { "event submission rejected with_reason: \(reason)" }
-
     // MARK: - inflate, frame
 
-    private func inflate(_ request: IngestRequest) throws -> [UInt8] {
+    private func inflate(_ request: IngestRequest, isKnown: Bool) throws -> [UInt8] {
         var body = request.body
         if request.route == .store, request.isGet { body = Array((request.query["sentry_data"] ?? "").utf8) }
         guard !body.isEmpty else { throw IngestRefusal.badRequest("empty body", .invalidEnvelope) }
-        let limit = limits.inflatedBytes
+        // Whoever has not shown a key yet gets little work done.
+        let limit = isKnown ? limits.inflatedBytes : min(limits.inflatedBytes, limits.unknownSenderBytes)
         do {
             let coding = try Inflate.Coding(header: request.headers["content-encoding"])
             body = try Inflate.decode(body, coding, limit: limit)
@@ -167,84 +155,149 @@ package struct IngestHandler: Sendable {
         return FramedRequest(items: [Envelope.Item(type: "event", header: header, payload: body[...])])
     }
 
-    // MARK: - parse, store, answer
+    // MARK: - parse, keep, answer
 
     private func keep(_ framed: FramedRequest, _ sender: Sender, _ request: IngestRequest) async throws -> IngestAnswer
     {
         var event: ProcessedEvent?
-        var transactionID: EventID?
-        var outcomes: [(type: String, outcome: Outcome, reason: Outcome.Reason)] = []
+        var hasEvent = false
+        var answeredID: EventID?
+        var ledger = ItemLedger(sender: sender, request: request)
+        var denials: [RateLimiter.Denial] = []
         for item in framed.items {
-            if item.type == "event" {
-                guard event == nil else {
-                    outcomes.append((item.type, .invalid, .duplicateItem))
-                    continue
-                }
-                guard item.payload.count <= limits.eventBytes else {
-                    throw IngestRefusal.tooLarge("the event is too large")
-                }
-                do {
-                    event = try EventPipeline.process(
-                        item.payload,
-                        EventContext(
-                            projectID: sender.key.projectID,
-                            eventID: framed.eventID,
-                            receivedAt: request.receivedAt,
-                            sentAt: framed.sentAt,
-                            clientAddress: request.clientAddress
-                        )
-                    )
-                } catch {
-                    throw IngestRefusal(error)
-                }
-                // Old SDKs send the measurements of a request to the place for errors.
-                if let measured = event, measured.declaredType == "transaction" {
-                    transactionID = measured.eventID
-                    event = nil
-                    outcomes.append(("transaction", .filtered, .unsupportedItem))
-                }
-            } else if item.payload.count > limits.bytes(of: item.type) {
-                outcomes.append((item.type, .invalid, .tooLarge))
-            } else {
-                outcomes.append(SideItem.outcome(of: item, metrics))
+            let category = Category.of(item.type)
+            if category != "internal", let denial = limiter.spend(1, category, sender.rules) {
+                denials.append(denial)
+                let reason: Outcome.Reason = denial.rule.limit.seconds > 60 ? .quotaExceeded : .rateLimited
+                ledger.add(item.type, .rateLimited, reason, eventID: item.type == "event" ? framed.eventID : nil)
+                continue
+            }
+            guard item.type == "event" else {
+                ledger.add(sideItem(item, sender, request))
+                continue
+            }
+            guard !hasEvent else {
+                ledger.add(item.type, .invalid, .duplicateItem)
+                continue
+            }
+            hasEvent = true
+            guard item.payload.count <= limits.eventBytes else {
+                throw IngestRefusal.tooLarge("the event is too large")
+            }
+            switch try admit(item, framed, sender, request) {
+            case .filtered(let reason, let id):
+                answeredID = id
+                ledger.add(item.type, .filtered, Outcome.Reason(reason), eventID: id)
+            // Old SDKs send the measurements of a request to the place for errors.
+            case .admitted(let measured) where measured.declaredType == "transaction":
+                answeredID = measured.eventID
+                ledger.add("transaction", .filtered, .unsupportedItem)
+            case .admitted(let admitted): event = admitted
             }
         }
         if let event {
-            let stored = try await writer.submit(event)
-            outcomes.append(announce(stored, of: event, sender, request))
+            answeredID = event.eventID
+            announce(try await keeper.keep(event, keyID: sender.key.keyID), of: event, sender, request, &ledger)
         }
-        for (type, outcome, reason) in outcomes { metrics.count(type, outcome, reason) }
+        ledger.write(metrics, outcomes)
+        if !denials.isEmpty, ledger.isAllLimited { throw IngestRefusal.limited(denials) }
         let needsEvent = framed.items.contains { SideItem.needsEvent($0.type) }
-        return .accepted(event?.eventID ?? transactionID ?? (needsEvent ? framed.eventID ?? .random() : nil))
+        var answer = IngestAnswer.accepted(answeredID ?? (needsEvent ? framed.eventID ?? .random() : nil))
+        answer.add(denials.isEmpty ? limiter.spent(sender.rules) : denials)
+        return answer
     }
 
-    private func announce(
-        _ stored: EventWriter.Outcome,
-        of event: ProcessedEvent,
+    private func admit(
+        _ item: Envelope.Item,
+        _ framed: FramedRequest,
+        _ sender: Sender,
+        _ request: IngestRequest
+    ) throws -> Admission {
+        do {
+            return try EventPipeline.admit(
+                item.payload,
+                EventContext(
+                    projectID: sender.key.projectID,
+                    eventID: framed.eventID,
+                    receivedAt: request.receivedAt,
+                    sentAt: framed.sentAt,
+                    clientAddress: request.clientAddress
+                ),
+                sender.admission
+            )
+        } catch {
+            throw IngestRefusal(error)
+        }
+    }
+
+    private func sideItem(
+        _ item: Envelope.Item,
         _ sender: Sender,
         _ request: IngestRequest
     ) -> (String, Outcome, Outcome.Reason) {
+        guard item.payload.count <= limits.bytes(of: item.type) else { return (item.type, .invalid, .tooLarge) }
+        return SideItem.outcome(of: item) { category, reason, quantity in
+            metrics.clientDiscards.child(category, reason).increment(by: quantity)
+            outcomes.count(
+                projectID: sender.key.projectID,
+                category: category,
+                outcome: Outcome.clientDiscard.rawValue,
+                reason: reason,
+                quantity: quantity,
+                at: request.receivedAt
+            )
+        }
+    }
+
+    private func announce(
+        _ kept: EventKeeper.Kept,
+        of event: ProcessedEvent,
+        _ sender: Sender,
+        _ request: IngestRequest,
+        _ ledger: inout ItemLedger
+    ) {
         metrics.endToEnd.observe(request.arrived.duration(to: .now))
-        guard case .stored(let isNewIssue, let isRegression) = stored else { return ("event", .accepted, .duplicate) }
-        events.stored(
+        if case .duplicate = kept {
+            ledger.add("event", .invalid, .duplicate)
+            return
+        }
+        // Counted once, here; in the database by the statement that stores it, now or when it is replayed.
+        ledger.addStored()
+        events.acknowledged(
             organization: sender.key.organization,
             project: sender.key.project,
             environment: event.environment,
             level: event.level,
-            isNewIssue: isNewIssue,
-            isRegression: isRegression,
             at: request.receivedAt.timeIntervalSince1970
         )
-        return ("event", .accepted, .none)
+        if case .stored(let isNewIssue, let isRegression) = kept {
+            events.committed(
+                organization: sender.key.organization,
+                project: sender.key.project,
+                isNewIssue: isNewIssue,
+                isRegression: isRegression
+            )
+        }
     }
 
-    private func count(_ refusal: IngestRefusal) {
+    /// Counts a request that was refused whole: as one event, since nobody has looked what it holds.
+    private func count(_ refusal: IngestRefusal, _ sender: Sender?, _ request: IngestRequest) {
         guard let reason = refusal.reason else { return }
         switch reason {
         case .authMissing, .authMalformed, .authUnknownKey, .authDisabledKey, .projectMismatch:
             metrics.refusedCredentials(reason)
+            doorkeeper.refused(request)
         default:
-            metrics.count("event", .invalid, reason)
+            let outcome: Outcome = reason == .rateLimited || reason == .quotaExceeded ? .rateLimited : .invalid
+            metrics.count("event", outcome, reason)
+            guard let sender else { return }
+            outcomes.count(
+                projectID: sender.key.projectID,
+                category: "error",
+                outcome: outcome.rawValue,
+                reason: reason.rawValue,
+                at: request.receivedAt
+            )
         }
     }
 }

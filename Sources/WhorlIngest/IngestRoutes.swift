@@ -4,7 +4,8 @@ import Hummingbird
 import NIOCore
 import WhorlProtocol
 
-/// The HTTP side of ingest: takes requests apart, answers, and lets browsers read the answers of any origin.
+/// What is asked of the paths of ingest besides bringing events, which is the lane's: preflights of browsers, events in the
+/// address of an image, and methods that are not allowed.
 package struct IngestRoutes: Sendable {
     private let handler: IngestHandler
     private let proxies: TrustedProxies
@@ -16,16 +17,15 @@ package struct IngestRoutes: Sendable {
 
     /// Adds the routes; both forms of each path work, with and without the slash at its end, and nothing is redirected.
     package func add<Context: RemoteAddressRequestContext>(to router: Router<Context>) {
-        let methods: [HTTPRequest.Method] = [.get, .post, .put, .delete, .patch, .head, .options]
+        let methods: [HTTPRequest.Method] = [.get, .put, .delete, .patch, .head, .options, .trace, .connect]
+        let paths: [(RouterPath, IngestRequest.Route)] = [
+            ("/api/:project/envelope", .envelope), ("/api/:project/store", .store), ("/api/store", .store),
+        ]
         for method in methods {
-            router.on("/api/:project/envelope", method: method) { request, context in
-                try await answer(.envelope, request, context)
-            }
-            router.on("/api/:project/store", method: method) { request, context in
-                try await answer(.store, request, context)
-            }
-            router.on("/api/store", method: method) { request, context in
-                try await answer(.store, request, context)
+            for (path, route) in paths {
+                router.on(path, method: method) { request, context in
+                    await answer(route, request, context)
+                }
             }
         }
     }
@@ -34,71 +34,49 @@ package struct IngestRoutes: Sendable {
         _ route: IngestRequest.Route,
         _ request: Request,
         _ context: some RemoteAddressRequestContext
-    ) async throws -> Response {
-        let arrived = ContinuousClock.now
-        let isGet = request.method == .get && route == .store
+    ) async -> Response {
         if request.method == .options { return Self.preflight() }
-        guard request.method == .post || isGet else {
-            let refusal = IngestRefusal(status: 405, detail: "method not allowed")
-            var response = Self.response(refusal.answer)
+        guard request.method == .get, route == .store else {
+            var response = Self.response(IngestRefusal(status: 405, detail: "method not allowed").answer)
             response.headers[.allow] = route == .store ? "POST, GET, OPTIONS" : "POST, OPTIONS"
             return response
         }
         var headers: [String: String] = [:]
         for field in request.headers { headers[field.name.canonicalName] = field.value }
-        if let length = headers["content-length"].flatMap({ Int($0) }), length > handler.maxBodyBytes {
-            return Self.response(IngestRefusal.tooLarge("the body is too large").answer)
-        }
-        let body: ByteBuffer
-        do {
-            body = try await request.body.collect(upTo: handler.maxBodyBytes)
-        } catch is NIOTooManyBytesError {
-            return Self.response(IngestRefusal.tooLarge("the body is too large").answer)
-        }
         var query: [String: String] = [:]
         for (key, value) in request.uri.queryParameters where query[String(key)] == nil {
             query[String(key)] = String(value)
         }
         let peer = context.remoteAddress?.ipAddress
-        let ingest = IngestRequest(
-            route: route,
-            projectID: context.parameters.get("project"),
-            isGet: isGet,
-            headers: headers,
-            query: query,
-            body: Array(buffer: body),
-            clientAddress: proxies.client(peer: peer, forwardedFor: headers["x-forwarded-for"]),
-            receivedAt: Date(),
-            arrived: arrived
+        let answer = await handler.handle(
+            IngestRequest(
+                route: route,
+                projectID: context.parameters.get("project"),
+                isGet: true,
+                headers: headers,
+                query: query,
+                body: [],
+                clientAddress: proxies.client(peer: peer, forwardedFor: headers["x-forwarded-for"]),
+                receivedAt: Date(),
+                arrived: .now
+            )
         )
-        let answer = await handler.handle(ingest)
-        if isGet, answer.status == 200 { return Self.pixel() }
-        return Self.response(answer)
+        return answer.status == 200 ? Self.pixel() : Self.response(answer)
     }
 
     // MARK: - Responses
 
     private static func response(_ answer: IngestAnswer) -> Response {
-        var response = Response(
+        Response(
             status: .init(code: answer.status),
-            headers: [.contentType: "application/json"],
+            headers: IngestHeaders.fields(of: answer),
             body: .init(byteBuffer: ByteBuffer(bytes: answer.body.encoded()))
         )
-        for (name, value) in answer.headers {
-            if let field = HTTPField.Name(name) { response.headers[field] = value }
-        }
-        addOrigin(&response)
-        return response
-    }
-
-    private static func addOrigin(_ response: inout Response) {
-        response.headers[.accessControlAllowOrigin] = "*"
-        response.headers[.accessControlExposeHeaders] = "x-sentry-error, x-sentry-rate-limits, retry-after"
     }
 
     private static func preflight() -> Response {
         var response = Response(status: .noContent)
-        addOrigin(&response)
+        IngestHeaders.addOrigin(&response.headers)
         response.headers[.accessControlAllowMethods] = "POST"
         response.headers[.accessControlAllowHeaders] =
             "x-sentry-auth, x-requested-with, x-forwarded-for, origin, referer, accept, content-type, authentication, "
@@ -118,7 +96,7 @@ package struct IngestRoutes: Sendable {
             headers: [.contentType: "image/gif"],
             body: .init(byteBuffer: ByteBuffer(bytes: gif))
         )
-        addOrigin(&response)
+        IngestHeaders.addOrigin(&response.headers)
         return response
     }
 }

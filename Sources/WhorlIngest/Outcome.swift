@@ -1,3 +1,4 @@
+import WhorlProcessing
 import WhorlProtocol
 import WhorlTelemetry
 
@@ -25,7 +26,56 @@ enum Outcome: String, Sendable {
         case authDisabledKey = "auth_disabled_key"
         case projectMismatch = "project_id"
         case unavailable
+        case rateLimited = "rate_limited"
+        case quotaExceeded = "quota_exceeded"
+        case origin = "cors"
+        case address = "ip-address"
+        case timeout
+        case localhost
+        case legacyBrowsers = "legacy-browsers"
+        case webCrawlers = "web-crawlers"
+        case releaseVersion = "release-version"
+        case errorMessage = "error-message"
+        case errorType = "error-type"
         case other
+
+        init(_ reason: FilterReason) {
+            self =
+                switch reason {
+                case .localhost: .localhost
+                case .legacyBrowsers: .legacyBrowsers
+                case .webCrawlers: .webCrawlers
+                case .release: .releaseVersion
+                case .message: .errorMessage
+                case .errorType: .errorType
+                case .address: .address
+                }
+        }
+    }
+}
+
+/// The categories in which Sentry counts items, by its words.
+enum Category {
+    /// The category of an item by its type.
+    static func of(_ type: String) -> String {
+        switch type {
+        case "event": "error"
+        case "transaction": "transaction"
+        case "security", "raw_security", "nel": "security"
+        case "attachment", "form_data", "unreal_report": "attachment"
+        case "session", "sessions": "session"
+        case "check_in": "monitor"
+        case "profile": "profile"
+        case "profile_chunk": "profile_chunk"
+        case "replay_event", "replay_recording", "replay_video": "replay"
+        case "span", "otel_span": "span"
+        case "feedback", "user_report": "feedback"
+        case "log", "otel_log": "log_item"
+        case "trace_metric": "trace_metric"
+        case "statsd", "metric_buckets", "metric_meta": "metric_bucket"
+        case "client_report": "internal"
+        default: "default"
+        }
     }
 }
 

@@ -12,11 +12,15 @@ enum SideItem {
         .contains(type)
     }
 
-    static func outcome(of item: Envelope.Item, _ metrics: IngestMetrics) -> (String, Outcome, Outcome.Reason) {
+    /// What becomes of an item; `discarded` is told what a client report says that the client dropped.
+    static func outcome(
+        of item: Envelope.Item,
+        discarded: (_ category: String, _ reason: String, _ quantity: Int) -> Void
+    ) -> (String, Outcome, Outcome.Reason) {
         switch item.type {
         case "client_report":
             guard let report = object(item) else { return (item.type, .invalid, .invalidJSON) }
-            count(report, metrics)
+            count(report, discarded)
             return (item.type, .accepted, .none)
         case "session", "sessions", "user_report", "check_in":
             guard object(item) != nil else { return (item.type, .invalid, .invalidJSON) }
@@ -32,18 +36,17 @@ enum SideItem {
     }
 
     /// Adds what a client says it dropped; numbers that are negative or absurd are passed over.
-    private static func count(_ report: JSONNode, _ metrics: IngestMetrics) {
+    private static func count(_ report: JSONNode, _ discarded: (String, String, Int) -> Void) {
         for list in ["discarded_events", "rate_limited_events", "filtered_events"] as [StaticString] {
             for entry in (report.member(list) ?? report).elements.prefix(100) {
                 guard let quantity = entry.member("quantity")?.int, (1...1_000_000_000).contains(quantity) else {
                     continue
                 }
-                metrics.clientDiscards
-                    .child(
-                        known(entry.member("category")?.string, categories),
-                        known(entry.member("reason")?.string, reasons)
-                    )
-                    .increment(by: quantity)
+                discarded(
+                    known(entry.member("category")?.string, categories),
+                    known(entry.member("reason")?.string, reasons),
+                    quantity
+                )
             }
         }
     }

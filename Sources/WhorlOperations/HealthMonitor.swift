@@ -17,24 +17,30 @@ package final class HealthMonitor: Service, Sendable {
 
     private struct State {
         var isHealthy = false
+        var canKeep = false
         var checkedAt: ContinuousClock.Instant?
         var isDraining = false
     }
 
     private let state = Mutex(State())
     private let check: @Sendable () async throws -> Void
+    private let canKeep: @Sendable () async -> Bool
     private let logger: Logger
     private let database: Gauge
     private let ready: Gauge
 
     /// Makes a monitor; `check` throws when the database does not answer, and gives up by itself in time.
+    ///
+    /// `canKeep` tells whether an event sent now could be kept, in the database or in the spool.
     package init(
         logger: Logger,
         registry: MetricsRegistry,
+        canKeep: @escaping @Sendable () async -> Bool,
         check: @escaping @Sendable () async throws -> Void
     ) {
         self.logger = logger
         self.check = check
+        self.canKeep = canKeep
         let status = registry.gauges("whorl_health_status", "1 while the check succeeds, else 0.", labels: ["check"])
         database = status.child("database")
         ready = status.child("ready")
@@ -48,7 +54,12 @@ package final class HealthMonitor: Service, Sendable {
     }
 
     /// Whether an event sent now could be kept.
-    package var isReady: Bool { isDatabaseAnswering && !state.withLock(\.isDraining) }
+    package var isReady: Bool {
+        state.withLock { state in
+            !state.isDraining && state.canKeep
+                && (state.checkedAt.map { $0.duration(to: .now) <= Self.maxAge } ?? false)
+        }
+    }
 
     /// Says that the collector stops: it is no longer ready, though it still answers.
     package func drain() {
@@ -75,11 +86,13 @@ package final class HealthMonitor: Service, Sendable {
         } catch {
             failure = error
         }
+        let canKeep = await canKeep()
         if Task.isCancelled { return }
         let isHealthy = failure == nil
         let changed = state.withLock { state in
             let changed = state.checkedAt == nil || state.isHealthy != isHealthy
             state.isHealthy = isHealthy
+            state.canKeep = canKeep
             state.checkedAt = .now
             return changed
         }

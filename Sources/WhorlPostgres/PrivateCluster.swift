@@ -110,7 +110,13 @@ package final class PrivateCluster: Sendable {
         _ = try await run("pg_ctl", ["-D", directory, "-m", "fast", "-w", "-t", "30", "-s", "stop"])
     }
 
-    /// The server's process id while it runs.
+    /// Whether the server's process lives.
+    package var isRunning: Bool {
+        guard let processID else { return false }
+        return kill(processID, 0) == 0 || errno == EPERM
+    }
+
+    /// The server's process id as it last wrote it down.
     package var processID: Int32? {
         guard let text = try? String(contentsOfFile: directory + "/postmaster.pid", encoding: .utf8),
             let line = text.split(separator: "\n").first

@@ -11,10 +11,23 @@ public enum EventPipeline {
         case notAnObject
     }
 
-    /// Makes an event ready to be stored: parse → normalise → fingerprint → title.
-    public static func process(_ payload: ArraySlice<UInt8>, _ context: EventContext) throws(Failure) -> ProcessedEvent
-    {
-        let normalised = NormalisedEvent(try parse(payload), context)
+    /// Makes an event ready to be stored that was admitted before: parse → normalise → fingerprint → title.
+    ///
+    /// `storedNotes` tell what was done to the payload before.
+    public static func process(
+        _ payload: ArraySlice<UInt8>,
+        _ context: EventContext,
+        storedNotes: [EventNote] = []
+    ) throws(Failure) -> ProcessedEvent {
+        processed(NormalisedEvent(try parse(payload), context), context, payload, storedNotes)
+    }
+
+    static func processed(
+        _ normalised: NormalisedEvent,
+        _ context: EventContext,
+        _ payload: ArraySlice<UInt8>,
+        _ storedNotes: [EventNote]
+    ) -> ProcessedEvent {
         let event = normalised.event
         let title = EventTitle(event)
         return ProcessedEvent(
@@ -40,9 +53,17 @@ public enum EventPipeline {
             hashes: Grouping(event).hashes,
             isUnhandled: event.isUnhandled,
             clientAddress: normalised.filledAddress,
+            sdk: sdk(of: event),
             payload: payload,
-            notes: normalised.event.notes
+            notes: storedNotes + event.notes,
+            storedNotes: storedNotes
         )
+    }
+
+    private static func sdk(of event: Event) -> String? {
+        guard let name = event.sdkName else { return nil }
+        let version = event.node.member("sdk")?.member("version")?.string
+        return [name, version].compactMap(\.self).joined(separator: "/").prefix(bytes: 128)
     }
 
     /// Reads the bytes of an event item.

@@ -47,10 +47,14 @@ public struct ProcessedEvent: Sendable {
     public let isUnhandled: Bool
     /// The address that the event asked to be filled in; nil when it did not ask.
     public let clientAddress: String?
-    /// The bytes of the event as they were received.
+    /// The SDK that sent it, as `name/version`; nil when it did not say.
+    public let sdk: String?
+    /// The bytes of the event, trimmed and scrubbed, otherwise as they were received.
     public let payload: ArraySlice<UInt8>
     /// What was changed or left out.
     public let notes: [EventNote]
+    /// Those of the notes that cannot be found again in the payload: what was trimmed and scrubbed before.
+    public let storedNotes: [EventNote]
 }
 
 /// What is known of an event besides its own bytes.

@@ -8,6 +8,15 @@ public struct EventID: Hashable, Sendable, CustomStringConvertible {
     /// Takes an identity as it is.
     public init(uuid: UUID) { self.uuid = uuid }
 
+    /// Takes an identity from its 16 bytes; nil for any other number of them.
+    public init?(bytes: [UInt8]) {
+        guard bytes.count == 16 else { return nil }
+        uuid = bytes.withUnsafeBytes { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
+    }
+
+    /// The 16 bytes.
+    public var bytes: [UInt8] { withUnsafeBytes(of: uuid.uuid) { Array($0) } }
+
     /// A new random identity (UUID version 4).
     public static func random() -> EventID { EventID(uuid: UUID()) }
 

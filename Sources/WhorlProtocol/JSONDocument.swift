@@ -24,6 +24,8 @@ public final class JSONDocument: Sendable {
         var kind: Kind
         /// Whether a string has escapes, so that its bytes are not yet its characters.
         var hasEscapes = false
+        /// Whether a string is the key of a member; its value is the entry that follows.
+        var isKey = false
         /// First byte of the value; for strings, the byte after the quote.
         var start: UInt32
         /// Byte after the value; for strings, the closing quote.
@@ -113,6 +115,7 @@ struct JSONParser {
             case .key, .keyOrEnd:
                 guard byte == UInt8(ascii: "\"") else { return failure("expected a key") }
                 guard string(bytes, &at) else { return failure("bad string") }
+                entries[entries.count - 1].isKey = true
                 while at < bytes.count, isBlank(bytes[at]) { at += 1 }
                 guard at < bytes.count, bytes[at] == UInt8(ascii: ":") else { return failure("expected ':'") }
                 at += 1

@@ -1,6 +1,7 @@
 /// One value of a ``JSONDocument``: a place in its list, cheap to pass on.
 public struct JSONNode: Sendable {
-    let document: JSONDocument
+    /// The text that the value is part of.
+    public let document: JSONDocument
     let index: Int
 
     private var entry: JSONDocument.Entry { document.entries[index] }

@@ -4,6 +4,7 @@ import Hummingbird
 import Logging
 import Metrics
 import NIOCore
+import NIOHTTPTypes
 import ServiceLifecycle
 import Synchronization
 import WhorlAPI
@@ -49,29 +50,14 @@ struct Collector: Sendable {
         MetricsSystem.bootstrap(TelemetryMetricsFactory(registry: registry))
         ProcessMetrics.describe(in: registry, version: Version.number, revision: Version.revision)
         try signals.check()
-        try await prepareSchema(access)
-        let migration = registry.gauge("whorl_migration_version", "The number of the schema.")
-        migration.set(Double(schemaMigrator.migrations.last?.number ?? 0))
-
         let pools = Pools(settings: settings, url: access.url, registry: registry, logger: logger)
-        let first = try await Bootstrap(pool: pools.api, settings: settings.bootstrap).run()
-        let retention = Retention(pool: pools.api, days: settings.retentionDays, logger: logger, registry: registry)
-        try await Partitions(pool: pools.api).createAhead(of: Date())
-        let keys = KeyDirectory(pool: pools.ingest, logger: logger)
-        let writer = EventWriter(pool: pools.ingest, configuration: settings.writer, logger: logger, registry: registry)
-        let events = EventMetrics(registry: registry)
-        let knownChildren = KnownChildren(queries: MetricsQueries(pool: pools.api), events: events, logger: logger)
-        try await knownChildren.load()
-        let health = HealthMonitor(logger: logger, registry: registry) {
-            _ = try await pools.health.execute(Self.ping, timeout: HealthMonitor.timeout)
-        }
-        await health.checkOnce()
-
+        let rooms = try CollectorRooms(settings: settings, pools: pools, registry: registry, logger: logger)
         let publicURL = PublicURL(settings.publicURL(port: settings.port))
-        let server = application(
-            router: router(registry, health, keys, writer, events, pools.api, publicURL, logger),
-            logger: logger
-        ) { port in
+        let (preparation, first) = try await prepare(access, pools, rooms, registry, logger)
+        await rooms.health.checkOnce()
+
+        let recorder = RequestRecorder(registry: registry, logger: logger)
+        let server = application(rooms, recorder, pools.api, publicURL, registry, logger) { port in
             publicURL.set(settings.publicURL(port: port))
             logger.info(
                 "listening",
@@ -85,14 +71,16 @@ struct Collector: Sendable {
         // From here on the service group listens to signals.
         try signals.end()
         // Dependencies first; they stop in the reverse order, so the drain begins at the end of the list.
+        var services: [any Service] = []
+        if let cluster = access.cluster { services.append(ClusterKeeper(cluster: cluster, logger: logger)) }
+        services += pools.all as [any Service]
+        services.append(preparation)
+        services += rooms.services
+        services += [server, DrainSignal(health: rooms.health, logger: logger)] as [any Service]
         let group = ServiceGroup(
             configuration:
                 .init(
-                    services: pools.all.map { .init(service: $0) } + [
-                        .init(service: health), .init(service: retention), .init(service: knownChildren),
-                        .init(service: keys), .init(service: writer), .init(service: server),
-                        .init(service: DrainSignal(health: health, logger: logger)),
-                    ],
+                    services: services.map { .init(service: $0) },
                     gracefulShutdownSignals: [.sigterm, .sigint],
                     logger: logger
                 )
@@ -107,63 +95,68 @@ struct Collector: Sendable {
         await pools.close()
     }
 
-    private static let ping = PostgresStatement("health", "SELECT 1 AS one")
-
-    private func prepareSchema(_ access: DatabaseAccess) async throws {
-        if migrates {
-            try await access.migrate()
-            return
-        }
-        let status = try await access.migrationStatus()
-        guard status.isCurrent else {
-            throw PostgresError(
-                .other,
-                "the schema is at migration \(status.applied) and the program at \(status.known): run whorl migrate"
-            )
-        }
-    }
-
-    private func router(
+    /// Prepares the database, or, when it is away and senders are known from before, leaves that to a service.
+    private func prepare(
+        _ access: DatabaseAccess,
+        _ pools: Pools,
+        _ rooms: CollectorRooms,
         _ registry: MetricsRegistry,
-        _ health: HealthMonitor,
-        _ keys: KeyDirectory,
-        _ writer: EventWriter,
-        _ events: EventMetrics,
-        _ pool: PostgresPool,
-        _ publicURL: PublicURL,
         _ logger: Logger
-    ) -> Router<CollectorRequestContext> {
-        let router = Router(context: CollectorRequestContext.self)
-        router.add(middleware: RequestMetrics(registry: registry, logger: logger))
-        router.add(middleware: ErrorAnswers(logger: logger))
-        IngestRoutes(
-            handler: IngestHandler(
-                keys: keys,
-                writer: writer,
-                limits: settings.limits,
-                registry: registry,
-                events: events,
-                logger: logger
-            ),
-            proxies: settings.proxies
+    ) async throws -> (service: DatabasePreparation, first: Bootstrap.FirstStart?) {
+        let migration = registry.gauge("whorl_migration_version", "The number of the schema.")
+        let preparation = DatabasePreparation(
+            access: access,
+            pools: pools,
+            migrates: migrates,
+            bootstrap: settings.bootstrap,
+            prepared: { _ in
+                migration.set(Double(schemaMigrator.migrations.last?.number ?? 0))
+                await rooms.keys.update()
+                try await rooms.knownChildren.load()
+                await rooms.writer.open()
+            },
+            isPending: false,
+            logger: logger
         )
-        .add(to: router)
-        APIRoutes(pool: pool, publicURL: { publicURL.text }, projectCreated: events.know(organization:project:))
-            .add(to: router)
-        MetricsRoute(registry: registry, token: settings.metricsToken).add(to: router)
-        HealthRoutes(monitor: health).add(to: router)
-        FrontPage.add(to: router)
-        return router
+        do {
+            let first = try await preparation.prepare()
+            try await preparation.prepared(first)
+            return (preparation, first)
+        } catch let error as PostgresError where error.meansServerAway && rooms.keyCopy.exists {
+            logger.error(
+                "database away at start; events of known keys go to the spool",
+                metadata: ["db.error": "\(error)"]
+            )
+            return (DatabasePreparation.pending(preparation), nil)
+        }
     }
 
     private func application(
-        router: Router<CollectorRequestContext>,
-        logger: Logger,
+        _ rooms: CollectorRooms,
+        _ recorder: RequestRecorder,
+        _ pool: PostgresPool,
+        _ publicURL: PublicURL,
+        _ registry: MetricsRegistry,
+        _ logger: Logger,
         listening: @escaping @Sendable (Int) -> Void
     ) -> some ApplicationProtocol {
-        Application(
+        let router = Router(context: CollectorRequestContext.self)
+        router.add(middleware: RequestMetrics(recorder: recorder))
+        router.add(middleware: ErrorAnswers(logger: logger))
+        IngestRoutes(handler: rooms.ingest, proxies: settings.proxies).add(to: router)
+        APIRoutes(
+            pool: pool,
+            publicURL: { publicURL.text },
+            projectCreated: rooms.events.know(organization:project:)
+        )
+        .add(to: router)
+        MetricsRoute(registry: registry, token: settings.metricsToken).add(to: router)
+        HealthRoutes(monitor: rooms.health).add(to: router)
+        FrontPage.add(to: router)
+        let handlers = channelHandlers(rooms.ingest, recorder, registry)
+        return Application(
             router: router,
-            server: .http1(configuration: .init(idleTimeout: .seconds(Int64(settings.idleTimeoutSeconds)))),
+            server: .http1(configuration: .init(additionalChannelHandlers: handlers())),
             configuration: .init(
                 address: .hostname(settings.host, port: settings.port),
                 serverName: nil,
@@ -177,6 +170,37 @@ struct Collector: Sendable {
                 return quiet
             }()
         )
+    }
+
+    /// What stands at the front of every connection: first the guard, then the lane of ingest.
+    private func channelHandlers(
+        _ ingest: IngestHandler,
+        _ recorder: RequestRecorder,
+        _ registry: MetricsRegistry
+    ) -> @Sendable () -> [any RemovableChannelHandler] {
+        let count = ConnectionCount(registry: registry)
+        let limits = ConnectionLimits(
+            connections: min(settings.limits.connections, DescriptorLimit.raise()),
+            head: TimeAmount(settings.limits.headTimeout),
+            body: TimeAmount(settings.limits.bodyTimeout),
+            idle: .seconds(Int64(settings.idleTimeoutSeconds)),
+            write: TimeAmount(settings.limits.bodyTimeout)
+        )
+        let proxies = settings.proxies
+        return {
+            [
+                ConnectionGuard(limits: limits, count: count),
+                IngestLane(handler: ingest, proxies: proxies) { route, status, duration in
+                    recorder.finished(
+                        route: route,
+                        method: "POST",
+                        status: status,
+                        duration: duration,
+                        isQuiet: status == 200
+                    )
+                },
+            ]
+        }
     }
 
     private func warnOfOpenMetrics(_ logger: Logger) {

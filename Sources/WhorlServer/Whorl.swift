@@ -8,7 +8,8 @@ struct WhorlCommand: AsyncParsableCommand {
         abstract: "A self-hosted, Sentry-compatible error tracker.",
         version: Version.text,
         subcommands: [
-            Serve.self, Migrate.self, ProjectCommand.self, KeyCommand.self, TokenCommand.self, SendTest.self,
+            Serve.self, Migrate.self, ProjectCommand.self, KeyCommand.self, SpoolCommand.self, TokenCommand.self,
+            SendTest.self,
             Doctor.self,
         ]
     )

@@ -8,6 +8,6 @@ package let schemaMigrator = Migrator(
 
 /// Every statement of the product that is written out whole; a test prepares each against the migrated schema.
 package let productStatements: [PostgresStatement] =
-    BatchStatements.all + ReferenceStatements.all + PartitionStatements.all + KeyStatements.all
+    BatchStatements.all + ReferenceStatements.all + PartitionStatements.all + KeyStatements.list
     + AdministrationStatements.all + IssueStatements.all + EventStatements.all + TagStatements.all
-    + RetentionStatements.all + MetricsStatements.all
+    + RetentionStatements.all + MetricsStatements.all + OutcomeStatements.all + BudgetStatements.all

@@ -17,8 +17,9 @@ struct HealthMonitorTests {
     @Test("It says what the latest check found, and nothing good before the first")
     func follows() async {
         let isUp = Mutex(true)
+        let canKeep = Mutex(true)
         let registry = MetricsRegistry()
-        let monitor = HealthMonitor(logger: quiet(), registry: registry) {
+        let monitor = HealthMonitor(logger: quiet(), registry: registry, canKeep: { canKeep.withLock { $0 } }) {
             if !isUp.withLock({ $0 }) { throw Away() }
         }
         #expect(!monitor.isReady)
@@ -26,13 +27,16 @@ struct HealthMonitorTests {
         #expect(monitor.isReady && monitor.isDatabaseAnswering)
         isUp.withLock { $0 = false }
         await monitor.checkOnce()
-        #expect(!monitor.isReady && !monitor.isDatabaseAnswering)
+        #expect(monitor.isReady && !monitor.isDatabaseAnswering, "the spool takes events meanwhile")
+        canKeep.withLock { $0 = false }
+        await monitor.checkOnce()
+        #expect(!monitor.isReady)
         #expect(registry.render(.prometheusText).contains("whorl_health_status{check=\"database\"} 0\n"))
     }
 
     @Test("A collector that stops is not ready, though its database answers")
     func drains() async {
-        let monitor = HealthMonitor(logger: quiet(), registry: MetricsRegistry()) {}
+        let monitor = HealthMonitor(logger: quiet(), registry: MetricsRegistry(), canKeep: { true }) {}
         await monitor.checkOnce()
         monitor.drain()
         #expect(!monitor.isReady)

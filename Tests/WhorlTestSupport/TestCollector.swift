@@ -13,6 +13,7 @@ package struct TestCollector: Sendable {
     package let program: RunningProgram
     package let port: Int
     package let databaseURL: String
+    package let dataDirectory: String
 
     /// The API and everything else over HTTP, with the token.
     package var http: TestHTTP { TestHTTP(port: port, token: Self.token) }
@@ -27,26 +28,37 @@ package struct TestCollector: Sendable {
             .deletingLastPathComponent().path
     }
 
-    /// Starts a collector and waits until it listens.
+    /// Starts a collector and waits until it listens; a wrapper is a program that starts it, with its arguments.
     package static func start(
         databaseURL: String? = nil,
-        environment: [String: String] = [:]
+        environment: [String: String] = [:],
+        wrapper: [String] = []
     ) async throws -> TestCollector {
         let url: String
         if let databaseURL { url = databaseURL } else { url = try await TestCluster.shared.makeDatabase() }
         var settings = [
             "PATH": "/usr/bin:/bin", "DATABASE_URL": url, "PORT": "0", "WHORL_LOG_FORMAT": "json",
             "WHORL_DATA_DIR": try temporaryDirectory("data"), "WHORL_BOOTSTRAP_ORG": organization,
-            "WHORL_BOOTSTRAP_PROJECT": project, "WHORL_BOOTSTRAP_KEY": publicKey, "WHORL_BOOTSTRAP_TOKEN": token,
+            "WHORL_BOOTSTRAP_PROJECT": project, "WHORL_CANARY": "off", "WHORL_BOOTSTRAP_KEY": publicKey,
+            "WHORL_BOOTSTRAP_TOKEN": token,
         ]
         settings.merge(environment) { $1 }
-        let program = try RunningProgram(executable, ["serve"], environment: settings)
+        let program = try RunningProgram(
+            wrapper.first ?? executable,
+            wrapper.dropFirst() + (wrapper.isEmpty ? [] : [executable]) + ["serve"],
+            environment: settings
+        )
         let line = try await program.line(containing: "\"listening\"")
         let address = JSON(try JSONDocument(Array(line.utf8)).root)["server.address"]?.string ?? ""
         guard let port = address.split(separator: ":").last.flatMap({ Int($0) }) else {
             throw TestFailure("no port in \(line)")
         }
-        return TestCollector(program: program, port: port, databaseURL: url)
+        return TestCollector(
+            program: program,
+            port: port,
+            databaseURL: url,
+            dataDirectory: settings["WHORL_DATA_DIR"] ?? ""
+        )
     }
 
     /// The value of a metric without timestamps, by its line's start; nil when there is no such line.
@@ -80,6 +92,10 @@ package func withCollector<Value>(
     _ body: (TestCollector) async throws -> Value
 ) async throws -> Value {
     let collector = try await TestCollector.start(databaseURL: databaseURL, environment: environment)
+    // A directory that the test chose is the test's.
+    defer {
+        if environment["WHORL_DATA_DIR"] == nil { try? FileManager.default.removeItem(atPath: collector.dataDirectory) }
+    }
     do {
         let value = try await body(collector)
         await collector.program.stop()

@@ -16,6 +16,8 @@ CREATE TABLE project (
     slug            text NOT NULL,
     name            text NOT NULL,
     platform        text,
+    -- Filters, scrubbing, limits: a JSON object, read by the collectors.
+    settings        text NOT NULL DEFAULT '{}',
     created_at      timestamptz NOT NULL DEFAULT now(),
     -- Set when the project is deleted; its rows are removed afterwards, in small steps.
     deleted_at      timestamptz,
@@ -28,9 +30,31 @@ CREATE TABLE project_key (
     public_key text NOT NULL UNIQUE,
     label      text NOT NULL,
     is_active  boolean NOT NULL DEFAULT true,
+    -- Events that the key may send within so many seconds; null without a limit.
+    rate_limit_count   bigint,
+    rate_limit_seconds integer,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX project_key_project ON project_key (project_id);
+
+-- Grows whenever an organization, a project or a key changes, so that collectors notice by reading one row.
+CREATE TABLE configuration (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    version  bigint NOT NULL DEFAULT 1
+);
+INSERT INTO configuration DEFAULT VALUES;
+
+CREATE FUNCTION configuration_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE configuration SET version = version + 1;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON organization
+    FOR EACH STATEMENT EXECUTE FUNCTION configuration_changed();
+CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON project
+    FOR EACH STATEMENT EXECUTE FUNCTION configuration_changed();
+CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON project_key
+    FOR EACH STATEMENT EXECUTE FUNCTION configuration_changed();
 
 CREATE TABLE api_token (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -139,7 +163,10 @@ CREATE TABLE event (
     tags           text[] NOT NULL,
     -- The client's address, where the event asked for it to be filled in.
     client_address text,
-    -- How the payload is compressed: 0 zstd without a dictionary.
+    -- What was trimmed, scrubbed or repaired before the payload was written: a JSON array; null when nothing was.
+    notes          text,
+    -- How the payload is compressed: 0 zstd without a dictionary, above 0 zstd with that dictionary, -1 a thin row
+    -- without payload and tags.
     payload_codec  smallint NOT NULL,
     payload        bytea NOT NULL,
     PRIMARY KEY (project_id, event_id, received_day)
@@ -156,6 +183,8 @@ CREATE TABLE hash_environment (
     hash_id        bigint NOT NULL,
     environment_id bigint NOT NULL,
     events         bigint NOT NULL,
+    -- Those of them that are kept without a payload, since too many came within a minute.
+    thin_events    bigint NOT NULL DEFAULT 0,
     first_seen     timestamptz NOT NULL,
     last_seen      timestamptz NOT NULL,
     PRIMARY KEY (project_id, hash_id, environment_id)
@@ -209,3 +238,38 @@ CREATE TABLE deleted_hash (
     deleted_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (project_id, hash_id)
 );
+
+-- What became of the items received, per minute. The slot keeps writers from waiting for each other's rows; a number is
+-- the sum over the slots.
+CREATE TABLE outcome (
+    project_id bigint NOT NULL,
+    minute     timestamptz NOT NULL,
+    category   text NOT NULL,
+    outcome    text NOT NULL,
+    reason     text NOT NULL,
+    slot       smallint NOT NULL,
+    quantity   bigint NOT NULL,
+    PRIMARY KEY (project_id, minute, category, outcome, reason, slot)
+) WITH (fillfactor = 70);
+
+-- Events that were not kept, remembered for a while, so that who looks for one is told why.
+CREATE TABLE dropped_event (
+    project_id bigint NOT NULL,
+    event_id   uuid NOT NULL,
+    dropped_at timestamptz NOT NULL,
+    outcome    text NOT NULL,
+    reason     text NOT NULL,
+    PRIMARY KEY (project_id, event_id)
+);
+CREATE INDEX dropped_event_age ON dropped_event (dropped_at);
+
+-- How much of a limit was lent to collectors in a window of time. Each takes a part and spends it without asking.
+CREATE TABLE budget (
+    scope        text NOT NULL,
+    window_start timestamptz NOT NULL,
+    granted      bigint NOT NULL,
+    PRIMARY KEY (scope, window_start)
+);
+
+-- What the collector itself counts on: the project of its own canary events has no row of its own, only a counter.
+INSERT INTO project_counter (project_id) VALUES (0);

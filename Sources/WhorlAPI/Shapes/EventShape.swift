@@ -14,6 +14,9 @@ struct EventShape {
         normalised = try stored.normalised()
     }
 
+    /// What was changed or left out, before the event was stored and while it is read.
+    private var notes: [EventNote] { stored.notes + normalised.event.notes }
+
     /// The form in lists, without entries.
     var summary: JSON { .object(common) }
 
@@ -23,7 +26,7 @@ struct EventShape {
             common + [
                 ("entries", .array(parts.all)), ("contexts", event.contexts.map(JSON.init) ?? [:]),
                 ("context", member("extra")), ("packages", member("modules")), ("sdk", sdk),
-                ("errors", .array(normalised.event.notes.map(note))), ("_meta", meta),
+                ("errors", .array(notes.map(note))), ("_meta", meta),
                 ("fingerprints", [.string(hexString(stored.hash))]),
                 ("groupingConfig", ["id": "whorl:1"]),
                 ("release", stored.release.map { ["version": .string($0)] } ?? nil),
@@ -48,7 +51,9 @@ struct EventShape {
             ("platform", .string(event.platform)), ("type", .string(normalised.type)),
             ("metadata", EventPipeline.metadata(of: event)), ("level", .string(stored.level.rawValue)),
             ("dateCreated", .string(Timestamp.format(stored.occurredAt))),
-            ("dateReceived", .string(Timestamp.format(stored.receivedAt))), ("size", .int(stored.payload.count)),
+            ("dateReceived", .string(Timestamp.format(stored.receivedAt))),
+            ("size", .int(stored.isThin ? 0 : stored.payload.count)),
+            ("isThin", .bool(stored.isThin)),
             ("dist", .optional(normalised.dist)), ("environment", .string(stored.environment)),
         ]
     }
@@ -85,7 +90,7 @@ struct EventShape {
     /// The sender's own `_meta`, with our notes where it has none.
     private var meta: JSON {
         var members = event.node.member("_meta").map(JSON.init)?.object ?? []
-        for note in normalised.event.notes where !members.contains(where: { $0.key == note.path }) {
+        for note in notes where !members.contains(where: { $0.key == note.path }) {
             members.append((note.path, ["": ["err": [.string(note.reason)]]]))
         }
         return .object(members)

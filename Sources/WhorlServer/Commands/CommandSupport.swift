@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import WhorlPostgres
+import WhorlSpool
 import WhorlStore
 
 /// Exit codes of `sysexits.h` that scripts can rely on.
@@ -27,6 +28,9 @@ func runCommand(_ body: () async throws -> Void) async throws {
     } catch let error as AdministrationError {
         complain(error.description)
         if case .invalid = error { throw Exit.usage }
+        throw Exit.failure
+    } catch let error as SpoolError {
+        complain(error.description)
         throw Exit.failure
     } catch let error as PostgresError {
         complain(error.description)

@@ -37,7 +37,7 @@ struct ServeOptions: ParsableArguments {
     @Option(help: "WHORL_MAX_BODY_BYTES: a request's body, 1024 to 1073741824. (default: 20971520)")
     var maxBodyBytes: String?
 
-    @Option(help: "WHORL_MAX_INFLATED_BYTES: a body after inflating, 1024 to 1073741824. (default: 104857600)")
+    @Option(help: "WHORL_MAX_INFLATED_BYTES: a body after inflating, 1024 to 1073741824. (default: 52428800)")
     var maxInflatedBytes: String?
 
     @Option(help: "WHORL_MAX_EVENT_BYTES: one event, 1024 to 104857600. (default: 1048576)")
@@ -73,6 +73,70 @@ struct ServeOptions: ParsableArguments {
     @Option(help: "WHORL_IDLE_TIMEOUT_SECONDS: when idle connections are closed, 1 to 3600 s. (default: 75)")
     var idleTimeoutSeconds: String?
 
+    @Option(help: "WHORL_MAX_BODY_MEMORY_BYTES: all bodies together, 1048576 to 68719476736. (default: 75497472)")
+    var maxBodyMemoryBytes: String?
+
+    @Option(help: "WHORL_MAX_CONNECTIONS: connections at once, 1 to 100000. (default: 5000)")
+    var maxConnections: String?
+
+    @Option(help: "WHORL_HEAD_TIMEOUT_SECONDS: how long the head of a request may take, 1 to 600 s. (default: 10)")
+    var headTimeoutSeconds: String?
+
+    @Option(help: "WHORL_BODY_TIMEOUT_SECONDS: how long a body may take, 1 to 3600 s. (default: 30)")
+    var bodyTimeoutSeconds: String?
+
+    @Option(help: "WHORL_ITEMS_PER_MINUTE: items of all projects per minute, 0 for no limit. (default: 0)")
+    var itemsPerMinute: String?
+
+    @Option(help: "WHORL_PROJECT_ITEMS_PER_MINUTE: items of each project per minute, 0 for no limit. (default: 0)")
+    var projectItemsPerMinute: String?
+
+    @Option(
+        help: "WHORL_FAR_OVER_LIMIT_FACTOR: times its limit before a sender is refused unseen, 1 to 1000. (default: 10)"
+    )
+    var farOverLimitFactor: String?
+
+    @Option(
+        help: "WHORL_BAD_CREDENTIALS_PER_MINUTE: per address before it is refused unseen, 1 to 1000000. (default: 100)"
+    )
+    var badCredentialsPerMinute: String?
+
+    @Option(help: "WHORL_PAYLOADS_PER_MINUTE: payloads a fingerprint may store, 1 to 1000000. (default: 500)")
+    var payloadsPerMinute: String?
+
+    @Option(help: "WHORL_MAX_STRING_BYTES: a string of an event, 256 to 1048576. (default: 8192)")
+    var maxStringBytes: String?
+
+    @Option(help: "WHORL_MAX_DEPTH: nesting of an event, 8 to 100. (default: 24)")
+    var maxDepth: String?
+
+    @Option(help: "WHORL_MAX_MEMBERS: members of an object, 10 to 100000. (default: 1000)")
+    var maxMembers: String?
+
+    @Option(help: "WHORL_MAX_ELEMENTS: elements of a list, 10 to 100000. (default: 1000)")
+    var maxElements: String?
+
+    @Option(help: "WHORL_MAX_FRAMES: frames of a stack, 10 to 250. (default: 250)")
+    var maxFrames: String?
+
+    @Option(help: "WHORL_MAX_EXCEPTIONS: exceptions of a chain, 2 to 50. (default: 50)")
+    var maxExceptions: String?
+
+    @Option(help: "WHORL_MAX_BREADCRUMBS: breadcrumbs of an event, 1 to 10000. (default: 100)")
+    var maxBreadcrumbs: String?
+
+    @Option(help: "WHORL_MAX_TAGS: tags of an event, 1 to 1000. (default: 200)")
+    var maxTags: String?
+
+    @Option(help: "WHORL_SPOOL_MAX_BYTES: what the spool may hold, 1048576 to 1099511627776. (default: 1073741824)")
+    var spoolMaxBytes: String?
+
+    @Option(help: "WHORL_SPOOL_MAX_AGE_HOURS: how old its oldest record may be, 1 to 8760 h. (default: 168)")
+    var spoolMaxAgeHours: String?
+
+    @Option(help: "WHORL_CANARY: on or off: an event of our own every minute. (default: on)")
+    var canary: String?
+
     /// The values that were given, by the name of the variable.
     var flags: [String: String] {
         [
@@ -84,7 +148,16 @@ struct ServeOptions: ParsableArguments {
             "WHORL_MAX_ATTACHMENT_BYTES": maxAttachmentBytes, "WHORL_MAX_ENVELOPE_ITEMS": maxEnvelopeItems,
             "WHORL_BATCH_EVENTS": batchEvents, "WHORL_BATCH_BYTES": batchBytes,
             "WHORL_BATCH_LINGER_MS": batchLingerMs, "WHORL_QUEUE_EVENTS": queueEvents,
-            "WHORL_QUEUE_BYTES": queueBytes, "WHORL_DATABASE_CONNECTIONS": databaseConnections,
+            "WHORL_QUEUE_BYTES": queueBytes, "WHORL_MAX_BODY_MEMORY_BYTES": maxBodyMemoryBytes,
+            "WHORL_MAX_CONNECTIONS": maxConnections, "WHORL_HEAD_TIMEOUT_SECONDS": headTimeoutSeconds,
+            "WHORL_BODY_TIMEOUT_SECONDS": bodyTimeoutSeconds, "WHORL_ITEMS_PER_MINUTE": itemsPerMinute,
+            "WHORL_PROJECT_ITEMS_PER_MINUTE": projectItemsPerMinute, "WHORL_FAR_OVER_LIMIT_FACTOR": farOverLimitFactor,
+            "WHORL_BAD_CREDENTIALS_PER_MINUTE": badCredentialsPerMinute, "WHORL_PAYLOADS_PER_MINUTE": payloadsPerMinute,
+            "WHORL_MAX_STRING_BYTES": maxStringBytes, "WHORL_MAX_DEPTH": maxDepth, "WHORL_MAX_MEMBERS": maxMembers,
+            "WHORL_MAX_ELEMENTS": maxElements, "WHORL_MAX_FRAMES": maxFrames, "WHORL_MAX_EXCEPTIONS": maxExceptions,
+            "WHORL_MAX_BREADCRUMBS": maxBreadcrumbs, "WHORL_MAX_TAGS": maxTags, "WHORL_SPOOL_MAX_BYTES": spoolMaxBytes,
+            "WHORL_SPOOL_MAX_AGE_HOURS": spoolMaxAgeHours, "WHORL_CANARY": canary,
+            "WHORL_DATABASE_CONNECTIONS": databaseConnections,
             "WHORL_DATABASE_TIMEOUT_MS": databaseTimeoutMs, "WHORL_IDLE_TIMEOUT_SECONDS": idleTimeoutSeconds,
         ]
         .compactMapValues { $0 }

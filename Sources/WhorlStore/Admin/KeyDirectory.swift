@@ -1,114 +1,159 @@
+import Foundation
 import Logging
 import ServiceLifecycle
 import WhorlPostgres
 
-/// What ingest needs to know of a key.
-package struct KeyInfo: Sendable, Equatable {
-    package let keyID: Int
-    package let projectID: Int
-    package let project: String
-    package let organization: String
-    package let isActive: Bool
-}
-
-/// The public keys that are in use, kept in memory, so that no request waits for the database to know its sender.
+/// The public keys, kept in memory, so that no request waits for the database to know its sender.
 ///
-/// `run()` reads the keys in use anew every few seconds, all of them in one statement: a key that is switched off is
-/// refused at most `refresh` later. An unknown key is remembered as unknown for as long, by itself, so that wrong keys
-/// never stand in the way of right ones. Both sides are bounded.
+/// `run()` asks every few seconds whether anything changed, by one number, and then reads all keys anew: a key that is
+/// switched off is refused at most `refresh` later. A copy in the data directory serves a start without the database. An
+/// unknown key is looked up by itself and remembered as unknown for as long, so that wrong keys never stand in the way of
+/// right ones. Everything is bounded.
 package actor KeyDirectory: Service {
+    /// Keys that are held; more are looked up one by one when they are used.
     private static let maxKnown = 100_000
     private static let maxUnknown = 10_000
+    /// Unknown keys that are asked for at the same time; more have to come again.
+    private static let maxLookups = 100
+
+    private struct Single {
+        let info: KeyInfo?
+        let until: ContinuousClock.Instant
+    }
 
     private let pool: PostgresPool
     private let logger: Logger
     private let refresh: Duration
-    private var known: [String: KeyInfo] = [:]
-    private var unknown: [String: ContinuousClock.Instant] = [:]
+    private let copy: KeyCopy?
+    private var version: Int?
+    private var known: [String: KeyInfo] {
+        didSet { places = Self.places(of: known) }
+    }
+    private var places: [Int: (organization: String, project: String)] = [:]
+    private var singles: [String: Single] = [:]
     private var lookups: [String: Task<KeyInfo?, any Error>] = [:]
 
-    package init(pool: PostgresPool, logger: Logger, refresh: Duration = .seconds(3)) {
+    package init(pool: PostgresPool, copy: KeyCopy? = nil, logger: Logger, refresh: Duration = .seconds(3)) {
         self.pool = pool
+        self.copy = copy
         self.logger = logger
         self.refresh = refresh
+        known = copy?.load() ?? [:]
+        places = Self.places(of: known)
+    }
+
+    private static func places(of keys: [String: KeyInfo]) -> [Int: (organization: String, project: String)] {
+        Dictionary(keys.values.map { ($0.projectID, ($0.organization, $0.project)) }) { first, _ in first }
+    }
+
+    /// The key, when it can be told without asking the database.
+    package func known(_ publicKey: String) -> KeyInfo? {
+        known[publicKey] ?? singles[publicKey].flatMap { ContinuousClock.now < $0.until ? $0.info : nil }
     }
 
     /// The key, or nil when there is none of that name; throws when only the database could tell and it is away.
     package func key(_ publicKey: String) async throws -> KeyInfo? {
         if let info = known[publicKey] { return info }
-        if let until = unknown[publicKey] {
-            if ContinuousClock.now < until { return nil }
-            unknown[publicKey] = nil
+        if let single = singles[publicKey] {
+            if ContinuousClock.now < single.until { return single.info }
+            singles[publicKey] = nil
         }
         // Requests that ask for the same key at once share one question.
         if let running = lookups[publicKey] { return try await running.value }
-        let lookup = Task { [pool] in try await Self.read([publicKey], pool).first?.info }
+        guard lookups.count < Self.maxLookups else {
+            throw PostgresError(.poolExhausted, "too many unknown keys are looked up")
+        }
+        let lookup = Task { [pool] in
+            try await Self.read(pool, KeyStatements.find, [.array(of: [publicKey])]).first?.value
+        }
         lookups[publicKey] = lookup
         defer { lookups[publicKey] = nil }
         let found = try await lookup.value
-        if let found {
-            if known.count >= Self.maxKnown { known.removeAll() }
-            known[publicKey] = found
-        } else {
-            if unknown.count >= Self.maxUnknown { unknown.removeAll() }
-            unknown[publicKey] = .now + refresh
-        }
+        if singles.count >= Self.maxUnknown { singles.removeAll() }
+        singles[publicKey] = Single(info: found, until: .now + refresh)
         return found
     }
 
-    /// Keeps the keys in use up to date until it is stopped.
+    /// Whether the project has a key, so that its events are wanted; nil when that is not known.
+    package func isLive(projectID: Int) -> Bool? {
+        guard version != nil, known.count < Self.maxKnown else { return nil }
+        return places[projectID] != nil
+    }
+
+    /// The slugs of a project.
+    package func place(projectID: Int) -> (organization: String, project: String)? { places[projectID] }
+
+    /// Keeps the keys up to date until it is stopped.
     package func run() async throws {
         await cancelWhenGracefulShutdown { [self] in
             while !Task.isCancelled {
+                await update()
                 try? await Task.sleep(for: refresh)
-                await refreshKnown()
             }
         }
     }
 
-    private func refreshKnown() async {
-        let names = Array(known.keys)
-        guard !names.isEmpty, !Task.isCancelled else { return }
+    /// Reads the keys anew when they changed.
+    package func update() async {
         do {
-            var current: [String: KeyInfo] = [:]
-            for (name, info) in try await Self.read(names, pool) { current[name] = info }
-            for name in names { known[name] = current[name] }
+            let rows = try await pool.execute(KeyStatements.version)
+            guard let current = try rows.first?.read("version", as: Int.self), current != version else { return }
+            let keys = try await Self.read(pool, KeyStatements.all, [Self.maxKnown.postgresValue])
+            known = keys
+            singles = [:]
+            version = current
         } catch {
             // The keys stay as they were: an outage must not make known senders unknown.
             logger.debug("keys not refreshed", metadata: ["db.error": "\(error)"])
+            return
+        }
+        do {
+            try copy?.save(known)
+        } catch {
+            logger.warning("keys not copied to the data directory", metadata: ["error": "\(error)"])
         }
     }
 
-    private static func read(_ names: [String], _ pool: PostgresPool) async throws -> [(name: String, info: KeyInfo)] {
-        try await pool.execute(KeyStatements.find, [.array(of: names)])
-            .map { row in
-                (
-                    try row.read("public_key"),
-                    KeyInfo(
-                        keyID: try row.read("id"),
-                        projectID: try row.read("project_id"),
-                        project: try row.read("project"),
-                        organization: try row.read("organization"),
-                        isActive: try row.read("is_active")
-                    )
-                )
-            }
+    private static func read(
+        _ pool: PostgresPool,
+        _ statement: PostgresStatement,
+        _ values: [PostgresValue]
+    ) async throws -> [String: KeyInfo] {
+        var keys: [String: KeyInfo] = [:]
+        // Most keys share their project's settings, and most projects have the defaults.
+        var parsed: [String: ProjectSettings] = [:]
+        for row in try await pool.execute(statement, values) {
+            let text: String = try row.read("settings")
+            let settings = parsed[text] ?? ProjectSettings(text: text)
+            parsed[text] = settings
+            let count: Int? = try row.readOptional("rate_limit_count")
+            let seconds: Int? = try row.readOptional("rate_limit_seconds")
+            keys[try row.read("public_key")] = KeyInfo(
+                keyID: try row.read("id"),
+                projectID: try row.read("project_id"),
+                project: try row.read("project"),
+                organization: try row.read("organization"),
+                isActive: try row.read("is_active"),
+                limit: count.flatMap { count in seconds.map { RateLimit(count: count, seconds: $0) } },
+                settings: settings
+            )
+        }
+        return keys
     }
 }
 
 enum KeyStatements {
-    static let all = [find]
+    static let all = PostgresStatement("keys", "\(columns) ORDER BY k.id LIMIT $1", [.int8])
+    static let find = PostgresStatement("keys", "\(columns) WHERE k.public_key = ANY ($1)", [PostgresType.text.array])
+    static let version = PostgresStatement("keys_version", "SELECT version FROM configuration")
+    static let list = [all, find, version]
 
-    static let find = PostgresStatement(
-        "keys",
-        """
+    private static let columns = """
         SELECT k.public_key, k.id, k.project_id, k.is_active AND p.deleted_at IS NULL AS is_active,
-            p.slug AS project, o.slug AS organization
+            k.rate_limit_count, k.rate_limit_seconds::int8 AS rate_limit_seconds, p.settings, p.slug AS project,
+            o.slug AS organization
         FROM project_key k
         JOIN project p ON p.id = k.project_id
         JOIN organization o ON o.id = p.organization_id
-        WHERE k.public_key = ANY ($1)
-        """,
-        [PostgresType.text.array]
-    )
+        """
 }

@@ -11,6 +11,7 @@ import WhorlTelemetry
 package struct Retention: Service {
     /// Rows that one statement removes.
     private static let step = 5_000
+    private static let day: TimeInterval = 86_400
 
     private let pool: PostgresPool
     private let days: Int
@@ -67,6 +68,11 @@ package struct Retention: Service {
             (RetentionStatements.oldHours, [first.start.postgresValue]),
             (RetentionStatements.oldTags, [first.postgresValue]),
             (RetentionStatements.oldIssues, [first.start.postgresValue]),
+            (OutcomeStatements.rollUp, [now.addingTimeInterval(-2 * Self.day).postgresValue]),
+            (OutcomeStatements.expire, [first.start.postgresValue]),
+            (OutcomeStatements.forget, [now.addingTimeInterval(-7 * Self.day).postgresValue]),
+            // The longest window is a month of 31 days.
+            (BudgetStatements.expire, [now.addingTimeInterval(-32 * Self.day).postgresValue]),
         ]
         for (statement, values) in steps {
             while try await pool

@@ -18,7 +18,12 @@ package struct StoredEvent: Sendable {
     package let level: Level
     package let tags: [Event.Tag]
     package let clientAddress: String?
+    /// The event's bytes; of a thin row, an empty object.
     package let payload: [UInt8]
+    /// Whether the event came in a flood and is kept without its payload.
+    package let isThin: Bool
+    /// What was changed before the payload was written.
+    package let notes: [EventNote]
 
     init(_ row: PostgresRow) throws {
         projectID = try row.read("project_id")
@@ -38,7 +43,10 @@ package struct StoredEvent: Sendable {
                 return Event.Tag(key: String(parts[0]), value: parts.count > 1 ? String(parts[1]) : "")
             }
         clientAddress = try row.readOptional("client_address")
-        payload = try PayloadCodec.decompress(row.read("payload"), codec: row.read("payload_codec"))
+        let codec: Int16 = try row.read("payload_codec")
+        isThin = codec == PayloadCodec.none
+        payload = isThin ? Array("{}".utf8) : try PayloadCodec.decompress(row.read("payload"), codec: codec)
+        notes = EventNotes.parse(try row.readOptional("notes"))
     }
 
     /// The event read and normalised anew from the stored bytes, just as on its way in.
@@ -61,6 +69,12 @@ package struct EventQueries: Sendable {
 
     package init(pool: PostgresPool) { self.pool = pool }
 
+    /// Whether the event is stored; false also when that cannot be found out.
+    package func exists(_ id: EventID, projectID: Int) async -> Bool {
+        let rows = try? await pool.execute(EventStatements.exists, [projectID.postgresValue, id.uuid.postgresValue])
+        return rows?.first != nil
+    }
+
     /// Whose events are meant.
     package enum Source: Sendable {
         case project(Int)
@@ -79,7 +93,7 @@ package struct EventQueries: Sendable {
             """
             SELECT e.project_id, e.event_id, e.received_at, e.occurred_at, e.sent_at, h.issue_id, h.hash, e.title,
                 v.name AS environment, r.version AS release, e.level, e.tags, e.client_address, e.payload_codec,
-                e.payload, ('x' || left(e.event_id::text, 8))::bit(32)::int8 AS tie
+                e.payload, e.notes, ('x' || left(e.event_id::text, 8))::bit(32)::int8 AS tie
             FROM event e
             JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
             JOIN environment v ON v.project_id = e.project_id AND v.id = e.environment_id
@@ -188,11 +202,18 @@ extension Page {
 }
 
 enum EventStatements {
-    static let all = [byID, latest, oldest, neighbours, locate]
+    static let all = [byID, latest, oldest, neighbours, locate, exists]
+
+    static let exists = PostgresStatement(
+        "event_exists",
+        "SELECT 1 AS one FROM event WHERE project_id = $1 AND event_id = $2",
+        [.int8, .uuid]
+    )
 
     private static let select = """
         SELECT e.project_id, e.event_id, e.received_at, e.occurred_at, e.sent_at, h.issue_id, h.hash, e.title,
-            v.name AS environment, r.version AS release, e.level, e.tags, e.client_address, e.payload_codec, e.payload
+            v.name AS environment, r.version AS release, e.level, e.tags, e.client_address, e.payload_codec, e.payload,
+            e.notes
         FROM event e
         JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
         JOIN environment v ON v.project_id = e.project_id AND v.id = e.environment_id

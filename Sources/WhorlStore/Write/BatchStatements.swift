@@ -16,9 +16,9 @@ enum BatchStatements {
         """
         WITH input AS MATERIALIZED (
             SELECT t.*, (received_at AT TIME ZONE 'UTC')::date AS day
-            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS t (
+            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS t (
                 project_id, event_id, received_at, occurred_at, hash_id, environment_id, release_id, level,
-                user_hash, title, tags, client_address, payload_codec, payload, sent_at)
+                user_hash, title, tags, client_address, payload_codec, payload, sent_at, notes)
         ),
         pointed AS MATERIALIZED (
             SELECT i.project_id, i.event_id, i.hash_id, h.issue_id
@@ -41,10 +41,11 @@ enum BatchStatements {
         inserted AS (
             INSERT INTO event (
                 project_id, event_id, received_day, received_at, occurred_at, hash_id, environment_id, release_id,
-                level, user_hash, title, tags, client_address, payload_codec, payload, sent_at)
+                level, user_hash, title, tags, client_address, payload_codec, payload, sent_at, notes)
             SELECT i.project_id, i.event_id, i.day, i.received_at, i.occurred_at, i.hash_id, i.environment_id,
-                i.release_id, i.level, i.user_hash, i.title, string_to_array(i.tags, E'\\x1f'), i.client_address,
-                i.payload_codec, i.payload, i.sent_at
+                i.release_id, i.level, i.user_hash, i.title,
+                CASE WHEN i.payload_codec < 0 THEN '{}' ELSE string_to_array(i.tags, E'\\x1f') END, i.client_address,
+                i.payload_codec, i.payload, i.sent_at, i.notes
             FROM input i
             JOIN alive a ON a.project_id = i.project_id AND a.event_id = i.event_id
             -- The same id on the same or the previous day is a duplicate: midnight and retries are covered.
@@ -55,16 +56,29 @@ enum BatchStatements {
             ORDER BY i.project_id, i.event_id
             ON CONFLICT DO NOTHING
             RETURNING project_id, event_id, received_day, received_at, occurred_at, hash_id, environment_id,
-                release_id, level, user_hash, tags
+                release_id, level, user_hash, payload_codec
+        ),
+        outcomes AS (
+            INSERT INTO outcome (project_id, minute, category, outcome, reason, slot, quantity)
+            SELECT project_id, date_trunc('minute', received_at, 'UTC'), 'error', 'accepted', 'none',
+                pg_backend_pid() % 8, count(*)
+            FROM inserted
+            GROUP BY 1, 2
+            ORDER BY 1, 2
+            ON CONFLICT (project_id, minute, category, outcome, reason, slot) DO UPDATE SET
+                quantity = outcome.quantity + excluded.quantity
         ),
         per_environment AS (
-            INSERT INTO hash_environment (project_id, hash_id, environment_id, events, first_seen, last_seen)
-            SELECT project_id, hash_id, environment_id, count(*), min(occurred_at), max(occurred_at)
+            INSERT INTO hash_environment (
+                project_id, hash_id, environment_id, events, thin_events, first_seen, last_seen)
+            SELECT project_id, hash_id, environment_id, count(*), count(*) FILTER (WHERE payload_codec < 0),
+                min(occurred_at), max(occurred_at)
             FROM inserted
             GROUP BY 1, 2, 3
             ORDER BY 1, 2, 3
             ON CONFLICT (project_id, hash_id, environment_id) DO UPDATE SET
                 events = hash_environment.events + excluded.events,
+                thin_events = hash_environment.thin_events + excluded.thin_events,
                 first_seen = least(hash_environment.first_seen, excluded.first_seen),
                 last_seen = greatest(hash_environment.last_seen, excluded.last_seen)
         ),
@@ -89,7 +103,9 @@ enum BatchStatements {
         tag_counts AS MATERIALIZED (
             SELECT i.project_id, i.hash_id, i.received_day AS day, i.environment_id, tag,
                 count(*) AS events, min(i.occurred_at) AS first_seen, max(i.occurred_at) AS last_seen
-            FROM inserted i, unnest(i.tags) AS tag
+            FROM inserted i
+            JOIN input p ON p.project_id = i.project_id AND p.event_id = i.event_id,
+                unnest(string_to_array(p.tags, E'\\x1f')) AS tag
             GROUP BY 1, 2, 3, 4, 5
         ),
         tag_parts AS MATERIALIZED (
@@ -188,6 +204,7 @@ enum BatchStatements {
             PostgresType.timestamptz.array, PostgresType.int8.array, PostgresType.int8.array, PostgresType.int8.array,
             PostgresType.int2.array, PostgresType.bytea.array, PostgresType.text.array, PostgresType.text.array,
             PostgresType.text.array, PostgresType.int2.array, PostgresType.bytea.array, PostgresType.timestamptz.array,
+            PostgresType.text.array,
         ]
     )
 

@@ -2,6 +2,7 @@ import Foundation
 import WhorlPostgres
 import WhorlProcessing
 import WhorlProtocol
+import WhorlTelemetry
 
 /// Stores one batch of events: finds what they refer to, then runs the one statement that inserts and counts.
 ///
@@ -165,6 +166,7 @@ struct BatchTransaction: Sendable {
         func release(_ event: PreparedEvent) -> Int? {
             event.releaseKey.flatMap { known.releases[$0] ?? found.releases[$0] }
         }
+        Fault.crashPoint(.beforeCommit)
         let rows = try await connection.execute(
             BatchStatements.store,
             [
@@ -173,8 +175,8 @@ struct BatchTransaction: Sendable {
                 .array(of: values(id)), .array(of: values(environment)), .array(values(release)),
                 .array(of: values { Int16($0.event.level.number) }), .array(values(\.event.userHash)),
                 .array(of: values(\.event.title)), .array(of: values(\.tags)), .array(values(\.event.clientAddress)),
-                .array(of: values { _ in PayloadCodec.current }), .array(of: values(\.payload)),
-                .array(values(\.event.sentAt)),
+                .array(of: values(\.codec)), .array(of: values(\.payload)), .array(values(\.event.sentAt)),
+                .array(values(\.notes)),
             ],
             deadline: deadline
         )
@@ -218,27 +220,6 @@ struct EventKey: Hashable {
 
     init(_ event: ProcessedEvent) {
         self.init(event.projectID, event.eventID.uuid)
-    }
-}
-
-/// An event with what its row needs, made before a connection is taken.
-struct PreparedEvent: Sendable {
-    let event: ProcessedEvent
-    let hashKey: ReferenceCache.HashKey
-    let environmentKey: ReferenceCache.NameKey
-    let releaseKey: ReferenceCache.NameKey?
-    /// The tags as one text, separated by U+001F.
-    let tags: String
-    let payload: [UInt8]
-
-    init(_ event: ProcessedEvent) {
-        self.event = event
-        hashKey = .init(projectID: event.projectID, hash: event.hashes.first?.hash ?? [])
-        environmentKey = .init(projectID: event.projectID, name: event.environment)
-        releaseKey = event.release.map { .init(projectID: event.projectID, name: $0) }
-        tags = event.tags.map { "\($0.key)=\($0.value.replacingOccurrences(of: "\u{1F}", with: " "))" }
-            .joined(separator: "\u{1F}")
-        payload = PayloadCodec.compress(event.payload)
     }
 }
 

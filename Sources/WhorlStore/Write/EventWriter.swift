@@ -25,7 +25,9 @@ package actor EventWriter: Service {
         package var queueEvents = 10_000
         /// Most payload bytes that wait, compressed.
         package var queueBytes = 64 << 20
-        /// How long a batch may take; beyond it the outcome is unknown and the requests are answered 503.
+        /// Payloads that one fingerprint may store per minute; events beyond are kept as thin rows.
+        package var payloadsPerMinute = 500
+        /// How long a batch may take; beyond it the outcome is unknown, and the events go to the spool.
         package var timeout = Duration.milliseconds(1_500)
 
         package init() {}
@@ -36,6 +38,13 @@ package actor EventWriter: Service {
         case stored(isNewIssue: Bool, isRegression: Bool)
         case duplicate
     }
+
+    /// How long an event may wait for its batch and the batch for the database, together: an outage must not keep a
+    /// request waiting longer than 2 s, and writing to the spool takes its share.
+    private static let patience = Duration.milliseconds(1_700)
+
+    /// What a batch gets even when its events waited long.
+    private static let shortestTry = Duration.milliseconds(300)
 
     private struct Waiting {
         let event: PreparedEvent
@@ -52,8 +61,11 @@ package actor EventWriter: Service {
     private var inFlight = 0
     private var lingering = false
     private var isStopping = false
+    /// False until the schema is known to be the program's own.
+    private var isPrepared = false
     private var idleWaiters: [CheckedContinuation<Void, Never>] = []
     private var known = ReferenceCache()
+    private var flood: FloodGuard
 
     package init(
         pool: PostgresPool,
@@ -64,6 +76,7 @@ package actor EventWriter: Service {
         self.pool = pool
         self.configuration = configuration
         self.logger = logger
+        flood = FloodGuard(payloadsPerMinute: configuration.payloadsPerMinute)
         metrics = WriterMetrics(registry: registry, capacity: configuration.queueEvents)
     }
 
@@ -75,16 +88,26 @@ package actor EventWriter: Service {
         await withCheckedContinuation { idleWaiters.append($0) }
     }
 
-    /// Keeps one event and returns after the commit; throws when it could not be kept, or when that is unknown.
-    package nonisolated func submit(_ event: ProcessedEvent) async throws -> Outcome {
-        // Compressed here, off the actor.
-        let prepared = PreparedEvent(event)
-        return try await enqueue(prepared)
+    /// Lets events in: the database has been prepared.
+    package func open() { isPrepared = true }
+
+    /// Whether an event submitted now would be tried.
+    package var isAnswering: Bool {
+        get async {
+            guard !isStopping, isPrepared else { return false }
+            return await pool.isServerAnswering
+        }
     }
 
-    private func enqueue(_ event: PreparedEvent) async throws -> Outcome {
+    /// How much of the queue is taken, from 0 to 1.
+    package var load: Double { Double(queue.count) / Double(configuration.queueEvents) }
+
+    /// Keeps one event and returns after the commit; throws when it could not be kept, or when that is unknown.
+    package func submit(_ event: PreparedEvent) async throws -> Outcome {
         guard !isStopping else { throw PostgresError(.unavailable, "the collector is stopping") }
+        guard isPrepared else { throw PostgresError(.unavailable, "the database is not prepared yet") }
         guard await pool.isServerAnswering else { throw PostgresError(.unavailable, "the database does not answer") }
+        let event = flood.isOver(event) ? event.thin : event
         guard queue.count < configuration.queueEvents, queuedBytes + event.payload.count <= configuration.queueBytes
         else {
             metrics.refused.increment()
@@ -151,7 +174,10 @@ package actor EventWriter: Service {
     private func store(_ batch: [Waiting]) async {
         let start = ContinuousClock.now
         do {
-            let outcome = try await transact(batch.map(\.event))
+            let oldest = batch.map(\.since).min() ?? start
+            let deadline = max(min(start + configuration.timeout, oldest + Self.patience), start + Self.shortestTry)
+            let outcome = try await transact(batch.map(\.event), deadline: deadline)
+            Fault.crashPoint(.afterCommit)
             metrics.committed(batch.count, start.duration(to: .now))
             for (waiting, result) in zip(batch, outcome) { waiting.answer.resume(returning: result) }
         } catch let error as PostgresError
@@ -169,7 +195,10 @@ package actor EventWriter: Service {
     }
 
     /// Stores the events; makes missing partitions, and follows hashes that were deleted meanwhile.
-    private func transact(_ events: [PreparedEvent]) async throws -> [Outcome] {
+    private func transact(
+        _ events: [PreparedEvent],
+        deadline: ContinuousClock.Instant
+    ) async throws -> [Outcome] {
         var outcomes = [Outcome](repeating: .duplicate, count: events.count)
         var pending = Array(events.indices)
         var attempt = 0
@@ -178,7 +207,7 @@ package actor EventWriter: Service {
             let transaction = BatchTransaction(events: pending.map { events[$0] }, known: known)
             let result: BatchTransaction.Outcome
             do {
-                result = try await attemptTransaction(transaction)
+                result = try await attemptTransaction(transaction, deadline: deadline)
             } catch let error as PostgresError where error.sqlState == "23514" && attempt <= 2 {
                 // No partition for the day: the first event of a day, or a replay of an old one.
                 try await Partitions(pool: pool).create(for: Set(events.map { PostgresDay($0.event.receivedAt) }))
@@ -205,14 +234,19 @@ package actor EventWriter: Service {
         return outcomes
     }
 
-    private func attemptTransaction(_ transaction: BatchTransaction) async throws -> BatchTransaction.Outcome {
+    private func attemptTransaction(
+        _ transaction: BatchTransaction,
+        deadline: ContinuousClock.Instant
+    ) async throws -> BatchTransaction.Outcome {
         var attempt = 1
         while true {
             do {
-                return try await pool.withConnection("store_batch", timeout: configuration.timeout) {
+                return try await pool.withConnection("store_batch", timeout: ContinuousClock.now.duration(to: deadline))
+                {
                     try await transaction.run($0, deadline: $1)
                 }
             } catch let error as PostgresError where error.isTransient && attempt < 4 {
+                // Deadlock, serialization failure: tried again whole, so nothing is counted twice.
                 attempt += 1
             }
         }

@@ -4,7 +4,9 @@ import WhorlPostgres
 /// How payloads are compressed for the table: zstd level 1, without a dictionary.
 package enum PayloadCodec {
     /// The number that stands on the row.
-    static let current: Int16 = 0
+    package static let current: Int16 = 0
+    /// Stands on a thin row, which has no payload.
+    package static let none: Int16 = -1
     /// Level 1 costs a third of level 3's time for a fifth more bytes (33 KB events: 8.9 KB and 7.4 KB).
     private static let level: Int32 = 1
     /// No event is larger than this when it is unpacked; what claims to be is damaged.
@@ -21,7 +23,8 @@ package enum PayloadCodec {
         }
     }
 
-    static func decompress(_ bytes: [UInt8], codec: Int16) throws -> [UInt8] {
+    /// The bytes of a payload; throws when they are damaged or of a kind that this program does not know.
+    package static func decompress(_ bytes: [UInt8], codec: Int16) throws -> [UInt8] {
         guard codec == current else { throw PostgresError(.decoding, "unknown payload codec \(codec)") }
         let size = ZSTD_getFrameContentSize(bytes, bytes.count)
         guard size <= UInt64(maxSize), let size = Int(exactly: size) else {

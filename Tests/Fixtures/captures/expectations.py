@@ -127,7 +127,7 @@ def main(root):
             # sentry-cli sends one file several times: the same event again is a duplicate, and is stored once.
             if "event" in expected:
                 if expected["id"] in seen:
-                    expected["items"] = [[kind, outcome, "duplicate" if kind == "event" else reason]
+                    expected["items"] = [[kind, "invalid" if kind == "event" else outcome, "duplicate" if kind == "event" else reason]
                                          for kind, outcome, reason in expected["items"]]
                     del expected["event"]
                 else:

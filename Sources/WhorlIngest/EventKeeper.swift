@@ -1,0 +1,110 @@
+import Foundation
+import Logging
+import WhorlPostgres
+import WhorlProcessing
+import WhorlProtocol
+import WhorlSpool
+import WhorlStore
+import WhorlTelemetry
+
+/// The end of an event's way in: it returns when the event is kept, in the database or, while that is away, in the spool.
+package struct EventKeeper: Sendable {
+    /// Where an event is kept.
+    enum Kept: Sendable {
+        case stored(isNewIssue: Bool, isRegression: Bool)
+        /// The database had it already.
+        case duplicate
+        /// It waits on the disk.
+        case spooled
+    }
+
+    private let writer: EventWriter
+    private let spool: Spool
+    private let logger: Logger
+
+    package init(writer: EventWriter, spool: Spool, logger: Logger) {
+        self.writer = writer
+        self.spool = spool
+        self.logger = logger
+    }
+
+    /// Whether an event sent now could be kept.
+    package var canKeep: Bool {
+        get async {
+            if await writer.isAnswering { return true }
+            return await spool.canAppend
+        }
+    }
+
+    /// Keeps an event; throws ``SpoolError`` when neither the database nor the spool can take it.
+    func keep(_ event: ProcessedEvent, keyID: Int) async throws -> Kept {
+        let prepared = PreparedEvent(event)
+        do {
+            switch try await writer.submit(prepared) {
+            case .stored(let isNewIssue, let isRegression):
+                return .stored(isNewIssue: isNewIssue, isRegression: isRegression)
+            case .duplicate: return .duplicate
+            }
+        } catch let error as PostgresError where error.refusesData {
+            // The database answers and will never take it: kept aside for people to look at.
+            try await spool.bury(SpoolRecord(prepared, keyID: keyID), reason: error.description)
+        } catch {
+            // Away, overloaded, or unknown whether it was stored: the replay tells duplicates apart.
+            if Fault.stands(.spool) { try await spool.append(SpoolRecord(prepared, keyID: keyID)) }
+            Fault.crashPoint(.afterSpoolWrite)
+        }
+        return .spooled
+    }
+}
+
+extension PostgresError {
+    /// Whether the server refused the rows themselves, so that no later try will do better.
+    var refusesData: Bool { sqlState != nil && !meansServerAway && !isTransient }
+}
+
+extension SpoolRecord {
+    /// The record of an event that is ready to be stored.
+    init(_ prepared: PreparedEvent, keyID: Int) {
+        let event = prepared.event
+        self.init(
+            projectID: event.projectID,
+            keyID: keyID,
+            eventID: event.eventID.bytes,
+            receivedAt: event.receivedAt.microseconds,
+            sentAt: event.sentAt?.microseconds,
+            clientAddress: event.clientAddress,
+            sdk: event.sdk,
+            notes: prepared.notes,
+            codec: Int(prepared.codec),
+            payload: prepared.payload
+        )
+    }
+
+    /// The event of the record, made anew from its bytes as on its way in.
+    func prepared() throws -> PreparedEvent {
+        guard let codec = Int16(exactly: codec), let id = EventID(bytes: eventID) else {
+            throw SpoolError.unusable("the record names no event")
+        }
+        let bytes = try PayloadCodec.decompress(payload, codec: codec)
+        let context = EventContext(
+            projectID: projectID,
+            eventID: id,
+            receivedAt: Date(microseconds: receivedAt),
+            sentAt: sentAt.map { Date(microseconds: $0) },
+            clientAddress: clientAddress
+        )
+        let event = try EventPipeline.process(bytes[...], context, storedNotes: EventNotes.parse(notes))
+        return PreparedEvent(event, codec: codec, payload: payload)
+    }
+}
+
+extension Date {
+    fileprivate var microseconds: Int64 {
+        // Within the years 1 to 9999, which is all that events get past their clamp.
+        Int64(max(-6e10, min(2.6e11, timeIntervalSince1970)) * 1_000_000)
+    }
+
+    fileprivate init(microseconds: Int64) {
+        self.init(timeIntervalSince1970: Double(microseconds) / 1_000_000)
+    }
+}

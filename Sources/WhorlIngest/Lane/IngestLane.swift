@@ -1,0 +1,234 @@
+import Foundation
+import HTTPTypes
+import NIOCore
+import NIOHTTPTypes
+import WhorlTelemetry
+
+/// Takes the requests that bring events out of a connection and answers them itself, beside the server's own way, which
+/// costs twice as much; every other request passes through untouched.
+///
+/// It sits between the HTTP codec and the server. While a request of either side is being answered, later ones of the same
+/// connection wait, so that answers come in order; reading pauses meanwhile, so that what waits is bounded by one read.
+package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
+    package typealias InboundIn = HTTPRequestPart
+    package typealias InboundOut = HTTPRequestPart
+    package typealias OutboundIn = HTTPResponsePart
+    package typealias OutboundOut = HTTPResponsePart
+
+    /// Told of every request that the lane answered: route, status, and how long it took.
+    package typealias Finished = @Sendable (_ route: String, _ status: Int, _ duration: Duration) -> Void
+
+    private enum State {
+        case idle
+        /// The body of an event's request arrives.
+        case collecting(LaneRequest, ByteBuffer)
+        /// The handler works on it.
+        case answering
+        /// The server has it; both ends have to pass before the next request is looked at.
+        case passing(requestDone: Bool, responseDone: Bool)
+        /// Refused before its end; what still arrives is thrown away until the connection closes.
+        case refused
+    }
+
+    /// How long a peer whose request was refused may go on sending, so that it reads the answer before the end.
+    private static let linger = TimeAmount.milliseconds(500)
+
+    private let handler: IngestHandler
+    private let proxies: TrustedProxies
+    private let finished: Finished
+    private var state = State.idle
+    private var waiting = CircularBuffer<HTTPRequestPart>()
+    private var isReadHeld = false
+    private var heldEvents: [any Sendable] = []
+    private var mustClose = false
+
+    package init(handler: IngestHandler, proxies: TrustedProxies, finished: @escaping Finished) {
+        self.handler = handler
+        self.proxies = proxies
+        self.finished = finished
+    }
+
+    // MARK: - Inbound
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = unwrapInboundIn(data)
+        if isBusy { waiting.append(part) } else { process(part, context) }
+    }
+
+    /// Whether parts of a later request have to wait.
+    private var isBusy: Bool {
+        switch state {
+        case .answering, .passing(requestDone: true, responseDone: _): true
+        case .idle, .collecting, .passing, .refused: false
+        }
+    }
+
+    private func process(_ part: HTTPRequestPart, _ context: ChannelHandlerContext) {
+        switch (state, part) {
+        case (.refused, _): break
+        case (.idle, .head(let head)): begin(head, context)
+        case (.collecting(let request, var body), .body(let bytes)):
+            // Not two owners while the buffer grows.
+            state = .idle
+            guard body.readableBytes + bytes.readableBytes <= handler.maxBodyBytes else {
+                refuse(request, .tooLarge("the body is too large"), context)
+                return
+            }
+            if body.readableBytes == 0 { body = bytes } else { body.writeImmutableBuffer(bytes) }
+            state = .collecting(request, body)
+        case (.collecting(let request, let body), .end): answer(request, body, context)
+        case (.passing(_, let responseDone), .end):
+            context.fireChannelRead(wrapInboundOut(part))
+            passed(requestDone: true, responseDone: responseDone, context)
+        default: context.fireChannelRead(wrapInboundOut(part))
+        }
+    }
+
+    private func begin(_ head: HTTPRequest, _ context: ChannelHandlerContext) {
+        guard let request = LaneRequest(head) else {
+            state = .passing(requestDone: false, responseDone: false)
+            context.fireChannelRead(wrapInboundOut(.head(head)))
+            return
+        }
+        if let length = head.headerFields[.contentLength].flatMap({ Int($0) }), length > handler.maxBodyBytes {
+            refuse(request, .tooLarge("the body is too large"), context)
+            return
+        }
+        state = .collecting(request, ByteBuffer())
+        if head.headerFields[.expect]?.lowercased() == "100-continue" {
+            context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
+        }
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        if case .collecting(let request, _) = state {
+            handler.abandoned(ingestRequest(request, ByteBuffer(), context))
+        }
+        state = .refused
+        waiting.removeAll()
+        context.fireChannelInactive()
+    }
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        // A stop, or the end of what the peer sends: the server would close at once, since it knows nothing of requests
+        // that the lane works on.
+        switch state {
+        case .collecting, .answering:
+            let isStop = event is ChannelShouldQuiesceEvent
+            if isStop || (event as? ChannelEvent) == .inputClosed {
+                mustClose = true
+                if case .collecting = state, !isStop { context.close(promise: nil) }
+                return
+            }
+        case .idle, .passing, .refused: break
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    // MARK: - Answers
+
+    private func answer(_ request: LaneRequest, _ body: ByteBuffer, _ context: ChannelHandlerContext) {
+        let ingest = ingestRequest(request, body, context)
+        respond(request, context) { [handler] in await handler.handle(ingest) }
+        state = .answering
+    }
+
+    private func refuse(_ request: LaneRequest, _ refusal: IngestRefusal, _ context: ChannelHandlerContext) {
+        let ingest = ingestRequest(request, ByteBuffer(), context)
+        mustClose = true
+        respond(request, context) { [handler] in await handler.refuse(ingest, refusal) }
+        state = .refused
+    }
+
+    /// Writes what the body makes of the request; the task ends with the answer, which the handler bounds in time.
+    private func respond(
+        _ request: LaneRequest,
+        _ context: ChannelHandlerContext,
+        _ body: @escaping @Sendable () async -> IngestAnswer
+    ) {
+        let loop = context.eventLoop
+        let bound = NIOLoopBound((self, context), eventLoop: loop)
+        Task {
+            let answer = await body()
+            loop.execute {
+                let (lane, context) = bound.value
+                lane.write(answer, to: request, context)
+            }
+        }
+    }
+
+    private func write(_ answer: IngestAnswer, to request: LaneRequest, _ context: ChannelHandlerContext) {
+        finished(request.route.path, answer.status, request.arrived.duration(to: .now))
+        guard context.channel.isActive else { return }
+        let isLast = mustClose || request.closes
+        var isRefused = false
+        if case .refused = state { isRefused = true }
+        let body = ByteBuffer(bytes: answer.body.encoded())
+        var response = HTTPResponse(status: .init(code: answer.status))
+        response.headerFields = IngestHeaders.fields(of: answer)
+        response.headerFields[.contentLength] = String(body.readableBytes)
+        if isLast { response.headerFields[.connection] = "close" }
+        context.write(wrapOutboundOut(.head(response)), promise: nil)
+        context.write(wrapOutboundOut(.body(body)), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        if isRefused {
+            // A peer that still sends would otherwise see a reset before the answer.
+            context.close(mode: .output, promise: nil)
+            let channel = context.channel
+            context.eventLoop.scheduleTask(in: Self.linger) { channel.close(promise: nil) }
+        } else if isLast {
+            state = .refused
+            context.close(promise: nil)
+        } else {
+            state = .idle
+            resume(context)
+        }
+    }
+
+    // MARK: - Requests of the server
+
+    package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        context.write(data, promise: promise)
+        if case .passing(let requestDone, _) = state, case .end = unwrapOutboundIn(data) {
+            passed(requestDone: requestDone, responseDone: true, context)
+        }
+    }
+
+    private func passed(requestDone: Bool, responseDone: Bool, _ context: ChannelHandlerContext) {
+        guard requestDone, responseDone else {
+            state = .passing(requestDone: requestDone, responseDone: responseDone)
+            return
+        }
+        state = .idle
+        resume(context)
+    }
+
+    /// Goes on with what has waited, and reads again.
+    private func resume(_ context: ChannelHandlerContext) {
+        while !isBusy, let part = waiting.popFirst() { process(part, context) }
+        if !isBusy, isReadHeld {
+            isReadHeld = false
+            context.read()
+        }
+    }
+
+    package func read(context: ChannelHandlerContext) {
+        if isBusy, !waiting.isEmpty { isReadHeld = true } else { context.read() }
+    }
+
+    // MARK: - The request
+
+    private func ingestRequest(
+        _ request: LaneRequest,
+        _ body: ByteBuffer,
+        _ context: ChannelHandlerContext
+    ) -> IngestRequest {
+        request.ingest(
+            body: Array(body.readableBytesView),
+            clientAddress: proxies.client(
+                peer: context.remoteAddress?.ipAddress,
+                forwardedFor: request.headers["x-forwarded-for"]
+            )
+        )
+    }
+}

@@ -1,0 +1,140 @@
+import Foundation
+import Logging
+import ServiceLifecycle
+import WhorlPostgres
+import WhorlSpool
+import WhorlStore
+import WhorlTelemetry
+
+/// Brings what was spooled into the database, oldest first, through the same writer as live events.
+///
+/// A record leaves the spool after the commit; one that was committed before a crash is a duplicate then, and changes
+/// nothing. A window of records goes at a time and pauses while live events queue, so that those are not held up. A
+/// record that the database refuses becomes a dead letter, and the rest goes on.
+package struct SpoolReplay: Service {
+    /// Records that are on their way at once.
+    private static let window = 100
+    /// How often the spool is looked at while there is nothing to do.
+    private static let interval = Duration.milliseconds(500)
+    /// How much of the writer's queue may be taken while records are replayed.
+    private static let maxLoad = 0.25
+    /// Tries of a record that fails for a reason that is neither its own nor an outage.
+    private static let maxTries = 5
+
+    private let spool: Spool
+    private let writer: EventWriter
+    private let keys: KeyDirectory
+    private let events: EventMetrics
+    private let retentionDays: Int
+    private let logger: Logger
+    private let tooOld: Counter
+
+    package init(
+        spool: Spool,
+        writer: EventWriter,
+        keys: KeyDirectory,
+        events: EventMetrics,
+        retentionDays: Int,
+        registry: MetricsRegistry,
+        logger: Logger
+    ) {
+        self.spool = spool
+        self.writer = writer
+        self.keys = keys
+        self.events = events
+        self.retentionDays = retentionDays
+        self.logger = logger
+        tooOld = registry.counter(
+            "whorl_spool_too_old",
+            "Spooled events whose retention had passed when they were replayed."
+        )
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                await spool.refresh()
+                await drain()
+                try? await Task.sleep(for: Self.interval)
+            }
+        }
+    }
+
+    private enum Result {
+        case done(Int64)
+        case refused(Int64, String)
+        case failed(Int64)
+        case outage
+    }
+
+    /// Replays until the spool is empty or the database is away again.
+    private func drain() async {
+        var tries: [Int64: Int] = [:]
+        while !Task.isCancelled, await writer.isAnswering, await spool.held.records > 0 {
+            if await writer.load > Self.maxLoad {
+                try? await Task.sleep(for: .milliseconds(50))
+                continue
+            }
+            guard let entries = try? await spool.oldest(Self.window), !entries.isEmpty else { return }
+            let results = await withTaskGroup(of: Result.self) { group in
+                for entry in entries { group.addTask { await replay(entry) } }
+                var results: [Result] = []
+                for await result in group { results.append(result) }
+                return results
+            }
+            var done: [Int64] = []
+            var isOutage = false
+            for result in results {
+                switch result {
+                case .done(let id): done.append(id)
+                case .refused(let id, let reason): try? await spool.bury(id, reason: reason)
+                case .outage: isOutage = true
+                case .failed(let id):
+                    tries[id, default: 0] += 1
+                    if tries[id] == Self.maxTries { try? await spool.bury(id, reason: "failed \(Self.maxTries) times") }
+                }
+            }
+            Fault.crashPoint(.beforeSpoolRemoval)
+            try? await spool.remove(done)
+            if isOutage { return }
+        }
+    }
+
+    private func replay(_ entry: Spool.Entry) async -> Result {
+        let age = Date().timeIntervalSince1970 - Double(entry.record.receivedAt) / 1_000_000
+        if age > Double(retentionDays) * 86_400 {
+            tooOld.increment()
+            return .done(entry.id)
+        }
+        if await keys.isLive(projectID: entry.record.projectID) == false, entry.record.projectID != Canary.projectID {
+            return .refused(entry.id, "the project is gone")
+        }
+        let prepared: PreparedEvent
+        do {
+            prepared = try entry.record.prepared()
+        } catch {
+            return .refused(entry.id, "\(error)")
+        }
+        do {
+            let outcome = try await writer.submit(prepared)
+            if case .stored(let isNewIssue, let isRegression) = outcome,
+                let place = await keys.place(projectID: entry.record.projectID)
+            {
+                // Events were counted when they were acknowledged; what they meant for issues is known only now.
+                events.committed(
+                    organization: place.organization,
+                    project: place.project,
+                    isNewIssue: isNewIssue,
+                    isRegression: isRegression
+                )
+            }
+            return .done(entry.id)
+        } catch let error as PostgresError where error.refusesData {
+            return .refused(entry.id, error.description)
+        } catch let error as PostgresError where error.meansServerAway || error.isTransient {
+            return .outage
+        } catch {
+            return .failed(entry.id)
+        }
+    }
+}

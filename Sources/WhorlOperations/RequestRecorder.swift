@@ -1,0 +1,57 @@
+import Logging
+import WhorlTelemetry
+
+/// Counts and logs answered requests, whichever way they were answered.
+///
+/// The path itself is never a label and never in the log, since a sender chooses it and it may hold secrets. Requests
+/// that were taken are not logged one by one: their number is in the metrics, and the log would cost more than the rest.
+package struct RequestRecorder: Sendable {
+    private let requests: MetricFamily<Counter>
+    private let durations: MetricFamily<Histogram>
+    private let inProgress: MetricFamily<Gauge>
+    private let logger: Logger
+
+    package init(registry: MetricsRegistry, logger: Logger) {
+        requests = registry.counters(
+            "http_requests",
+            "Requests answered, by route template, method and status.",
+            labels: ["route", "method", "code"],
+            limit: 2_000
+        )
+        durations = registry.histograms(
+            "http_request_duration_seconds",
+            "Time from the request's head to the end of its handler, by route template and method.",
+            labels: ["route", "method"],
+            limit: 400
+        )
+        inProgress = registry.gauges(
+            "http_requests_in_progress",
+            "Requests that are being answered, by route template.",
+            labels: ["route"]
+        )
+        self.logger = logger
+    }
+
+    /// Counts a request that begins, and returns what counts its end.
+    func begin(_ route: String) -> Gauge {
+        let running = inProgress.child(route)
+        running.add(1)
+        return running
+    }
+
+    /// Counts an answered request; `isQuiet` ones are not logged unless the log shows everything.
+    package func finished(route: String, method: String, status: Int, duration: Duration, isQuiet: Bool) {
+        requests.child(route, method, String(status)).increment()
+        durations.child(route, method).observe(duration)
+        let level: Logger.Level = isQuiet ? .debug : .info
+        guard logger.logLevel <= level else { return }
+        logger.log(
+            level: level,
+            "request",
+            metadata: [
+                "http.method": "\(method)", "http.route": "\(route)", "http.status": "\(status)",
+                "http.duration_ms": "\((duration.seconds * 1_000_000).rounded() / 1_000)",
+            ]
+        )
+    }
+}

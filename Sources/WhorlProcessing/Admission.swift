@@ -1,0 +1,60 @@
+import WhorlProtocol
+
+/// What a project asks to be done with its events before they are kept.
+public struct AdmissionRules: Sendable, Equatable {
+    /// What is not wanted.
+    public let filter: InboundFilter
+    /// What is taken out.
+    public let scrubbing: ScrubSettings
+    /// What is cut.
+    public let limits: FieldLimits
+
+    /// The rules of a project, within the limits of the installation.
+    public init(filter: FilterSettings = .init(), scrubbing: ScrubSettings = .init(), limits: FieldLimits = .init()) {
+        self.filter = InboundFilter(filter)
+        self.scrubbing = scrubbing
+        self.limits = limits
+    }
+}
+
+/// What became of an event on its way in.
+public enum Admission: Sendable {
+    /// It is wanted, and ready to be stored.
+    case admitted(ProcessedEvent)
+    /// The project does not want it.
+    case filtered(FilterReason, EventID)
+}
+
+extension EventPipeline {
+    /// The whole way of an event that just arrived: parse → normalise → filter → trim and scrub → fingerprint → title.
+    ///
+    /// Where something is cut or scrubbed, everything after works on the changed bytes only.
+    public static func admit(
+        _ payload: ArraySlice<UInt8>,
+        _ context: EventContext,
+        _ rules: AdmissionRules
+    ) throws(Failure) -> Admission {
+        let event = try parse(payload)
+        let normalised = NormalisedEvent(event, context)
+        if let reason = rules.filter.reason(against: normalised, client: context.clientAddress) {
+            return .filtered(reason, normalised.eventID)
+        }
+        var edits = PayloadEdits()
+        var trimmer = Trimmer(event.node.document, rules.limits)
+        trimmer.add(to: &edits)
+        var notes = trimmer.notes
+        Scrubber(rules.scrubbing).add(to: &edits, &notes, in: event.node.document)
+        var context = context
+        if rules.scrubbing.isOn, rules.scrubbing.removesAddresses { context.clientAddress = nil }
+        // The identity must not change with the bytes.
+        context.eventID = normalised.eventID
+        guard !edits.isEmpty else {
+            if context.clientAddress == nil {
+                return .admitted(processed(NormalisedEvent(event, context), context, payload, notes.notes))
+            }
+            return .admitted(processed(normalised, context, payload, notes.notes))
+        }
+        let changed = edits.applied(to: event.node.document.bytes)
+        return .admitted(try process(changed[...], context, storedNotes: notes.notes))
+    }
+}

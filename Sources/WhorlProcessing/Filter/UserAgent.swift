@@ -1,0 +1,39 @@
+/// Tells crawlers and antique browsers by what they call themselves.
+enum UserAgent {
+    /// Words by which crawlers name themselves.
+    private static let crawlers = [
+        "googlebot", "mediapartners-google", "adsbot-google", "feedfetcher-google", "bingbot", "bingpreview", "slurp",
+        "baiduspider", "yandex.com/bots", "yandexbot", "duckduckbot", "applebot", "facebookexternalhit", "twitterbot",
+        "linkedinbot", "slackbot", "telegrambot", "discordbot", "ahrefsbot", "semrushbot", "mj12bot", "dotbot",
+        "petalbot", "bytespider", "gptbot", "claudebot", "ccbot", "sogou", "exabot", "ia_archiver", "crawler", "spider",
+        "headlesschrome", "lighthouse", "pingdom", "uptimerobot", "chrome-lighthouse",
+    ]
+
+    static func isCrawler(_ agent: String) -> Bool {
+        let agent = agent.prefix(512).lowercased()
+        return crawlers.contains { agent.contains($0) }
+    }
+
+    /// Internet Explorer, Opera below 15 and Opera Mini below 8, Safari below 6, Android's own browser below 4, Edge
+    /// below 79.
+    static func isLegacy(_ agent: String) -> Bool {
+        let agent = String(agent.prefix(512))
+        if agent.contains("MSIE ") || agent.contains("Trident/") { return true }
+        if let version = version(after: "Edge/", in: agent), version < 79 { return true }
+        if let version = version(after: "Opera Mini/", in: agent), version < 8 { return true }
+        if agent.hasPrefix("Opera/") { return true }
+        if let version = version(after: "OPR/", in: agent), version < 15 { return true }
+        if agent.contains("Safari/"), !agent.contains("Chrome/"), !agent.contains("Android"), !agent.contains("Edg"),
+            let version = version(after: "Version/", in: agent), version < 6
+        {
+            return true
+        }
+        if !agent.contains("Chrome/"), let version = version(after: "Android ", in: agent), version < 4 { return true }
+        return false
+    }
+
+    private static func version(after name: String, in agent: String) -> Int? {
+        guard let range = agent.firstRange(of: name) else { return nil }
+        return Int(agent[range.upperBound...].prefix(4).prefix { $0.isASCII && $0.isNumber })
+    }
+}

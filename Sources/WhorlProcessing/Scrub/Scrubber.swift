@@ -1,0 +1,165 @@
+import WhorlProtocol
+
+/// Takes out of an event what must not be kept, by the names of members and by what stands in texts.
+///
+/// A replaced value reads `[Filtered]`, as SDKs write it when they scrub themselves.
+struct Scrubber {
+    static let replacement = "[Filtered]"
+
+    /// Members of the event whose keys are names of packages and the like, not of values.
+    private static let exempt: Set<String> = ["modules", "sdk", "debug_meta", "_meta", "fingerprint"]
+    /// Members whose text may hold parameters as `name=value`.
+    private static let parametric: [StaticString] = [
+        "url", "query_string", "data", "body", "from", "to", "referer", "fragment",
+    ]
+
+    private let settings: ScrubSettings
+    private let key: SensitiveKey
+    private let text: SensitiveText
+
+    init(_ settings: ScrubSettings) {
+        self.settings = settings
+        key = SensitiveKey(settings)
+        text = SensitiveText(settings)
+    }
+
+    /// Adds what has to be replaced, with a note for each.
+    func add(to edits: inout PayloadEdits, _ notes: inout NoteList, in document: JSONDocument) {
+        guard settings.isOn else { return }
+        let looksIntoTexts =
+            settings.usesDefaults && document.bytes.withUnsafeBufferPointer { text.isPossible(in: $0) }
+            || settings.removesMailAddresses || settings.removesAddresses
+        var hits: [(node: JSONNode, kind: Hit)] = []
+        document.scan { visit in
+            if visit.depth == 1, Self.exempt.contains(where: { $0.utf8.elementsEqual(visit.key) }) { return .over }
+            if !visit.key.isEmpty, key.matches(visit.key) || isAddress(visit) {
+                if Self.hasContent(visit) { hits.append((document.node(visit), .whole)) }
+                return .over
+            }
+            if visit.isArray, visit.size == 2 {
+                // A pair of name and value, as in lists of headers.
+                hits.append((document.node(visit), .pair))
+                return looksIntoTexts ? .into : .over
+            }
+            if visit.isString || visit.isNumber {
+                let isParametric = Self.isParametric(visit.key)
+                if looksIntoTexts || isParametric {
+                    hits.append((document.node(visit), .text(isParametric: isParametric)))
+                }
+            }
+            return .into
+        }
+        for (node, kind) in hits {
+            switch kind {
+            case .whole: replace(node, document, &edits, &notes)
+            case .pair: pair(node, document, &edits, &notes)
+            case .text(let isParametric): within(node, isParametric, document, &edits, &notes)
+            }
+        }
+    }
+
+    /// What about a value is to be looked at.
+    private enum Hit {
+        /// Its key is sensitive.
+        case whole
+        /// It is a list of two, perhaps of a name and its value.
+        case pair
+        /// It is a text that may hold something sensitive.
+        case text(isParametric: Bool)
+    }
+
+    /// Members that hold a network address, where those are to be removed.
+    private func isAddress(_ visit: JSONDocument.Visit) -> Bool {
+        guard settings.removesAddresses else { return false }
+        return ["ip_address", "REMOTE_ADDR", "X-Forwarded-For", "X-Real-Ip", "Forwarded"]
+            .contains { $0.utf8.elementsEqual(visit.key) }
+    }
+
+    private static func hasContent(_ visit: JSONDocument.Visit) -> Bool {
+        if visit.isString { return !visit.bytes.isEmpty && !replacement.utf8.elementsEqual(visit.bytes) }
+        return visit.isNumber || visit.size > 0
+    }
+
+    private static func isParametric(_ key: UnsafeBufferPointer<UInt8>) -> Bool {
+        parametric.contains { word in
+            word.utf8CodeUnitCount == key.count && (0..<key.count).allSatisfy { key[$0] | 0x20 == word.utf8Start[$0] }
+        }
+    }
+
+    private func pair(
+        _ node: JSONNode,
+        _ document: JSONDocument,
+        _ edits: inout PayloadEdits,
+        _ notes: inout NoteList
+    ) {
+        let parts = Array(node.elements)
+        guard parts.count == 2, parts[0].isString, parts[1].isString || parts[1].isNumber, parts[1].stringLength != 0
+        else {
+            return
+        }
+        let name = Array(parts[0].rawBytes.dropFirst().dropLast())
+        guard name.withUnsafeBufferPointer({ key.matches($0) }), parts[1].string != Self.replacement else { return }
+        replace(parts[1], document, &edits, &notes)
+    }
+
+    private func within(
+        _ node: JSONNode,
+        _ isParametric: Bool,
+        _ document: JSONDocument,
+        _ edits: inout PayloadEdits,
+        _ notes: inout NoteList
+    ) {
+        let quote = node.isString ? 1 : 0
+        let inner = node.range.lowerBound + quote..<node.range.upperBound - quote
+        let offset = inner.lowerBound
+        document.bytes.withUnsafeBufferPointer { bytes in
+            let content = UnsafeBufferPointer(rebasing: bytes[inner])
+            let found = text.ranges(in: content)
+            if node.isNumber {
+                // The whole number or nothing: a part of one would be no JSON.
+                if found == [0..<content.count] { replace(node, document, &edits, &notes) }
+                return
+            }
+            var all = found
+            if isParametric { all += parameters(in: content) }
+            for range in all {
+                edits.replace(offset + range.lowerBound..<offset + range.upperBound, with: Self.replacement)
+            }
+            if !all.isEmpty { notes.add(document.path(of: node), "scrubbed") }
+        }
+    }
+
+    /// The values of sensitive parameters in `a=1&b=2`.
+    private func parameters(in bytes: UnsafeBufferPointer<UInt8>) -> [Range<Int>] {
+        var found: [Range<Int>] = []
+        var start = 0
+        var equals: Int?
+        func finish(_ end: Int) {
+            if let equals, end > equals + 1, key.matches(UnsafeBufferPointer(rebasing: bytes[start..<equals])) {
+                found.append(equals + 1..<end)
+            }
+            start = end + 1
+            equals = nil
+        }
+        for at in bytes.indices {
+            switch bytes[at] {
+            case UInt8(ascii: "="): if equals == nil { equals = at }
+            case UInt8(ascii: "&"), UInt8(ascii: ";"), UInt8(ascii: "?"), UInt8(ascii: "#"), UInt8(ascii: "\\"), 0x20:
+                finish(at)
+            default: break
+            }
+        }
+        finish(bytes.count)
+        return found
+    }
+
+    private func replace(
+        _ node: JSONNode,
+        _ document: JSONDocument,
+        _ edits: inout PayloadEdits,
+        _ notes: inout NoteList
+    ) {
+        edits.replace(node.range, with: "\"\(Self.replacement)\"")
+        notes.add(document.path(of: node), "scrubbed")
+    }
+}

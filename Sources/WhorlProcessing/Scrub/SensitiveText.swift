@@ -1,0 +1,242 @@
+import CWhorlSearch
+import Glibc
+
+/// Finds what must not be kept inside a text: card numbers, private keys, credentials of URLs and headers, and, when the
+/// project asks for it, mail and network addresses.
+///
+/// Works on the bytes as they stand in the JSON text; a backslash ends whatever is looked at, so an escape is never cut.
+struct SensitiveText {
+    private let removesMail: Bool
+    private let removesAddresses: Bool
+
+    init(_ settings: ScrubSettings) {
+        removesMail = settings.removesMailAddresses
+        removesAddresses = settings.removesAddresses
+    }
+
+    /// Whether anything in the bytes may be sensitive, by a few searches through all of them at once.
+    func isPossible(in bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        if contains("-----BEGIN", in: bytes) || contains("earer ", in: bytes) || contains("asic ", in: bytes) {
+            return true
+        }
+        if removesAddresses { return true }
+        if memchr(bytes, UInt8(ascii: "@"), in: bytes.count), removesMail || contains("://", in: bytes) { return true }
+        return Self.hasLongNumber(bytes)
+    }
+
+    private func memchr(_ bytes: UnsafeBufferPointer<UInt8>, _ byte: UInt8, in count: Int) -> Bool {
+        guard let base = bytes.baseAddress else { return false }
+        return Glibc.memchr(base, Int32(byte), count) != nil
+    }
+
+    private func contains(_ word: StaticString, in bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard let base = bytes.baseAddress else { return false }
+        return whorl_find(base, bytes.count, word.utf8Start, word.utf8CodeUnitCount) != nil
+    }
+
+    /// Whether thirteen digits stand in a row, blanks and hyphens between them left out of account: any such run covers
+    /// a multiple of thirteen.
+    private static func hasLongNumber(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        var at = 12
+        while at < bytes.count {
+            if isDigit(bytes[at]) || isSeparator(bytes[at]) {
+                var start = at
+                while start > 0, isDigit(bytes[start - 1]) || isSeparator(bytes[start - 1]) { start -= 1 }
+                var digits = 0
+                var end = start
+                while end < bytes.count, isDigit(bytes[end]) || isSeparator(bytes[end]) {
+                    if isDigit(bytes[end]) { digits += 1 }
+                    end += 1
+                }
+                if digits >= 13 { return true }
+                at = max(end, at)
+            }
+            at += 13
+        }
+        return false
+    }
+
+    /// The ranges of a text to be replaced, in order and apart from each other.
+    func ranges(in bytes: UnsafeBufferPointer<UInt8>) -> [Range<Int>] {
+        var found: [Range<Int>] = []
+        var at = 0
+        while at < bytes.count {
+            let range: Range<Int>? =
+                switch bytes[at] {
+                case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                    isWordStart(bytes, at) ? card(bytes, at) ?? socialSecurity(bytes, at) ?? address(bytes, at) : nil
+                case UInt8(ascii: "-"): privateKey(bytes, at)
+                case UInt8(ascii: ":"): userInfo(bytes, at)
+                case UInt8(ascii: "B"), UInt8(ascii: "b"): isWordStart(bytes, at) ? credentials(bytes, at) : nil
+                case UInt8(ascii: "@"): removesMail ? mail(bytes, at) : nil
+                default: nil
+                }
+            guard let range else {
+                at += 1
+                continue
+            }
+            if let last = found.last, range.lowerBound < last.upperBound {
+                found[found.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
+            } else {
+                found.append(range)
+            }
+            at = max(range.upperBound, at + 1)
+        }
+        return found
+    }
+
+    // MARK: - Kinds
+
+    /// A card number: 13 to 19 digits in groups, an issuer's prefix, and the check digit of Luhn.
+    private func card(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> Range<Int>? {
+        var digits: [UInt8] = []
+        var at = start
+        var end = start
+        while at < bytes.count, digits.count < 20 {
+            if Self.isDigit(bytes[at]) {
+                digits.append(bytes[at] & 0x0F)
+                end = at + 1
+            } else if !Self.isSeparator(bytes[at]) || at > end {
+                break
+            }
+            at += 1
+        }
+        guard (13...19).contains(digits.count), end == bytes.count || !Self.isWord(bytes[end]),
+            Self.isIssuer(digits), Self.passesLuhn(digits)
+        else { return nil }
+        return start..<end
+    }
+
+    private static func isIssuer(_ digits: [UInt8]) -> Bool {
+        let two = Int(digits[0]) * 10 + Int(digits[1])
+        switch digits[0] {
+        case 4: return [13, 16, 19].contains(digits.count)
+        case 3:
+            return (two == 34 || two == 37) && digits.count == 15
+                || [30, 36, 38, 39].contains(two) && digits.count == 14
+        case 2: return (22...27).contains(two) && digits.count == 16
+        case 5: return (51...55).contains(two) && digits.count == 16
+        case 6: return [60, 62, 64, 65].contains(two) && digits.count >= 16
+        default: return false
+        }
+    }
+
+    private static func passesLuhn(_ digits: [UInt8]) -> Bool {
+        var sum = 0
+        for (place, digit) in digits.reversed().enumerated() {
+            let value = Int(digit) * (place % 2 == 1 ? 2 : 1)
+            sum += value > 9 ? value - 9 : value
+        }
+        return sum % 10 == 0
+    }
+
+    /// A social security number of the form 123-45-6789.
+    private func socialSecurity(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> Range<Int>? {
+        guard start + 11 <= bytes.count, start + 11 == bytes.count || !Self.isWord(bytes[start + 11]) else {
+            return nil
+        }
+        for offset in 0..<11 {
+            let isHyphen = bytes[start + offset] == UInt8(ascii: "-")
+            guard offset == 3 || offset == 6 ? isHyphen : Self.isDigit(bytes[start + offset]) else { return nil }
+        }
+        // None begins with 000, 666 or 9; ids that look alike often do.
+        guard bytes[start] != UInt8(ascii: "9"), bytes[start..<start + 3].contains(where: { $0 != UInt8(ascii: "0") })
+        else { return nil }
+        return start..<start + 11
+    }
+
+    /// An IPv4 address.
+    private func address(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> Range<Int>? {
+        guard removesAddresses else { return nil }
+        var at = start
+        for part in 0..<4 {
+            let from = at
+            var value = 0
+            while at < bytes.count, at - from < 3, Self.isDigit(bytes[at]) {
+                value = value * 10 + Int(bytes[at] & 0x0F)
+                at += 1
+            }
+            guard at > from, value <= 255 else { return nil }
+            if part < 3 {
+                guard at < bytes.count, bytes[at] == UInt8(ascii: ".") else { return nil }
+                at += 1
+            }
+        }
+        guard at == bytes.count || !Self.isWord(bytes[at]) && bytes[at] != UInt8(ascii: ".") else { return nil }
+        return start..<at
+    }
+
+    /// A private key in PEM form, to its end or the end of the text.
+    private func privateKey(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> Range<Int>? {
+        let head = bytes[start..<min(start + 64, bytes.count)]
+        let text = String(decoding: head, as: UTF8.self)
+        guard text.hasPrefix("-----BEGIN"), text.contains("PRIVATE KEY") else { return nil }
+        let rest = UnsafeBufferPointer(rebasing: bytes[start...])
+        let closing: StaticString = "-----END"
+        guard let base = rest.baseAddress,
+            let end = whorl_find(base, rest.count, closing.utf8Start, closing.utf8CodeUnitCount)
+        else { return start..<bytes.count }
+        let offset = UnsafeRawPointer(end) - UnsafeRawPointer(base)
+        return start..<min(start + offset + 40, bytes.count)
+    }
+
+    /// What stands between `://` and `@` in a URL.
+    private func userInfo(_ bytes: UnsafeBufferPointer<UInt8>, _ colon: Int) -> Range<Int>? {
+        guard colon + 3 < bytes.count, bytes[colon + 1] == UInt8(ascii: "/"), bytes[colon + 2] == UInt8(ascii: "/")
+        else {
+            return nil
+        }
+        let start = colon + 3
+        var at = start
+        while at < bytes.count, at - start < 512 {
+            switch bytes[at] {
+            case UInt8(ascii: "@"): return at > start ? start..<at : nil
+            case UInt8(ascii: "/"), UInt8(ascii: "?"), UInt8(ascii: "#"), UInt8(ascii: "\\"), 0...0x20: return nil
+            default: at += 1
+            }
+        }
+        return nil
+    }
+
+    /// What follows `Bearer ` or `Basic ` and looks like a credential.
+    private func credentials(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> Range<Int>? {
+        for word in ["bearer ", "basic "] as [StaticString] {
+            let count = word.utf8CodeUnitCount
+            guard start + count < bytes.count,
+                (0..<count).allSatisfy({ bytes[start + $0] | 0x20 == word.utf8Start[$0] })
+            else { continue }
+            var at = start + count
+            while at < bytes.count, Self.isCredential(bytes[at]) { at += 1 }
+            if at - start - count >= 8 { return start + count..<at }
+        }
+        return nil
+    }
+
+    private func mail(_ bytes: UnsafeBufferPointer<UInt8>, _ at: Int) -> Range<Int>? {
+        var start = at
+        while start > 0, at - start < 64, Self.isMail(bytes[start - 1]) { start -= 1 }
+        var end = at + 1
+        var hasDot = false
+        while end < bytes.count, end - at < 255, Self.isWord(bytes[end]) || [0x2D, 0x2E].contains(bytes[end]) {
+            if bytes[end] == UInt8(ascii: ".") { hasDot = true }
+            end += 1
+        }
+        return start < at && hasDot ? start..<end : nil
+    }
+
+    // MARK: - Letters
+
+    private func isWordStart(_ bytes: UnsafeBufferPointer<UInt8>, _ at: Int) -> Bool {
+        at == 0 || !Self.isWord(bytes[at - 1]) && bytes[at - 1] != UInt8(ascii: ".")
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
+    private static func isSeparator(_ byte: UInt8) -> Bool { byte == 0x20 || byte == UInt8(ascii: "-") }
+    private static func isWord(_ byte: UInt8) -> Bool {
+        isDigit(byte) || (byte | 0x20) &- UInt8(ascii: "a") < 26 || byte == UInt8(ascii: "_")
+    }
+    private static func isMail(_ byte: UInt8) -> Bool { isWord(byte) || [0x2B, 0x2D, 0x2E, 0x25].contains(byte) }
+    private static func isCredential(_ byte: UInt8) -> Bool {
+        isWord(byte) || [0x2B, 0x2D, 0x2E, 0x2F, 0x3D, 0x7E].contains(byte)
+    }
+}

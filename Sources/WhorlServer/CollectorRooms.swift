@@ -1,0 +1,73 @@
+import Logging
+import ServiceLifecycle
+import WhorlIngest
+import WhorlOperations
+import WhorlPostgres
+import WhorlSpool
+import WhorlStore
+import WhorlTelemetry
+
+/// The rooms of a running collector, put together; which of them run, and in what order they start.
+struct CollectorRooms: Sendable {
+    let keyCopy: KeyCopy
+    let keys: KeyDirectory
+    let writer: EventWriter
+    let ingest: IngestHandler
+    let events: EventMetrics
+    let health: HealthMonitor
+    let knownChildren: KnownChildren
+    /// Dependencies first.
+    let services: [any Service]
+
+    init(settings: ServeSettings, pools: Pools, registry: MetricsRegistry, logger: Logger) throws {
+        let directory = settings.database.dataDirectory
+        let spool = try Spool(
+            directory: directory + "/spool",
+            limits: settings.spool,
+            logger: logger,
+            registry: registry
+        )
+        keyCopy = KeyCopy(directory: directory)
+        keys = KeyDirectory(pool: pools.ingest, copy: keyCopy, logger: logger)
+        writer = EventWriter(pool: pools.ingest, configuration: settings.writer, logger: logger, registry: registry)
+        events = EventMetrics(registry: registry)
+        knownChildren = KnownChildren(queries: MetricsQueries(pool: pools.api), events: events, logger: logger)
+        let keeper = EventKeeper(writer: writer, spool: spool, logger: logger)
+        let limiter = RateLimiter(pool: pools.api, farFactor: settings.limits.farFactor, logger: logger)
+        let outcomes = OutcomeRecorder(pool: pools.api, logger: logger, registry: registry)
+        ingest = IngestHandler(
+            keys: keys,
+            keeper: keeper,
+            limiter: limiter,
+            limits: settings.limits,
+            outcomes: outcomes,
+            registry: registry,
+            events: events,
+            logger: logger
+        )
+        let healthPool = pools.health
+        health = HealthMonitor(logger: logger, registry: registry, canKeep: { await keeper.canKeep }) {
+            _ = try await healthPool.execute(Self.ping, timeout: HealthMonitor.timeout)
+        }
+        var services: [any Service] = [
+            health, Retention(pool: pools.api, days: settings.retentionDays, logger: logger, registry: registry),
+            knownChildren, keys, outcomes, limiter, writer,
+            SpoolReplay(
+                spool: spool,
+                writer: writer,
+                keys: keys,
+                events: events,
+                retentionDays: settings.retentionDays,
+                registry: registry,
+                logger: logger
+            ),
+        ]
+        if settings.hasCanary {
+            let queries = EventQueries(pool: pools.api)
+            services.append(Canary(keeper: keeper, events: queries, registry: registry, logger: logger))
+        }
+        self.services = services
+    }
+
+    private static let ping = PostgresStatement("health", "SELECT 1 AS one")
+}

@@ -1,0 +1,81 @@
+import Foundation
+import Logging
+import ServiceLifecycle
+import WhorlPostgres
+import WhorlStore
+import WhorlTelemetry
+
+/// Brings the database to where the collector needs it: schema, first organisation and project, partitions.
+///
+/// Tried once at start. When the database is away then, the collector starts all the same, spools for the keys that it
+/// knows, and tries again until it succeeds.
+struct DatabasePreparation: Service {
+    private static let interval = Duration.seconds(1)
+
+    let access: DatabaseAccess
+    let pools: Pools
+    let migrates: Bool
+    let bootstrap: BootstrapSettings
+    /// What else has to be read once the database is there.
+    let prepared: @Sendable (Bootstrap.FirstStart?) async throws -> Void
+    /// Whether the first try failed.
+    let isPending: Bool
+    let logger: Logger
+
+    /// The same, to be tried again until it succeeds.
+    static func pending(_ tried: DatabasePreparation) -> DatabasePreparation {
+        DatabasePreparation(
+            access: tried.access,
+            pools: tried.pools,
+            migrates: tried.migrates,
+            bootstrap: tried.bootstrap,
+            prepared: tried.prepared,
+            isPending: true,
+            logger: tried.logger
+        )
+    }
+
+    /// Prepares the database now.
+    func prepare() async throws -> Bootstrap.FirstStart? {
+        try await prepareSchema()
+        let first = try await Bootstrap(pool: pools.api, settings: bootstrap).run()
+        try await Partitions(pool: pools.api).createAhead(of: Date())
+        return first
+    }
+
+    private func prepareSchema() async throws {
+        if migrates {
+            try await access.migrate()
+            return
+        }
+        let status = try await access.migrationStatus()
+        guard status.isCurrent else {
+            throw PostgresError(
+                .other,
+                "the schema is at migration \(status.applied) and the program at \(status.known): run whorl migrate"
+            )
+        }
+    }
+
+    func run() async throws {
+        guard isPending else {
+            try? await gracefulShutdown()
+            return
+        }
+        try await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                do {
+                    let first = try await prepare()
+                    try await prepared(first)
+                    logger.notice("database prepared")
+                    break
+                } catch let error as PostgresError where error.meansServerAway {
+                    logger.debug("database not prepared yet", metadata: ["db.error": "\(error)"])
+                    try? await Task.sleep(for: Self.interval)
+                }
+            }
+            // A schema that does not fit ends the collector, as it does at start.
+            try? await gracefulShutdown()
+        }
+    }
+}

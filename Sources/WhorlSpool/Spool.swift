@@ -1,0 +1,266 @@
+import Foundation
+import GRDB
+import Logging
+import WhorlTelemetry
+
+/// The durable queue for when the database is away.
+///
+/// ``append(_:)`` returns when the event has been synced to the disk; what arrives together is committed together. One
+/// process owns a directory. Over its bounds the spool refuses, and never drops what it took.
+package actor Spool {
+    /// How much a spool may hold.
+    package struct Limits: Sendable {
+        /// Most bytes of records and dead letters.
+        package var bytes = 1 << 30
+        /// How old the oldest record may be before the spool counts as full.
+        package var age = Duration.seconds(7 * 86_400)
+
+        package init() {}
+    }
+
+    /// A record with its place in the queue.
+    package struct Entry: Sendable {
+        package let id: Int64
+        package let record: SpoolRecord
+    }
+
+    private struct Waiting {
+        let record: SpoolRecord
+        let answer: CheckedContinuation<Void, any Error>
+    }
+
+    private static let maxBatch = 500
+
+    private let directory: String
+    private let limits: Limits
+    private let logger: Logger
+    private let metrics: SpoolMetrics
+    private let ownership: SpoolOwnership
+    private var file: SpoolFile?
+    private var totals = SpoolTotals()
+    private var waiting: [Waiting] = []
+    private var waitingBytes = 0
+    private var isCommitting = false
+    /// Why the last write failed; nil while the file can be written.
+    private var failure: String?
+
+    /// Opens the spool of a directory, or makes it; throws when another process owns it.
+    package init(directory: String, limits: Limits = Limits(), logger: Logger, registry: MetricsRegistry) throws {
+        self.directory = directory
+        self.limits = limits
+        self.logger = logger
+        metrics = SpoolMetrics(registry: registry, capacity: limits.bytes)
+        try? FileManager.default.createDirectory(
+            atPath: directory,
+            withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700]
+        )
+        ownership = try SpoolOwnership(directory: directory)
+        // A file that cannot be opened now is opened by a later attempt.
+        do {
+            let opened = try SpoolRecovery(directory: directory, logger: logger, metrics: metrics).open()
+            file = opened
+            totals = try opened.queue.read(SpoolFile.totals)
+        } catch {
+            failure = "\(error)"
+            logger.error("spool cannot be opened", metadata: ["error": "\(error)"])
+        }
+        metrics.report(totals)
+    }
+
+    /// How much it holds.
+    package var held: SpoolTotals { totals }
+
+    /// Whether an event could be appended now.
+    package var canAppend: Bool { failure == nil && hasRoom(for: 0) }
+
+    private func hasRoom(for bytes: Int) -> Bool {
+        guard totals.bytes + waitingBytes + bytes <= limits.bytes else { return false }
+        guard let oldest = totals.oldest else { return true }
+        return .microseconds(Self.now() - oldest) <= limits.age
+    }
+
+    // MARK: - In
+
+    /// Keeps one event; when it returns, the event is on the disk.
+    ///
+    /// An event that waits already is not kept twice.
+    package func append(_ record: SpoolRecord) async throws {
+        let size = record.payload.count + SpoolFile.overhead
+        guard hasRoom(for: size) else {
+            metrics.refused.increment()
+            throw SpoolError.full
+        }
+        try await withCheckedThrowingContinuation { answer in
+            waiting.append(Waiting(record: record, answer: answer))
+            waitingBytes += size
+            guard !isCommitting else { return }
+            isCommitting = true
+            // Ends when nobody waits any more; the requests wait for it.
+            Task { await commitWaiting() }
+        }
+    }
+
+    private func commitWaiting() async {
+        while !waiting.isEmpty {
+            let batch = Array(waiting.prefix(Self.maxBatch))
+            waiting.removeFirst(batch.count)
+            do {
+                try await write { database in
+                    for entry in batch { try SpoolFile.insert(entry.record, into: database) }
+                }
+                for entry in batch { entry.answer.resume() }
+            } catch {
+                metrics.writeErrors.increment()
+                for entry in batch { entry.answer.resume(throwing: error) }
+            }
+            waitingBytes -= batch.reduce(0) { $0 + $1.record.payload.count + SpoolFile.overhead }
+        }
+        isCommitting = false
+    }
+
+    // MARK: - Out
+
+    /// The oldest records, at most so many, after a place in the queue; damaged ones are set aside on the way.
+    package func oldest(_ count: Int, after id: Int64 = 0) async throws -> [Entry] {
+        let rows = try await write { database in
+            try StoredRecord.fetchAll(
+                database,
+                sql: "SELECT * FROM record WHERE id > ? ORDER BY id LIMIT ?",
+                arguments: [id, count]
+            )
+        }
+        var entries: [Entry] = []
+        for row in rows {
+            do {
+                entries.append(Entry(id: row.id, record: try row.verified()))
+            } catch {
+                try await bury(row.id, reason: "\(error)")
+            }
+        }
+        return entries
+    }
+
+    /// Forgets records that the database has.
+    package func remove(_ ids: [Int64]) async throws {
+        guard !ids.isEmpty else { return }
+        try await write { database in
+            for id in ids { try database.execute(sql: "DELETE FROM record WHERE id = ?", arguments: [id]) }
+        }
+        metrics.replayed.increment(by: ids.count)
+        if totals.records == 0 { try await shrink() }
+    }
+
+    /// Sets a record aside that can never be stored, with the reason.
+    package func bury(_ id: Int64, reason: String) async throws {
+        try await write { try SpoolFile.bury(id, reason: reason, at: Self.now(), $0) }
+        metrics.quarantined.increment()
+        logger.error("event set aside as a dead letter", metadata: ["spool.record": "\(id)", "reason": "\(reason)"])
+    }
+
+    /// Keeps an event as a dead letter from the start: the database answers, and refuses it.
+    package func bury(_ record: SpoolRecord, reason: String) async throws {
+        let id = try await write { database in
+            try SpoolFile.insert(record, into: database)
+            let id = try Int64.fetchOne(
+                database,
+                sql: "SELECT id FROM record WHERE project_id = ? AND event_id = ?",
+                arguments: [record.projectID, Data(record.eventID)]
+            )
+            if let id { try SpoolFile.bury(id, reason: reason, at: Self.now(), database) }
+            return id
+        }
+        metrics.quarantined.increment()
+        logger.error(
+            "event set aside as a dead letter",
+            metadata: ["spool.record": "\(id ?? 0)", "reason": "\(reason)"]
+        )
+    }
+
+    /// Reads the totals anew, which a command may have changed, and opens the file again after a failure.
+    package func refresh() async {
+        // A write shows that writing works; the file system may have been full or read-only.
+        _ = try? await write { try $0.execute(sql: "UPDATE total SET records = records") }
+    }
+
+    /// Gives the disk back what the records took.
+    private func shrink() async throws {
+        guard let file else { return }
+        try await file.queue.writeWithoutTransaction { database in
+            try database.execute(sql: "PRAGMA incremental_vacuum")
+            try database.checkpoint(.truncate)
+        }
+    }
+
+    // MARK: - The file
+
+    /// Runs one transaction, and reads the totals after it.
+    private func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        do {
+            let file = try self.file ?? reopened()
+            let (value, totals) = try await file.queue.write { database in
+                (try body(database), try SpoolFile.totals(database))
+            }
+            self.totals = totals
+            failure = nil
+            metrics.report(totals)
+            return value
+        } catch {
+            note(error)
+            throw SpoolError.unusable("\(error)")
+        }
+    }
+
+    private func reopened() throws -> SpoolFile {
+        let opened = try SpoolRecovery(directory: directory, logger: logger, metrics: metrics).open()
+        file = opened
+        return opened
+    }
+
+    private func note(_ error: any Error) {
+        if failure == nil { logger.error("spool failed", metadata: ["error": "\(error)"]) }
+        failure = "\(error)"
+        // After a failed sync the same descriptor may say that all is well: the next attempt opens the file anew, and
+        // looks whether it is damaged.
+        if let code = (error as? DatabaseError)?.resultCode, code != .SQLITE_BUSY { file = nil }
+    }
+
+    private static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000_000) }
+}
+
+/// A row of the file as it is read, before its checksum is verified.
+struct StoredRecord: FetchableRecord, Sendable {
+    let id: Int64
+    private let version: Int
+    private let checksum: Int64
+    private let record: SpoolRecord
+
+    init(row: Row) throws {
+        id = row["id"]
+        version = row["version"]
+        checksum = row["checksum"]
+        record = SpoolRecord(
+            projectID: row["project_id"],
+            keyID: row["key_id"],
+            eventID: Array(row["event_id"] as Data),
+            receivedAt: row["received_at"],
+            sentAt: row["sent_at"],
+            clientAddress: row["client_address"],
+            sdk: row["sdk"],
+            notes: row["notes"],
+            codec: row["codec"],
+            payload: Array(row["payload"] as Data)
+        )
+    }
+
+    /// The record, when it is what was written.
+    func verified() throws -> SpoolRecord {
+        guard version <= SpoolRecord.currentVersion else {
+            throw SpoolError.unusable("the record has version \(version), newer than this program")
+        }
+        guard record.checksum == checksum, record.eventID.count == 16 else {
+            throw SpoolError.unusable("the record is damaged: its checksum differs")
+        }
+        return record
+    }
+}

@@ -1,0 +1,113 @@
+import Foundation
+import GRDB
+
+/// The SQLite file of a spool: its schema, and every statement on it.
+///
+/// `synchronous=FULL` with a write-ahead log: when a write returns, it has been synced. Two triggers keep the totals, so
+/// that they are right whichever process writes.
+struct SpoolFile: Sendable {
+    /// Where the file lies in the spool's directory.
+    static let name = "spool.sqlite"
+
+    let queue: DatabaseQueue
+
+    init(path: String) throws {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(5)
+        configuration.prepareDatabase { database in
+            try database.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
+            try database.execute(sql: "PRAGMA journal_mode = WAL")
+            try database.execute(sql: "PRAGMA synchronous = FULL")
+        }
+        queue = try DatabaseQueue(path: path, configuration: configuration)
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1", migrate: Self.createTables)
+        try migrator.migrate(queue)
+    }
+
+    private static func createTables(_ database: Database) throws {
+        let columns = """
+            version INTEGER NOT NULL, project_id INTEGER NOT NULL, key_id INTEGER NOT NULL, event_id BLOB NOT NULL,
+            received_at INTEGER NOT NULL, sent_at INTEGER, client_address TEXT, sdk TEXT, notes TEXT,
+            codec INTEGER NOT NULL, payload BLOB NOT NULL, checksum INTEGER NOT NULL
+            """
+        try database.execute(
+            sql: """
+                CREATE TABLE record (id INTEGER PRIMARY KEY AUTOINCREMENT, \(columns));
+                CREATE UNIQUE INDEX record_event ON record (project_id, event_id);
+                CREATE TABLE dead_letter (
+                    id INTEGER PRIMARY KEY, reason TEXT NOT NULL, buried_at INTEGER NOT NULL, \(columns));
+                CREATE TABLE total (records INTEGER NOT NULL, bytes INTEGER NOT NULL, dead_letters INTEGER NOT NULL);
+                INSERT INTO total VALUES (0, 0, 0);
+                CREATE TRIGGER record_added AFTER INSERT ON record BEGIN
+                    UPDATE total SET records = records + 1, bytes = bytes + length(new.payload) + \(overhead);
+                END;
+                CREATE TRIGGER record_removed AFTER DELETE ON record BEGIN
+                    UPDATE total SET records = records - 1, bytes = bytes - length(old.payload) - \(overhead);
+                END;
+                CREATE TRIGGER letter_added AFTER INSERT ON dead_letter BEGIN
+                    UPDATE total SET dead_letters = dead_letters + 1, bytes = bytes + length(new.payload) + \(overhead);
+                END;
+                CREATE TRIGGER letter_removed AFTER DELETE ON dead_letter BEGIN
+                    UPDATE total SET dead_letters = dead_letters - 1, bytes = bytes - length(old.payload) - \(overhead);
+                END;
+                """
+        )
+    }
+
+    /// What a record costs besides its payload: its other columns and its place in the indexes.
+    static let overhead = 300
+
+    // MARK: - Statements
+
+    static func insert(_ record: SpoolRecord, into database: Database) throws {
+        try database.cachedStatement(
+            sql: """
+                INSERT INTO record (version, project_id, key_id, event_id, received_at, sent_at, client_address, sdk,
+                    notes, codec, payload, checksum)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (project_id, event_id) DO NOTHING
+                """
+        )
+        .execute(arguments: [
+            SpoolRecord.currentVersion, record.projectID, record.keyID, Data(record.eventID), record.receivedAt,
+            record.sentAt, record.clientAddress, record.sdk, record.notes, record.codec, Data(record.payload),
+            record.checksum,
+        ])
+    }
+
+    static func totals(_ database: Database) throws -> SpoolTotals {
+        guard let row = try Row.fetchOne(database, sql: "SELECT records, bytes, dead_letters FROM total") else {
+            throw SpoolError.unusable("the totals are missing")
+        }
+        let oldest = try Int64.fetchOne(database, sql: "SELECT received_at FROM record ORDER BY id LIMIT 1")
+        return SpoolTotals(records: row[0], bytes: row[1], deadLetters: row[2], oldest: oldest)
+    }
+
+    /// Moves a record among the dead letters.
+    static func bury(_ id: Int64, reason: String, at now: Int64, _ database: Database) throws {
+        try database.execute(
+            sql: """
+                INSERT OR REPLACE INTO dead_letter (id, reason, buried_at, version, project_id, key_id, event_id,
+                    received_at, sent_at, client_address, sdk, notes, codec, payload, checksum)
+                SELECT id, ?, ?, version, project_id, key_id, event_id, received_at, sent_at, client_address, sdk,
+                    notes, codec, payload, checksum
+                FROM record WHERE id = ?
+                """,
+            arguments: [reason, now, id]
+        )
+        try database.execute(sql: "DELETE FROM record WHERE id = ?", arguments: [id])
+    }
+}
+
+/// How much a spool holds.
+package struct SpoolTotals: Sendable, Equatable {
+    /// Events that wait for the database.
+    package var records = 0
+    /// What they and the dead letters take.
+    package var bytes = 0
+    /// Events that the database refuses.
+    package var deadLetters = 0
+    /// When the oldest waiting event arrived, in microseconds of Unix time.
+    package var oldest: Int64?
+}

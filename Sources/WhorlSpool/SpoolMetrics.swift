@@ -1,0 +1,37 @@
+import WhorlTelemetry
+
+/// What a spool tells the monitoring.
+struct SpoolMetrics: Sendable {
+    private let records: Gauge
+    private let bytes: Gauge
+    private let oldest: Gauge
+    private let deadLetters: Gauge
+    let refused: Counter
+    let replayed: Counter
+    let quarantined: Counter
+    let writeErrors: Counter
+    let damagedFiles: Counter
+
+    init(registry: MetricsRegistry, capacity: Int) {
+        records = registry.gauge("whorl_spool_records", "Events that wait on the disk for the database.")
+        bytes = registry.gauge("whorl_spool_bytes", "What the waiting events and the dead letters take.")
+        registry.gauge("whorl_spool_capacity_bytes", "What they may take.").set(Double(capacity))
+        oldest = registry.gauge(
+            "whorl_spool_oldest_timestamp_seconds",
+            "When the oldest waiting event arrived, by Unix time; 0 while none waits."
+        )
+        deadLetters = registry.gauge("whorl_spool_dead_letters", "Events set aside since they cannot be stored.")
+        refused = registry.counter("whorl_spool_refused", "Events refused by a full spool.")
+        replayed = registry.counter("whorl_spool_replayed", "Events taken from the spool into the database.")
+        quarantined = registry.counter("whorl_spool_quarantined", "Events set aside as dead letters.")
+        writeErrors = registry.counter("whorl_spool_write_errors", "Commits to the spool that failed.")
+        damagedFiles = registry.counter("whorl_spool_damaged_files", "Spool files that were damaged and set aside.")
+    }
+
+    func report(_ totals: SpoolTotals) {
+        records.set(Double(totals.records))
+        bytes.set(Double(totals.bytes))
+        deadLetters.set(Double(totals.deadLetters))
+        oldest.set(totals.oldest.map { Double($0) / 1_000_000 } ?? 0)
+    }
+}

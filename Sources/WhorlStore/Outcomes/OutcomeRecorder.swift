@@ -1,0 +1,241 @@
+import Foundation
+import Logging
+import ServiceLifecycle
+import Synchronization
+import WhorlPostgres
+import WhorlProtocol
+import WhorlTelemetry
+
+/// Adds up what became of items and writes it to the database every few seconds, per project and minute.
+///
+/// Accepted events are not counted here: they are counted by the statement that stores them, so that the number is that
+/// of the rows. While the database is away the sums stay in memory, bounded; what is over the bound is counted without
+/// its project.
+package final class OutcomeRecorder: Service, Sendable {
+    /// What an outcome is of.
+    package struct Key: Hashable, Sendable {
+        /// 0 where no project is known.
+        package let projectID: Int
+        /// Unix time in minutes.
+        package let minute: Int
+        package let category: String
+        package let outcome: String
+        package let reason: String
+    }
+
+    /// An event that was not kept.
+    private struct Dropped: Sendable {
+        let projectID: Int
+        let eventID: EventID
+        let at: Date
+        let outcome: String
+        let reason: String
+    }
+
+    private static let maxKeys = 20_000
+    /// Dropped events that are remembered per write; more are only counted.
+    private static let maxDropped = 1_000
+    private static let interval = Duration.seconds(5)
+
+    private struct State {
+        var sums: [Key: Int] = [:]
+        var dropped: [Dropped] = []
+    }
+
+    private let state = Mutex(State())
+    private let pool: PostgresPool
+    private let logger: Logger
+    private let unattributed: Counter
+
+    package init(pool: PostgresPool, logger: Logger, registry: MetricsRegistry) {
+        self.pool = pool
+        self.logger = logger
+        unattributed = registry.counter(
+            "whorl_outcomes_unattributed",
+            "Outcomes counted without their project, since too many waited for the database."
+        )
+    }
+
+    /// Counts outcomes of a project.
+    package func count(
+        projectID: Int,
+        category: String,
+        outcome: String,
+        reason: String,
+        quantity: Int = 1,
+        at now: Date
+    ) {
+        guard quantity > 0 else { return }
+        let minute = Int(now.timeIntervalSince1970 / 60)
+        state.withLock { state in
+            var key = Key(projectID: projectID, minute: minute, category: category, outcome: outcome, reason: reason)
+            if state.sums[key] == nil, state.sums.count >= Self.maxKeys {
+                key = Key(projectID: 0, minute: minute / 60 * 60, category: category, outcome: outcome, reason: reason)
+                unattributed.increment()
+            }
+            let sum = state.sums[key, default: 0]
+            state.sums[key] = sum.addingReportingOverflow(quantity).overflow ? .max : sum + quantity
+        }
+    }
+
+    /// Remembers an event that was not kept.
+    package func dropped(_ eventID: EventID, projectID: Int, outcome: String, reason: String, at now: Date) {
+        state.withLock { state in
+            guard state.dropped.count < Self.maxDropped else { return }
+            state.dropped.append(
+                Dropped(projectID: projectID, eventID: eventID, at: now, outcome: outcome, reason: reason)
+            )
+        }
+    }
+
+    /// Writes every few seconds, and once more when it is stopped.
+    package func run() async throws {
+        await cancelWhenGracefulShutdown { [self] in
+            while !Task.isCancelled {
+                try? await Task.sleep(for: Self.interval)
+                await write()
+            }
+        }
+        // The loop was cancelled, and with it whatever it was waiting for.
+        await Task { await self.write() }.value
+    }
+
+    /// Writes what has been counted since the last time.
+    package func write() async {
+        let waiting = state.withLock { state in
+            defer { state = State() }
+            return state
+        }
+        guard !waiting.sums.isEmpty || !waiting.dropped.isEmpty else { return }
+        do {
+            // Sorted, so that two collectors take the same rows in the same order.
+            let sums = waiting.sums.sorted { Self.order($0.key) < Self.order($1.key) }
+            try await pool.transaction("write_outcomes") { connection, deadline in
+                for start in stride(from: 0, to: sums.count, by: 1_000) {
+                    let part = sums[start..<min(start + 1_000, sums.count)]
+                    _ = try await connection.execute(OutcomeStatements.add, Self.values(part), deadline: deadline)
+                }
+                guard !waiting.dropped.isEmpty else { return }
+                _ = try await connection.execute(
+                    OutcomeStatements.drop,
+                    [
+                        .array(of: waiting.dropped.map(\.projectID)), .array(of: waiting.dropped.map(\.eventID.uuid)),
+                        .array(of: waiting.dropped.map(\.at)), .array(of: waiting.dropped.map(\.outcome)),
+                        .array(of: waiting.dropped.map(\.reason)),
+                    ],
+                    deadline: deadline
+                )
+            }
+        } catch {
+            logger.debug("outcomes not written", metadata: ["db.error": "\(error)"])
+            // An unknown end may count twice here; events themselves are counted with their rows.
+            state.withLock { state in
+                state.sums.merge(waiting.sums) { $0.addingReportingOverflow($1).overflow ? .max : $0 + $1 }
+                state.dropped = Array((waiting.dropped + state.dropped).prefix(Self.maxDropped))
+            }
+        }
+    }
+
+    private static func order(_ key: Key) -> (Int, Int, String, String, String) {
+        (key.projectID, key.minute, key.category, key.outcome, key.reason)
+    }
+
+    private static func values(_ sums: ArraySlice<(key: Key, value: Int)>) -> [PostgresValue] {
+        [
+            .array(of: sums.map(\.key.projectID)),
+            .array(of: sums.map { Date(timeIntervalSince1970: Double($0.key.minute) * 60) }),
+            .array(of: sums.map(\.key.category)), .array(of: sums.map(\.key.outcome)),
+            .array(of: sums.map(\.key.reason)), .array(of: sums.map(\.value)),
+        ]
+    }
+}
+
+enum OutcomeStatements {
+    static let all = [add, drop, forget, expire, rollUp, findDropped]
+
+    static let add = PostgresStatement(
+        "write_outcomes",
+        """
+        INSERT INTO outcome (project_id, minute, category, outcome, reason, slot, quantity)
+        SELECT project_id, minute, category, outcome, reason, 8 + pg_backend_pid() % 8, quantity
+        FROM unnest($1, $2, $3, $4, $5, $6) AS o (project_id, minute, category, outcome, reason, quantity)
+        ORDER BY 1, 2, 3, 4, 5
+        ON CONFLICT (project_id, minute, category, outcome, reason, slot) DO UPDATE SET
+            quantity = outcome.quantity + excluded.quantity
+        """,
+        [
+            PostgresType.int8.array, PostgresType.timestamptz.array, PostgresType.text.array, PostgresType.text.array,
+            PostgresType.text.array, PostgresType.int8.array,
+        ]
+    )
+
+    static let drop = PostgresStatement(
+        "write_dropped",
+        """
+        INSERT INTO dropped_event (project_id, event_id, dropped_at, outcome, reason)
+        SELECT DISTINCT ON (1, 2) * FROM unnest($1, $2, $3, $4, $5)
+        ORDER BY 1, 2
+        ON CONFLICT DO NOTHING
+        """,
+        [
+            PostgresType.int8.array, PostgresType.uuid.array, PostgresType.timestamptz.array,
+            PostgresType.text.array, PostgresType.text.array,
+        ]
+    )
+
+    static let findDropped = PostgresStatement(
+        "find_dropped",
+        """
+        SELECT d.project_id, p.slug AS project, d.dropped_at, d.outcome, d.reason
+        FROM dropped_event d
+        JOIN project p ON p.id = d.project_id
+        WHERE p.organization_id = $1 AND d.event_id = $2
+        ORDER BY d.dropped_at DESC
+        LIMIT 1
+        """,
+        [.int8, .uuid]
+    )
+
+    /// Dropped events are remembered for a few days.
+    static let forget = PostgresStatement(
+        "forget_dropped",
+        """
+        DELETE FROM dropped_event
+        WHERE ctid = ANY (ARRAY(SELECT ctid FROM dropped_event WHERE dropped_at < $1 LIMIT $2))
+        """,
+        [.timestamptz, .int8]
+    )
+
+    /// Hours that are older than anybody asks for.
+    static let expire = PostgresStatement(
+        "expire_outcomes",
+        "DELETE FROM outcome WHERE ctid = ANY (ARRAY(SELECT ctid FROM outcome WHERE minute < $1 LIMIT $2))",
+        [.timestamptz, .int8]
+    )
+
+    /// Minutes that are old become hours, all slots together; a batch of projects' minutes at a time.
+    static let rollUp = PostgresStatement(
+        "roll_up_outcomes",
+        """
+        WITH moved AS (
+            DELETE FROM outcome
+            WHERE ctid = ANY (ARRAY(
+                SELECT ctid FROM outcome
+                WHERE minute < $1 AND (minute <> date_trunc('hour', minute, 'UTC') OR slot <> 0)
+                LIMIT $2))
+            RETURNING project_id, date_trunc('hour', minute, 'UTC') AS hour, category, outcome, reason, quantity
+        ),
+        added AS (
+            INSERT INTO outcome (project_id, minute, category, outcome, reason, slot, quantity)
+            SELECT project_id, hour, category, outcome, reason, 0, sum(quantity)
+            FROM moved
+            GROUP BY 1, 2, 3, 4, 5
+            ORDER BY 1, 2, 3, 4, 5
+            ON CONFLICT (project_id, minute, category, outcome, reason, slot) DO UPDATE SET
+                quantity = outcome.quantity + excluded.quantity
+        )
+        SELECT 1 AS one FROM moved
+        """,
+        [.timestamptz, .int8]
+    )
+}

@@ -1,0 +1,50 @@
+import WhorlProcessing
+import WhorlProtocol
+
+/// An event with what its row needs, made before a connection is taken.
+package struct PreparedEvent: Sendable {
+    package let event: ProcessedEvent
+    /// How ``payload`` is compressed, by the number that stands on the row.
+    package let codec: Int16
+    /// The payload's bytes, compressed.
+    package let payload: [UInt8]
+    /// What was changed before the payload was written, as JSON; nil when nothing was.
+    package let notes: String?
+    let hashKey: ReferenceCache.HashKey
+    let environmentKey: ReferenceCache.NameKey
+    let releaseKey: ReferenceCache.NameKey?
+    /// The tags as one text, separated by U+001F.
+    let tags: String
+
+    /// Compresses the payload.
+    package init(_ event: ProcessedEvent) {
+        self.init(event, codec: PayloadCodec.current, payload: PayloadCodec.compress(event.payload))
+    }
+
+    /// Takes the payload as it was compressed before.
+    package init(_ event: ProcessedEvent, codec: Int16, payload: [UInt8]) {
+        self.event = event
+        self.codec = codec
+        self.payload = payload
+        notes = EventNotes.text(event.storedNotes)
+        hashKey = .init(projectID: event.projectID, hash: event.hashes.first?.hash ?? [])
+        environmentKey = .init(projectID: event.projectID, name: event.environment)
+        releaseKey = event.release.map { .init(projectID: event.projectID, name: $0) }
+        tags = event.tags.map { "\($0.key)=\($0.value.replacingOccurrences(of: "\u{1F}", with: " "))" }
+            .joined(separator: "\u{1F}")
+    }
+
+    private init(thin full: PreparedEvent) {
+        event = full.event
+        codec = PayloadCodec.none
+        payload = []
+        notes = nil
+        hashKey = full.hashKey
+        environmentKey = full.environmentKey
+        releaseKey = full.releaseKey
+        tags = full.tags
+    }
+
+    /// The same event without its payload, for issues that flood: everything is counted, little is kept.
+    var thin: PreparedEvent { PreparedEvent(thin: self) }
+}

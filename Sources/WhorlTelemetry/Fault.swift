@@ -1,0 +1,73 @@
+#if DEBUG
+import Foundation
+import Synchronization
+#endif
+
+/// Faults that tests make on purpose.
+///
+/// In a release build every one of these does nothing and costs nothing.
+///
+/// The variable `WHORL_FAULT` holds a comma-separated list: `crash:POINT:N` ends the process without warning at the N-th
+/// pass of a point; `without:GUARD` switches a guard off, to show that a test notices.
+package enum Fault {
+    /// Places where a crash would hurt if the order of steps were wrong.
+    package enum Point: String, CaseIterable, Sendable {
+        /// The event is in the spool; its sender has no answer yet.
+        case afterSpoolWrite = "after_spool_write"
+        /// The statement that stores a batch has not been sent.
+        case beforeCommit = "before_commit"
+        /// The batch is committed; nobody has an answer yet.
+        case afterCommit = "after_commit"
+        /// Events were replayed; the spool still has them.
+        case beforeSpoolRemoval = "before_spool_removal"
+    }
+
+    /// What keeps a promise, and can be switched off in a test.
+    package enum Guard: String, CaseIterable, Sendable {
+        /// Events are written to the spool before they are acknowledged.
+        case spool
+        /// An id that is stored already is not stored again on the next day or in the next batch.
+        case duplicates
+        /// A request is answered after the commit.
+        case commitFirst = "commit_first"
+        /// Too much is refused.
+        case limits
+    }
+
+    #if DEBUG
+    private static let specification = ProcessInfo.processInfo.environment["WHORL_FAULT"]?.split(separator: ",") ?? []
+    private static let crashes: [String: Int] = Dictionary(
+        specification.compactMap { word in
+            let parts = word.split(separator: ":")
+            guard parts.count == 3, parts[0] == "crash", let count = Int(parts[2]) else { return nil }
+            return (String(parts[1]), count)
+        },
+        uniquingKeysWith: { $1 }
+    )
+    private static let absent = Set(
+        specification.compactMap { $0.hasPrefix("without:") ? String($0.dropFirst(8)) : nil }
+    )
+    private static let passes = Mutex<[String: Int]>([:])
+
+    /// Ends the process when the test asked for it at this pass.
+    package static func crashPoint(_ point: Point) {
+        guard let wanted = crashes[point.rawValue] else { return }
+        let pass = passes.withLock { passes in
+            passes[point.rawValue, default: 0] += 1
+            return passes[point.rawValue]
+        }
+        if pass == wanted { kill(getpid(), SIGKILL) }
+    }
+
+    /// Whether the guard is at work, as it always is outside of tests.
+    package static func stands(_ name: Guard) -> Bool { !absent.contains(name.rawValue) }
+    #else
+    /// Does nothing.
+    @inlinable
+    package static func crashPoint(_: Point) {}
+
+    /// True.
+    @inlinable
+    package static func stands(_: Guard) -> Bool { true }
+    #endif
+}

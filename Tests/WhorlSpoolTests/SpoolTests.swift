@@ -1,0 +1,184 @@
+import Foundation
+import GRDB
+import Logging
+import Testing
+import WhorlTelemetry
+import WhorlTestSupport
+
+@testable import WhorlSpool
+
+@Suite("The spool") struct SpoolTests {
+    @Test("What was appended is there after the process is gone, once each, in order")
+    func survives() async throws {
+        try await withDirectory { directory in
+            let spool = try open(directory)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<200 { group.addTask { try await spool.append(record(number)) } }
+                try await group.waitForAll()
+            }
+            // Twice the same event is one.
+            try await spool.append(record(7))
+            // As a process that is killed leaves it: no close, no checkpoint.
+            let copy = directory + "-killed"
+            try FileManager.default.copyItem(atPath: directory, toPath: copy)
+            defer { try? FileManager.default.removeItem(atPath: copy) }
+            let again = try open(copy)
+            #expect(await again.held.records == 200)
+            let entries = try await again.oldest(500)
+            #expect(Set(entries.map(\.record.receivedAt)) == Set((0..<200).map { Int64($0) }))
+            #expect(entries.map(\.id) == entries.map(\.id).sorted())
+            #expect(entries.first { $0.record.receivedAt == 7 }?.record == record(7))
+            try await again.remove(entries.map(\.id))
+            #expect(await again.held == SpoolTotals())
+        }
+    }
+
+    @Test("A second owner is refused, and the first goes on")
+    func owner() async throws {
+        try await withDirectory { directory in
+            let spool = try open(directory)
+            #expect(throws: SpoolError.owned(directory)) { try open(directory) }
+            try await spool.append(record(1))
+            #expect(await spool.held.records == 1)
+        }
+    }
+
+    @Test("Over its bytes or its age it refuses, and drops nothing")
+    func bounds() async throws {
+        try await withDirectory { directory in
+            var limits = Spool.Limits()
+            limits.bytes = 3 * (SpoolFile.overhead + 100)
+            let spool = try open(directory, limits)
+            let now = Int64(Date().timeIntervalSince1970 * 1_000_000)
+            for number in 0..<3 { try await spool.append(record(number, receivedAt: now)) }
+            await #expect(throws: SpoolError.full) { try await spool.append(record(3, receivedAt: now)) }
+            #expect(await spool.canAppend)
+            #expect(await spool.held.records == 3)
+            try await spool.remove([1])
+            try await spool.append(record(3, receivedAt: now))
+            try await spool.remove(try await spool.oldest(10).map(\.id))
+            // An old record is a sign that nobody drains.
+            try await spool.append(record(4, receivedAt: now - 8 * 86_400 * 1_000_000))
+            await #expect(throws: SpoolError.full) { try await spool.append(record(5, receivedAt: now)) }
+            #expect(await !spool.canAppend)
+        }
+    }
+
+    @Test("A flipped bit makes one dead letter; the rest goes on")
+    func flippedBit() async throws {
+        try await withDirectory { directory in
+            let spool = try open(directory)
+            for number in 0..<3 { try await spool.append(record(number)) }
+            let other = try DatabaseQueue(path: directory + "/" + SpoolFile.name)
+            try await other.write { database in
+                try database.execute(sql: "UPDATE record SET payload = zeroblob(length(payload)) WHERE id = 2")
+                try database.execute(sql: "UPDATE record SET version = 99 WHERE id = 3")
+            }
+            let entries = try await spool.oldest(10)
+            #expect(entries.map(\.id) == [1])
+            let letters = try DeadLetters(directory: directory)
+            let reasons = try letters.list().map(\.reason)
+            #expect(reasons.count == 2)
+            #expect(reasons[0].contains("checksum") && reasons[1].contains("version 99"))
+            #expect(await spool.held.deadLetters == 2)
+        }
+    }
+
+    @Test("A damaged file is set aside, counted, and what can be read of it is saved")
+    func damagedFile() async throws {
+        try await withDirectory { directory in
+            do {
+                let spool = try open(directory)
+                for number in 0..<400 { try await spool.append(record(number, bytes: 900)) }
+                let other = try DatabaseQueue(path: directory + "/" + SpoolFile.name)
+                try await other.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+            }
+            let path = directory + "/" + SpoolFile.name
+            let file = try #require(FileHandle(forUpdatingAtPath: path))
+            let size = try file.seekToEnd()
+            // A page in the middle, among the records.
+            try file.seek(toOffset: size / 8192 * 4096)
+            try file.write(contentsOf: Data(repeating: 0xAB, count: 4096))
+            try file.close()
+            let registry = MetricsRegistry()
+            let spool = try open(directory, registry: registry)
+            let saved = await spool.held.records
+            #expect(saved >= 380 && saved < 400)
+            #expect(FileManager.default.fileExists(atPath: directory + "/damaged-1.sqlite"))
+            #expect(registry.render(.openMetrics).contains("whorl_spool_damaged_files_total 1"))
+            try await spool.append(record(1_000))
+            #expect(try await spool.oldest(1_000).count == saved + 1)
+        }
+    }
+
+    @Test(
+        "A file that is no database is set aside",
+        arguments: ["", "not a database at all, but long enough to be looked at"]
+    )
+    func noDatabase(_ content: String) async throws {
+        try await withDirectory { directory in
+            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+            try Data(String(repeating: content, count: 100).utf8)
+                .write(to: URL(fileURLWithPath: directory + "/" + SpoolFile.name))
+            let spool = try open(directory)
+            try await spool.append(record(1))
+            #expect(await spool.held.records == 1)
+        }
+    }
+
+    @Test("A dead letter can be retried and dropped while the collector runs")
+    func deadLetters() async throws {
+        try await withDirectory { directory in
+            let spool = try open(directory)
+            for number in 0..<3 { try await spool.append(record(number)) }
+            for id in 1...3 { try await spool.bury(Int64(id), reason: "refused") }
+            let letters = try DeadLetters(directory: directory)
+            #expect(try letters.totals().deadLetters == 3)
+            #expect(try letters.retry(2) == 1)
+            #expect(try letters.retry(2) == 0)
+            await spool.refresh()
+            #expect(await spool.held.records == 1)
+            #expect(try letters.drop(1) == 1)
+            #expect(try letters.retry(nil) == 1)
+            await spool.refresh()
+            #expect(await spool.held.records == 2)
+            #expect(await spool.held.deadLetters == 0)
+        }
+    }
+
+    // MARK: - Help
+
+    private func open(
+        _ directory: String,
+        _ limits: Spool.Limits = .init(),
+        registry: MetricsRegistry = MetricsRegistry()
+    ) throws -> Spool {
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        var limits = limits
+        // The records of these tests arrived in 1970.
+        if limits.bytes == Spool.Limits().bytes { limits.age = .seconds(100 * 365 * 86_400) }
+        return try Spool(directory: directory, limits: limits, logger: logger, registry: registry)
+    }
+
+    private func withDirectory(_ body: (String) async throws -> Void) async throws {
+        let directory = try temporaryDirectory("spool")
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try await body(directory + "/spool")
+    }
+}
+
+private func record(_ number: Int, receivedAt: Int64? = nil, bytes: Int = 100) -> SpoolRecord {
+    SpoolRecord(
+        projectID: 1,
+        keyID: 2,
+        eventID: Array(repeating: 0, count: 12) + withUnsafeBytes(of: UInt32(number).bigEndian) { Array($0) },
+        receivedAt: receivedAt ?? Int64(number),
+        sentAt: nil,
+        clientAddress: number % 2 == 0 ? "192.0.2.1" : nil,
+        sdk: "sentry.python/2.0",
+        notes: nil,
+        codec: 0,
+        payload: [UInt8](repeating: UInt8(number % 251), count: bytes)
+    )
+}
