@@ -137,6 +137,10 @@ let package = Package(
             dependencies: ["WhorlClient", "WhorlClientHummingbird", "WhorlProtocol", "WhorlTestSupport", hummingbird]
         ),
         .testTarget(
+            name: "WhorlFaultTests",
+            dependencies: ["WhorlServer", "WhorlStore", "WhorlPostgres", "WhorlProtocol", "WhorlTestSupport"]
+        ),
+        .testTarget(
             name: "WhorlServerTests",
             dependencies: ["WhorlServer", "WhorlClient", "WhorlStore", "WhorlProtocol", "WhorlTestSupport"]
         ),

@@ -115,6 +115,7 @@ struct APIServices: Sendable {
     let issues: IssueQueries
     let events: EventQueries
     let tags: TagQueries
+    let outcomes: OutcomeQueries
     let publicURL: @Sendable () -> String
     /// Told of each new project, by organisation and slug, so that its metrics begin at zero.
     let projectCreated: @Sendable (String, String) -> Void

@@ -23,6 +23,7 @@ package struct APIRoutes: Sendable {
             issues: IssueQueries(pool: pool),
             events: EventQueries(pool: pool),
             tags: TagQueries(pool: pool),
+            outcomes: OutcomeQueries(pool: pool),
             publicURL: publicURL,
             projectCreated: projectCreated
         )
@@ -32,6 +33,7 @@ package struct APIRoutes: Sendable {
     package static let endpoints: [Endpoint] =
         RootRoutes.endpoints + OrganizationRoutes.endpoints + ProjectRoutes.endpoints + KeyRoutes.endpoints
         + IssueListRoutes.endpoints + IssueRoutes.endpoints + EventRoutes.endpoints + LookupRoutes.endpoints
+        + FilterRoutes.endpoints + StatsRoutes.endpoints
 
     package func add<Context: RequestContext>(to router: Router<Context>) {
         for endpoint in Self.endpoints {

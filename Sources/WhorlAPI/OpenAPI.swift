@@ -77,7 +77,7 @@ enum OpenAPISchemas {
         ("Issue", object(issue)),
         (
             "IssueDetail",
-            object(issue + ["activity": "array", "tags": "array", "firstRelease": "object?", "stats": "object"])
+            object(issue + ["activity": "array", "tags": "array", "firstRelease": "object?", "stats": "object", "thinEvents": "integer"])
         ),
         ("IssueChange", ["type": "object"]),
         ("Point", ["type": "array", "items": ["type": "integer"], "minItems": 2, "maxItems": 2]),
@@ -106,6 +106,8 @@ enum OpenAPISchemas {
             )
         ),
         ("Payload", ["type": "object"]),
+        ("Filter", object(["id": "string", "active": "boolean"])),
+        ("Stats", object(["start": "date", "end": "date", "intervals": "array", "groups": "array"])),
         (
             "ShortID",
             object([
@@ -116,8 +118,8 @@ enum OpenAPISchemas {
         (
             "EventLookup",
             object([
-                "organizationSlug": "string", "projectSlug": "string", "groupId": "string", "eventId": "string",
-                "event": "object",
+                "organizationSlug": "string", "projectSlug": "string", "groupId": "string?", "eventId": "string",
+                "event": "object?",
             ])
         ),
     ]

@@ -133,7 +133,7 @@ final class Doorkeeper: Sendable {
             rules.append(.init(scope: .key, id: key.keyID, limit: limit, categories: []))
         }
         for quota in key.settings.quotas {
-            let limit = RateLimit(count: quota.count, seconds: quota.window.seconds)
+            let limit = CountLimit(count: quota.count, seconds: quota.window.seconds)
             rules.append(.init(scope: .project, id: key.projectID, limit: limit, categories: quota.categories))
         }
         if let count = limits.projectItemsPerMinute {

@@ -39,6 +39,10 @@ package struct EventKeeper: Sendable {
     /// Keeps an event; throws ``SpoolError`` when neither the database nor the spool can take it.
     func keep(_ event: ProcessedEvent, keyID: Int) async throws -> Kept {
         let prepared = PreparedEvent(event)
+        guard Fault.stands(.commitFirst) else {
+            Task { try? await writer.submit(prepared) }
+            return .stored(isNewIssue: false, isRegression: false)
+        }
         do {
             switch try await writer.submit(prepared) {
             case .stored(let isNewIssue, let isRegression):

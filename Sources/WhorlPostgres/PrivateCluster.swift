@@ -80,7 +80,7 @@ package final class PrivateCluster: Sendable {
         defer { startLock.unlock() }
         try prepareSocketDirectory()
         if !FileManager.default.fileExists(atPath: directory + "/PG_VERSION") { try await create() }
-        try removeStalePidFile()
+        removeStaleLocks()
         if try await run("pg_ctl", ["-D", directory, "status"]).status != 0 {
             try prepareLogFile()
             let options = [
@@ -110,10 +110,10 @@ package final class PrivateCluster: Sendable {
         _ = try await run("pg_ctl", ["-D", directory, "-m", "fast", "-w", "-t", "30", "-s", "stop"])
     }
 
-    /// Whether the server's process lives.
+    /// Whether the server's process lives: it works in the cluster's directory, which a zombie does not.
     package var isRunning: Bool {
         guard let processID else { return false }
-        return kill(processID, 0) == 0 || errno == EPERM
+        return (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(processID)/cwd")) == directory
     }
 
     /// The server's process id as it last wrote it down.
@@ -166,11 +166,12 @@ package final class PrivateCluster: Sendable {
         try Self.giveToPostgres(logFile)
     }
 
-    /// A pid file whose process is gone, or is somebody else's with the same number, does not stop a start.
-    private func removeStalePidFile() throws {
-        guard let process = processID else { return }
-        let cwd = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/cwd")
-        if cwd != directory { try? FileManager.default.removeItem(atPath: directory + "/postmaster.pid") }
+    /// Lock files whose process is gone, or is a zombie or somebody else's with the same number, do not stop a start.
+    private func removeStaleLocks() {
+        guard !isRunning else { return }
+        for path in [directory + "/postmaster.pid", sockets + "/.s.PGSQL.5432.lock"] {
+            try? FileManager.default.removeItem(atPath: path)
+        }
     }
 
     private func awaitAnswer(deadline: ContinuousClock.Instant) async throws {

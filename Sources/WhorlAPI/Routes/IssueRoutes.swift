@@ -122,6 +122,7 @@ enum IssueRoutes {
                 issue,
                 publicURL: request.services.publicURL(),
                 stats: .object(stats),
+                thinEvents: try await request.services.issues.thinEvents(projectID: issue.projectID, id: issue.id),
                 tags: try await tags(of: issue, request),
                 activity: activity
             )

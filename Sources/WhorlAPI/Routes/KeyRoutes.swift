@@ -27,10 +27,17 @@ enum KeyRoutes {
             .put,
             path + "{key}/",
             scope: "project:write",
-            "Switches a key on or off, or renames it.",
+            "Switches a key on or off, renames it, or sets its rate limit.",
             answer: .one("Key")
         ) { request in
             let old = try await key(request)
+            if let value = request.body?["rateLimit"] {
+                try await request.services.administration.setLimit(
+                    limit(value),
+                    projectID: old.projectID,
+                    publicKey: old.publicKey
+                )
+            }
             _ = try await request.services.administration.updateKey(
                 projectID: old.projectID,
                 publicKey: old.publicKey,
@@ -45,6 +52,15 @@ enum KeyRoutes {
             return .noContent
         },
     ]
+
+    /// A limit as Sentry has it; null, or a count of 0, removes it.
+    private static func limit(_ value: JSON) throws -> CountLimit? {
+        if value == .null || value["count"] == .null || value["count"]?.int == 0 { return nil }
+        guard let count = value["count"]?.int, (1...1_000_000_000).contains(count),
+            let seconds = value["window"]?.int, (1...86_400).contains(seconds)
+        else { throw APIError.badRequest("rateLimit needs a count of at least 1 and a window of 1 to 86400 seconds") }
+        return CountLimit(count: count, seconds: seconds)
+    }
 
     /// The key of the path, by its public key or its id.
     private static func key(_ request: APIRequest) async throws -> ProjectKey {

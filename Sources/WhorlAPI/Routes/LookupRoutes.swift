@@ -29,10 +29,10 @@ enum LookupRoutes {
             answer: .one("EventLookup")
         ) { request in
             let organization = try await request.organization()
-            guard let id = EventID(try request.parameter("event_id")),
-                let place = try await request.services.events.locate(id, organizationID: organization.id),
+            guard let id = EventID(try request.parameter("event_id")) else { throw APIError.notFound }
+            guard let place = try await request.services.events.locate(id, organizationID: organization.id),
                 let event = try await request.services.events.event(id, projectID: place.projectID)
-            else { throw APIError.notFound }
+            else { return .json(try await dropped(id, organization, request)) }
             return .json([
                 "organizationSlug": .string(organization.slug), "projectSlug": .string(place.project),
                 "groupId": .string(String(event.issueID)), "eventId": .string(id.hex),
@@ -40,4 +40,23 @@ enum LookupRoutes {
             ])
         },
     ]
+
+    /// What became of an event that was not kept, while it is remembered.
+    private static func dropped(
+        _ id: EventID,
+        _ organization: Organization,
+        _ request: APIRequest
+    ) async throws -> JSON {
+        guard let dropped = try await request.services.outcomes.dropped(id, organizationID: organization.id) else {
+            throw APIError.notFound
+        }
+        return [
+            "organizationSlug": .string(organization.slug), "projectSlug": .string(dropped.project), "groupId": nil,
+            "eventId": .string(id.hex), "event": nil,
+            "dropped": [
+                "outcome": .string(dropped.outcome), "reason": .string(dropped.reason),
+                "dateReceived": .string(Timestamp.format(dropped.at)),
+            ],
+        ]
+    }
 }

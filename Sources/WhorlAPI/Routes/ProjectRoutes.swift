@@ -19,13 +19,15 @@ enum ProjectRoutes {
             return .whole(projects.map(ProjectShape.json), request)
         },
         Endpoint(.get, path, scope: "project:read", "One project.", answer: .one("Project")) { request in
-            .json(ProjectShape.detail(try await request.project(), try await request.organization()))
+            let project = try await request.project()
+            let settings = try await request.services.administration.settings(projectID: project.id)
+            return .json(ProjectShape.detail(project, try await request.organization(), settings))
         },
         Endpoint(
             .put,
             path,
             scope: "project:write",
-            "Changes the name, slug or platform of a project.",
+            "Changes a project: name, slug, platform, filters, scrubbing, limits.",
             answer: .one("Project")
         ) { request in
             let project = try await request.project()
@@ -38,13 +40,18 @@ enum ProjectRoutes {
                     platform: request.bodyString("platform")
                 )
             }
+            let body = request.body ?? [:]
+            try await request.services.administration.updateSettings(projectID: project.id) { settings in
+                try ProjectOptions.apply(body, to: &settings)
+            }
             guard
                 let changed = try await request.services.administration.project(
                     slug ?? project.slug,
                     organizationID: project.organizationID
                 )
             else { throw APIError.notFound }
-            return .json(ProjectShape.detail(changed, try await request.organization()))
+            let settings = try await request.services.administration.settings(projectID: changed.id)
+            return .json(ProjectShape.detail(changed, try await request.organization(), settings))
         },
         Endpoint(
             .delete,

@@ -18,8 +18,10 @@ enum OrganizationShape {
 enum ProjectShape {
     static func json(_ project: Project) -> JSON { .object(members(project)) }
 
-    static func detail(_ project: Project, _ organization: Organization) -> JSON {
-        .object(members(project) + [("organization", OrganizationShape.json(organization)), ("options", [:])])
+    static func detail(_ project: Project, _ organization: Organization, _ settings: ProjectSettings) -> JSON {
+        .object(
+            members(project) + [("organization", OrganizationShape.json(organization))] + ProjectOptions.members(settings)
+        )
     }
 
     private static func members(_ project: Project) -> [(key: String, value: JSON)] {
@@ -47,7 +49,7 @@ enum KeyShape {
         return [
             "id": .string(key.publicKey), "name": .string(key.label), "label": .string(key.label),
             "public": .string(key.publicKey), "secret": nil, "projectId": .int(key.projectID),
-            "isActive": .bool(key.isActive), "rateLimit": nil,
+            "isActive": .bool(key.isActive), "rateLimit": key.limit.map { ["count": .int($0.count), "window": .int($0.seconds)] } ?? nil,
             "dsn": [
                 "public": .string(dsn), "secret": .string(dsn),
                 "csp": .string("\(base)/csp-report/?sentry_key=\(key.publicKey)"),

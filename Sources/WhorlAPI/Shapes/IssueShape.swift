@@ -14,12 +14,13 @@ enum IssueShape {
         _ issue: Issue,
         publicURL: String,
         stats: JSON,
+        thinEvents: Int,
         tags: [JSON],
         activity: [(id: Int, kind: String, at: Date)]
     ) -> JSON {
         .object(
             members(issue, publicURL) + [
-                ("stats", stats), ("tags", .array(tags)),
+                ("stats", stats), ("thinEvents", .int(thinEvents)), ("tags", .array(tags)),
                 (
                     "activity",
                     .array(

@@ -21,7 +21,7 @@ struct LeasedBudget {
     private var isExhausted = false
 
     /// Spends so much if there is so much; `now` is Unix time in seconds.
-    mutating func spend(_ quantity: Int, of limit: RateLimit, at now: Int) -> (isAllowed: Bool, wish: Wish?) {
+    mutating func spend(_ quantity: Int, of limit: CountLimit, at now: Int) -> (isAllowed: Bool, wish: Wish?) {
         enter(limit, now)
         attempted = attempted.saturatingAdd(quantity)
         let ahead = isExhausted ? 0 : Self.part(of: limit)
@@ -31,7 +31,7 @@ struct LeasedBudget {
     }
 
     /// Whether so much was asked for that not even looking at requests is worth it.
-    mutating func isFarOver(_ limit: RateLimit, times factor: Int, at now: Int) -> Bool {
+    mutating func isFarOver(_ limit: CountLimit, times factor: Int, at now: Int) -> Bool {
         enter(limit, now)
         return attempted > limit.count.saturatingMultiply(factor)
     }
@@ -40,13 +40,13 @@ struct LeasedBudget {
     mutating func note(_ quantity: Int) { attempted = attempted.saturatingAdd(quantity) }
 
     /// Whether nothing is left in this window.
-    mutating func isSpent(_ limit: RateLimit, at now: Int) -> Bool {
+    mutating func isSpent(_ limit: CountLimit, at now: Int) -> Bool {
         enter(limit, now)
         return spent >= limit.count || isExhausted && spent >= granted
     }
 
     /// Takes the answer to a wish: how much was lent; nil when the database could not be asked.
-    mutating func receive(_ lent: Int?, for wish: Wish, limit: RateLimit) {
+    mutating func receive(_ lent: Int?, for wish: Wish, limit: CountLimit) {
         guard wish.windowStart == windowStart else { return }
         isLeasing = false
         guard let lent else {
@@ -58,21 +58,21 @@ struct LeasedBudget {
     }
 
     /// Whether the window of this budget is over, so that it can be forgotten.
-    func isOver(_ limit: RateLimit, at now: Int) -> Bool { Self.start(of: limit, now) != windowStart }
+    func isOver(_ limit: CountLimit, at now: Int) -> Bool { Self.start(of: limit, now) != windowStart }
 
     /// When the window began that holds a moment; months are 30 days long.
-    static func start(of limit: RateLimit, _ now: Int) -> Int {
+    static func start(of limit: CountLimit, _ now: Int) -> Int {
         now - ((now % limit.seconds) + limit.seconds) % limit.seconds
     }
 
-    private mutating func enter(_ limit: RateLimit, _ now: Int) {
+    private mutating func enter(_ limit: CountLimit, _ now: Int) {
         // A clock that is set back begins another window, so that no limit sticks.
         guard Self.start(of: limit, now) != windowStart else { return }
         self = LeasedBudget()
         windowStart = Self.start(of: limit, now)
     }
 
-    private mutating func wish(_ limit: RateLimit) -> Wish? {
+    private mutating func wish(_ limit: CountLimit) -> Wish? {
         let part = Self.part(of: limit)
         guard !isLeasing, !isExhausted, granted < limit.count, granted - spent < part / 2 + 1 else { return nil }
         isLeasing = true
@@ -80,7 +80,7 @@ struct LeasedBudget {
     }
 
     /// A tenth of the limit, ten at least.
-    static func part(of limit: RateLimit) -> Int { min(max(limit.count / 10, 10), limit.count) }
+    static func part(of limit: CountLimit) -> Int { min(max(limit.count / 10, 10), limit.count) }
 }
 
 extension Int {

@@ -21,7 +21,7 @@ package final class RateLimiter: Service, Sendable {
 
         let scope: Scope
         let id: Int
-        let limit: RateLimit
+        let limit: CountLimit
         /// Categories that count; empty for all.
         let categories: [String]
 
@@ -51,7 +51,7 @@ package final class RateLimiter: Service, Sendable {
 
     private struct Held {
         var budget = LeasedBudget()
-        var limit: RateLimit
+        var limit: CountLimit
     }
 
     private struct State {
@@ -155,7 +155,7 @@ package final class RateLimiter: Service, Sendable {
         }
         guard !wishes.isEmpty else { return }
         let limits = state.withLock { state in
-            wishes.map { state.budgets[$0.name]?.limit ?? RateLimit(count: 0, seconds: 1) }
+            wishes.map { state.budgets[$0.name]?.limit ?? CountLimit(count: 0, seconds: 1) }
         }
         var lent: [Int?]
         do {

@@ -82,7 +82,9 @@ struct Scrubber {
 
     private static func isParametric(_ key: UnsafeBufferPointer<UInt8>) -> Bool {
         parametric.contains { word in
-            word.utf8CodeUnitCount == key.count && (0..<key.count).allSatisfy { key[$0] | 0x20 == word.utf8Start[$0] }
+            word.utf8CodeUnitCount == key.count
+                && (0..<key.count)
+                    .allSatisfy { key[$0] == word.utf8Start[$0] || key[$0] | 0x20 == word.utf8Start[$0] }
         }
     }
 

@@ -34,24 +34,26 @@ struct SensitiveText {
         return whorl_find(base, bytes.count, word.utf8Start, word.utf8CodeUnitCount) != nil
     }
 
-    /// Whether thirteen digits stand in a row, blanks and hyphens between them left out of account: any such run covers
-    /// a multiple of thirteen.
+    /// Whether thirteen digits stand in a row, blanks and hyphens between them left out of account, or nine with
+    /// hyphens: any such run covers a multiple of eleven, so only those places are looked at.
     private static func hasLongNumber(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-        var at = 12
+        var at = 10
         while at < bytes.count {
             if isDigit(bytes[at]) || isSeparator(bytes[at]) {
                 var start = at
                 while start > 0, isDigit(bytes[start - 1]) || isSeparator(bytes[start - 1]) { start -= 1 }
                 var digits = 0
+                var hyphens = 0
                 var end = start
                 while end < bytes.count, isDigit(bytes[end]) || isSeparator(bytes[end]) {
                     if isDigit(bytes[end]) { digits += 1 }
+                    if bytes[end] == UInt8(ascii: "-") { hyphens += 1 }
                     end += 1
                 }
-                if digits >= 13 { return true }
+                if digits >= 13 || digits >= 9 && hyphens >= 2 { return true }
                 at = max(end, at)
             }
-            at += 13
+            at += 11
         }
         return false
     }

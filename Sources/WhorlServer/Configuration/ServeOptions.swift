@@ -67,7 +67,7 @@ struct ServeOptions: ParsableArguments {
     @Option(help: "WHORL_DATABASE_CONNECTIONS: most connections, 6 to 100. (default: 8)")
     var databaseConnections: String?
 
-    @Option(help: "WHORL_DATABASE_TIMEOUT_MS: how long a batch may take, 100 to 60000 ms. (default: 1500)")
+    @Option(help: "WHORL_DATABASE_TIMEOUT_MS: how long a batch may take, 100 to 60000 ms. (default: 1000)")
     var databaseTimeoutMs: String?
 
     @Option(help: "WHORL_IDLE_TIMEOUT_SECONDS: when idle connections are closed, 1 to 3600 s. (default: 75)")

@@ -5,7 +5,7 @@ import WhorlProtocol
 
 /// Organizations, projects, keys and tokens: made and changed by people, rarely.
 package struct Administration: Sendable {
-    private let pool: PostgresPool
+    let pool: PostgresPool
 
     package init(pool: PostgresPool) { self.pool = pool }
 
@@ -233,8 +233,16 @@ package struct Administration: Sendable {
             publicKey: try row.read("public_key"),
             label: try row.read("label"),
             isActive: try row.read("is_active"),
-            createdAt: try row.read("created_at")
+            createdAt: try row.read("created_at"),
+            limit: try limit(row)
         )
+    }
+
+    private static func limit(_ row: PostgresRow) throws -> CountLimit? {
+        guard let count: Int = try row.readOptional("rate_limit_count"),
+            let seconds: Int = try row.readOptional("rate_limit_seconds")
+        else { return nil }
+        return CountLimit(count: count, seconds: seconds)
     }
 
     private static func badSlug(_ slug: String) -> AdministrationError {
@@ -330,7 +338,9 @@ enum AdministrationStatements {
     static let keys = PostgresStatement(
         "keys",
         """
-        SELECT id, project_id, public_key, label, is_active, created_at FROM project_key
+        SELECT id, project_id, public_key, label, is_active, created_at, rate_limit_count,
+            rate_limit_seconds::int8 AS rate_limit_seconds
+        FROM project_key
         WHERE project_id = $1
         ORDER BY id
         """,

@@ -134,7 +134,7 @@ package actor KeyDirectory: Service {
                 project: try row.read("project"),
                 organization: try row.read("organization"),
                 isActive: try row.read("is_active"),
-                limit: count.flatMap { count in seconds.map { RateLimit(count: count, seconds: $0) } },
+                limit: count.flatMap { count in seconds.map { CountLimit(count: count, seconds: $0) } },
                 settings: settings
             )
         }

@@ -6,13 +6,13 @@ package struct KeyInfo: Sendable, Equatable, Codable {
     package let organization: String
     package let isActive: Bool
     /// How many events the key may send within a time; nil without a limit of its own.
-    package var limit: RateLimit?
+    package var limit: CountLimit?
     /// Filters, scrubbing and limits of the project.
     package var settings: ProjectSettings
 }
 
 /// So many events within so many seconds.
-package struct RateLimit: Sendable, Equatable, Codable {
+package struct CountLimit: Sendable, Equatable, Codable {
     package var count: Int
     package var seconds: Int
 

@@ -27,6 +27,8 @@ package struct ProjectKey: Sendable {
     package let label: String
     package let isActive: Bool
     package let createdAt: Date
+    /// How many events it may send; nil without a limit of its own.
+    package let limit: CountLimit?
 }
 
 /// What a bearer token may do, and where.

@@ -220,6 +220,12 @@ package struct IssueQueries: Sendable {
             }
     }
 
+    /// How many events of an issue are kept without their payload, since too many came at once.
+    package func thinEvents(projectID: Int, id: Int) async throws -> Int {
+        try await pool.execute(IssueStatements.thin, [projectID.postgresValue, id.postgresValue])
+            .first?.read("events") ?? 0
+    }
+
     /// Events per step for each issue, oldest first, gaps filled with zero; steps are whole hours.
     package func series(
         _ issues: [(projectID: Int, id: Int)],
@@ -248,7 +254,7 @@ package struct IssueQueries: Sendable {
 }
 
 enum IssueStatements {
-    static let all = [byID, byShortID, update, delete, activity, series]
+    static let all = [byID, byShortID, update, delete, activity, series, thin]
 
     private static let select = """
         SELECT i.id, i.project_id, i.short_id, i.status, i.substatus, i.level, i.type, i.title, i.culprit, i.location,
@@ -270,6 +276,17 @@ enum IssueStatements {
             WHERE i.id = $1 AND i.project_id IN (
                 SELECT id FROM project WHERE $2::int8 IS NULL OR organization_id = $2)
             """,
+        [.int8, .int8]
+    )
+
+    static let thin = PostgresStatement(
+        "issue",
+        """
+        SELECT coalesce(sum(n.thin_events), 0)::int8 AS events
+        FROM grouping_hash h
+        JOIN hash_environment n ON n.project_id = h.project_id AND n.hash_id = h.id
+        WHERE h.project_id = $1 AND h.issue_id = $2
+        """,
         [.int8, .int8]
     )
 

@@ -1,4 +1,5 @@
 import WhorlPostgres
+import WhorlTelemetry
 
 /// The statement that stores a batch: rows first, then every number from the rows that were really inserted.
 enum BatchStatements {
@@ -6,6 +7,14 @@ enum BatchStatements {
 
     /// Values of one tag key of one hash on one day beyond which further ones are counted as `__other__`.
     static let maxTagValues = 100
+
+    private static let isNew =
+        Fault.stands(.duplicates)
+        ? """
+        NOT EXISTS (
+            SELECT FROM event e
+            WHERE e.project_id = i.project_id AND e.event_id = i.event_id AND e.received_day IN (i.day, i.day - 1))
+        """ : "true"
 
     /// One statement, so one transaction: counters cannot drift from rows, and running it again changes nothing.
     ///
@@ -49,10 +58,7 @@ enum BatchStatements {
             FROM input i
             JOIN alive a ON a.project_id = i.project_id AND a.event_id = i.event_id
             -- The same id on the same or the previous day is a duplicate: midnight and retries are covered.
-            WHERE NOT EXISTS (
-                SELECT FROM event e
-                WHERE e.project_id = i.project_id AND e.event_id = i.event_id
-                    AND e.received_day IN (i.day, i.day - 1))
+            WHERE \(isNew)
             ORDER BY i.project_id, i.event_id
             ON CONFLICT DO NOTHING
             RETURNING project_id, event_id, received_day, received_at, occurred_at, hash_id, environment_id,

@@ -1,0 +1,111 @@
+import Foundation
+import WhorlProcessing
+import WhorlProtocol
+import WhorlStore
+
+/// A project's settings under Sentry's names for them, and, where Sentry has none, under names with `whorl:`.
+enum ProjectOptions {
+    /// Entries of a list.
+    private static let maxEntries = 200
+
+    // MARK: - Shown
+
+    static func members(_ settings: ProjectSettings) -> [(key: String, value: JSON)] {
+        let scrubbing = settings.scrubbing
+        return [
+            ("dataScrubber", .bool(scrubbing.isOn)), ("dataScrubberDefaults", .bool(scrubbing.usesDefaults)),
+            ("sensitiveFields", strings(scrubbing.sensitiveFields)), ("safeFields", strings(scrubbing.safeFields)),
+            ("scrubIPAddresses", .bool(scrubbing.removesAddresses)),
+            ("allowedDomains", strings(settings.allowedOrigins)),
+            (
+                "options",
+                [
+                    "filters:releases": .string(settings.filters.releases.joined(separator: "\n")),
+                    "filters:error_messages": .string(settings.filters.messages.joined(separator: "\n")),
+                    "filters:blacklisted_ips": .string(settings.filters.addresses.joined(separator: "\n")),
+                    "whorl:filters:error_types": .string(settings.filters.errorTypes.joined(separator: "\n")),
+                    "whorl:allowed_addresses": strings(settings.allowedAddresses),
+                    "whorl:scrub_mail_addresses": .bool(scrubbing.removesMailAddresses),
+                    "whorl:quotas": .array(
+                        settings.quotas.map { quota in
+                            [
+                                "window": .string(quota.window.rawValue), "count": .int(quota.count),
+                                "categories": strings(quota.categories),
+                            ]
+                        }
+                    ),
+                ]
+            ),
+        ]
+    }
+
+    private static func strings(_ list: [String]) -> JSON { .array(list.map(JSON.string)) }
+
+    // MARK: - Changed
+
+    /// Changes what the body names, and nothing else.
+    static func apply(_ body: JSON, to settings: inout ProjectSettings) throws {
+        try boolean(body, "dataScrubber", &settings.scrubbing.isOn)
+        try boolean(body, "dataScrubberDefaults", &settings.scrubbing.usesDefaults)
+        try boolean(body, "scrubIPAddresses", &settings.scrubbing.removesAddresses)
+        try list(body, "sensitiveFields", &settings.scrubbing.sensitiveFields) { $0.utf8.count <= 100 }
+        try list(body, "safeFields", &settings.scrubbing.safeFields) { $0.utf8.count <= 100 }
+        try list(body, "allowedDomains", &settings.allowedOrigins) { Glob($0) != nil }
+        guard let options = body["options"], options != .null else { return }
+        guard options.object != nil else { throw APIError.badRequest("options must be an object") }
+        try list(options, "filters:releases", &settings.filters.releases) { Glob($0) != nil }
+        try list(options, "filters:error_messages", &settings.filters.messages) { Glob($0) != nil }
+        try list(options, "filters:blacklisted_ips", &settings.filters.addresses) { NetworkList([$0]) != nil }
+        try list(options, "whorl:filters:error_types", &settings.filters.errorTypes) { Glob($0) != nil }
+        try list(options, "whorl:allowed_addresses", &settings.allowedAddresses) { NetworkList([$0]) != nil }
+        try boolean(options, "whorl:scrub_mail_addresses", &settings.scrubbing.removesMailAddresses)
+        if let quotas = options["whorl:quotas"], quotas != .null { settings.quotas = try Self.quotas(quotas) }
+    }
+
+    private static func quotas(_ value: JSON) throws -> [Quota] {
+        guard let list = value.array, list.count <= 20 else {
+            throw APIError.badRequest("whorl:quotas must be a list of at most 20 quotas")
+        }
+        return try list.map { entry in
+            guard let window = entry["window"]?.string.flatMap(Quota.Window.init(rawValue:)),
+                let count = entry["count"]?.int, (0...1_000_000_000_000).contains(count)
+            else {
+                throw APIError.badRequest(
+                    "a quota needs a window (minute, hour or month) and a count from 0 to 1000000000000"
+                )
+            }
+            let categories = (entry["categories"]?.array ?? []).compactMap(\.string).prefix(20)
+            return Quota(window: window, count: count, categories: Array(categories))
+        }
+    }
+
+    private static func boolean(_ body: JSON, _ key: String, _ value: inout Bool) throws {
+        guard let new = body[key], new != .null else { return }
+        guard let flag = new.bool else { throw APIError.badRequest("\(key) must be true or false") }
+        value = flag
+    }
+
+    /// A list of strings, or one string of lines as Sentry's options have it.
+    private static func list(
+        _ body: JSON,
+        _ key: String,
+        _ value: inout [String],
+        _ isValid: (String) -> Bool
+    ) throws {
+        guard let new = body[key], new != .null else { return }
+        let entries: [String]
+        if let text = new.string {
+            entries = text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
+        } else if let array = new.array, array.allSatisfy({ $0.string != nil }) {
+            entries = array.compactMap(\.string)
+        } else {
+            throw APIError.badRequest("\(key) must be a list of strings")
+        }
+        let kept = entries.filter { !$0.isEmpty }
+        guard kept.count <= maxEntries else { throw APIError.badRequest("\(key) has more than \(maxEntries) entries") }
+        if let bad = kept.first(where: { !isValid($0) }) {
+            throw APIError.badRequest("\(key): \"\(bad.prefix(60))\" is not allowed")
+        }
+        value = kept
+    }
+}

@@ -1,0 +1,178 @@
+import Foundation
+import Glibc
+import Testing
+import WhorlTestSupport
+
+@Suite("Faults of the collector", .serialized) struct CollectorFaults {
+    @Test("Killed at random moments, and started again")
+    func kills() async throws {
+        try await FaultLab.run { lab in
+            var random = SeededRandom()
+            for _ in 0..<FaultScale.rounds(4, full: 50) {
+                try await lab.acknowledge(Int.random(in: 5...60, using: &random))
+                try await lab.killCollector()
+            }
+            try await lab.verify("kill -9, seed \(random.seed)")
+        }
+    }
+
+    @Test(
+        "Killed where it hurts",
+        arguments: ["after_spool_write", "before_commit", "after_commit", "before_spool_removal"]
+    )
+    func failpoints(_ point: String) async throws {
+        try await FaultLab.run(environment: [:]) { lab in
+            try await lab.acknowledge(20)
+            for pass in 1...FaultScale.rounds(1, full: 5) {
+                lab.current.program.signal(SIGKILL)
+                try await lab.current.program.exitStatus(within: 20)
+                try await lab.restart(environment: ["WHORL_FAULT": "crash:\(point):\(point == "before_spool_removal" ? 1 : pass * 3)"])
+                if point.contains("spool") {
+                    // The spool is used while the database is frozen.
+                    let processes = try lab.serverProcesses()
+                    for process in processes { kill(process, SIGSTOP) }
+                    if point == "before_spool_removal" { try? await lab.acknowledge(20, within: 10) }
+                    if point == "after_spool_write" { _ = try? await lab.current.program.exitStatus(within: 20) }
+                    for process in processes { kill(process, SIGCONT) }
+                }
+                #expect(try await lab.current.program.exitStatus(within: 40) == 128 + SIGKILL)
+                try await lab.restart()
+                try await lab.acknowledge(20)
+            }
+            try await lab.verify("killed \(point)")
+        }
+    }
+
+    @Test("SIGTERM under load, and twice")
+    func terminations() async throws {
+        try await FaultLab.run { lab in
+            for round in 0..<FaultScale.rounds(2, full: 10) {
+                try await lab.acknowledge(30)
+                lab.current.program.signal(SIGTERM)
+                if round % 2 == 1 { lab.current.program.signal(SIGTERM) }
+                let status = try await lab.current.program.exitStatus(within: 12)
+                #expect(status == 0 || round % 2 == 1)
+                try await lab.restart()
+            }
+            try await lab.verify("SIGTERM")
+        }
+    }
+
+    @Test("Restarted again and again, before it has come to rest")
+    func restartLoop() async throws {
+        try await FaultLab.run { lab in
+            for _ in 0..<FaultScale.rounds(3, full: 100) {
+                // What it does within the time is left to chance: that is the point.
+                try await Task.sleep(for: .seconds(FaultScale.isFull ? 3 : 0.5))
+                try await lab.killCollector()
+            }
+            try await lab.verify("restart loop")
+        }
+    }
+
+    @Test("With 256 file descriptors and 400 connections that say nothing")
+    func descriptors() async throws {
+        try await FaultLab.run(wrapper: ["/usr/bin/prlimit", "--nofile=256"]) { lab in
+            try await lab.acknowledge(20)
+            let idle = IdleConnections(400, port: lab.current.port)
+            #expect(idle.count > 0)
+            // Over its limit it closes at once, and goes on.
+            _ = try? await lab.http.get("/livez")
+            idle.close()
+            try await lab.acknowledge(20)
+            #expect(try await lab.current.metric("whorl_http_connections_refused_total") ?? 0 > 0)
+            try await lab.verify("256 descriptors")
+        }
+    }
+
+    @Test("A second collector on the same directory says so and ends; the first goes on")
+    func secondOwner() async throws {
+        try await FaultLab.run { lab in
+            try await lab.acknowledge(5)
+            let second = try RunningProgram(
+                TestCollector.executable,
+                ["serve"],
+                environment: [
+                    "PATH": "/usr/bin:/bin", "DATABASE_URL": lab.databaseURL, "PORT": "0",
+                    "WHORL_DATA_DIR": lab.directory + "/collector",
+                ]
+            )
+            #expect(try await second.exitStatus(within: 30) == 1)
+            #expect(second.output.contains("every collector needs a data directory of its own"))
+            try await lab.verify("two owners")
+        }
+    }
+
+    @Test("A guard that is taken away is missed", arguments: ["spool", "duplicates", "commit_first"])
+    func guards(_ name: String) async throws {
+        try await FaultLab.run(environment: ["WHORL_FAULT": "without:\(name)"]) { lab in
+            try await lab.acknowledge(20)
+            switch name {
+            case "duplicates":
+                // The same events on the next day: yesterday's partition holds them already.
+                try await lab.sql("UPDATE event SET received_day = received_day - 1")
+                for id in lab.ledger.acknowledged.prefix(5) { await lab.sendOne(id) }
+            default:
+                let processes = try lab.serverProcesses()
+                for process in processes { kill(process, SIGSTOP) }
+                try? await lab.acknowledge(20, within: 20)
+                lab.current.program.signal(SIGKILL)
+                try await lab.current.program.exitStatus(within: 20)
+                for process in processes { kill(process, SIGCONT) }
+                try await lab.restart(environment: ["WHORL_FAULT": ""])
+            }
+            let faults = try await lab.faults(resend: name != "duplicates")
+            #expect(!faults.isEmpty, "nobody noticed that \(name) was missing")
+        }
+    }
+}
+
+/// A generator that tells its seed, so that a run can be had again.
+struct SeededRandom: RandomNumberGenerator {
+    let seed: UInt64
+    private var state: UInt64
+
+    init() {
+        seed = ProcessInfo.processInfo.environment["WHORL_FAULT_SEED"].flatMap { UInt64($0) } ?? .random(in: 0...999_999)
+        state = seed
+    }
+
+    /// SplitMix64.
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+/// Connections that are opened and then left alone.
+final class IdleConnections {
+    private var sockets: [Int32] = []
+    var count: Int { sockets.count }
+
+    init(_ count: Int, port: Int) {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        for _ in 0..<count {
+            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            guard descriptor >= 0 else { return }
+            let connected = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            if connected == 0 { sockets.append(descriptor) } else { Glibc.close(descriptor) }
+        }
+    }
+
+    func close() {
+        for descriptor in sockets { Glibc.close(descriptor) }
+        sockets = []
+    }
+
+    deinit { close() }
+}

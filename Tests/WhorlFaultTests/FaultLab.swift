@@ -1,0 +1,271 @@
+import Foundation
+import Glibc
+import Synchronization
+import Testing
+import WhorlPostgres
+import WhorlProtocol
+import WhorlStore
+import WhorlTestSupport
+
+/// Expects that something becomes true in its own time.
+func expectEventually(
+    within limit: Duration = .seconds(30),
+    location: SourceLocation = #_sourceLocation,
+    _ condition: () async throws -> Bool
+) async throws {
+    let isTrue = try await eventually(within: limit, condition)
+    #expect(isTrue, sourceLocation: location)
+}
+
+/// How much of the faults a run goes through: a little within `make test`, all of it within `make faults`.
+enum FaultScale {
+    static let isFull = ProcessInfo.processInfo.environment["WHORL_FAULTS"] == "full"
+
+    static func rounds(_ short: Int, full: Int) -> Int { isFull ? full : short }
+}
+
+/// A collector and a Postgres of its own, with clients that keep sending and remember what they were told.
+///
+/// After the fault, ``verify(_:)`` compares what was acknowledged with what is stored.
+final class FaultLab: Sendable {
+    let directory: String
+    let cluster: PrivateCluster
+    let databaseURL: String
+    let ledger = Ledger()
+    private let collector: Mutex<TestCollector>
+    private let environment: [String: String]
+    private let wrapper: [String]
+    private let isSending = Atomic<Bool>(true)
+
+    var current: TestCollector { collector.withLock { $0 } }
+    var http: TestHTTP { current.http }
+
+    /// Runs the body against a fresh lab while clients send, and clears up afterwards.
+    static func run(
+        environment: [String: String] = [:],
+        wrapper: [String] = [],
+        clients: Int = 8,
+        databaseURL: (@Sendable (PrivateCluster) -> String)? = nil,
+        _ body: (FaultLab) async throws -> Void
+    ) async throws {
+        let directory = try temporaryDirectory("faults")
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let cluster = try await PrivateCluster.locate(dataDirectory: directory)
+        try await cluster.start(deadline: .now + .seconds(120))
+        do {
+            let lab = try await FaultLab(
+                directory,
+                cluster,
+                databaseURL?(cluster) ?? cluster.url,
+                environment,
+                wrapper
+            )
+            do {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for number in 0..<clients { group.addTask { await lab.send(number) } }
+                    do {
+                        try await body(lab)
+                    } catch {
+                        lab.isSending.store(false, ordering: .relaxed)
+                        throw error
+                    }
+                    lab.isSending.store(false, ordering: .relaxed)
+                    try await group.waitForAll()
+                }
+            } catch {
+                await lab.current.program.stop()
+                throw error
+            }
+            await lab.current.program.stop()
+        } catch {
+            print((try? String(contentsOfFile: cluster.logFile, encoding: .utf8))?.suffix(1_500) ?? "")
+            try? await cluster.stop(deadline: .now + .seconds(20))
+            throw error
+        }
+        try? await cluster.stop(deadline: .now + .seconds(20))
+    }
+
+    private init(
+        _ directory: String,
+        _ cluster: PrivateCluster,
+        _ databaseURL: String,
+        _ environment: [String: String],
+        _ wrapper: [String]
+    ) async throws {
+        self.directory = directory
+        self.cluster = cluster
+        self.databaseURL = databaseURL
+        let data = directory + "/collector"
+        self.environment = ["WHORL_DATA_DIR": data, "WHORL_LOG_LEVEL": "warning"].merging(environment) { $1 }
+        self.wrapper = wrapper
+        collector = Mutex(try await Self.start(databaseURL, self.environment, wrapper))
+    }
+
+    /// The line `listening` is of level info.
+    private static func start(
+        _ databaseURL: String,
+        _ environment: [String: String],
+        _ wrapper: [String]
+    ) async throws -> TestCollector {
+        var environment = environment
+        environment["WHORL_LOG_LEVEL"] = "info"
+        return try await TestCollector.start(databaseURL: databaseURL, environment: environment, wrapper: wrapper)
+    }
+
+    // MARK: - Clients
+
+    /// Sends one event after the other until the lab is over; who is refused or cut off goes on with the next.
+    private func send(_ number: Int) async {
+        var sequence = number
+        while isSending.load(ordering: .relaxed) {
+            sequence += 97
+            _ = await sendOne(EventID.random(), sequence)
+        }
+    }
+
+    /// Sends one event, and returns the status of the answer, if there was one.
+    @discardableResult
+    func sendOne(_ id: EventID, _ sequence: Int = 0) async -> Int? {
+        ledger.sending(id)
+        let start = ContinuousClock.now
+        do {
+            let answer = try await current.send(event: Self.event(sequence), id: id)
+            ledger.answered(id, answer.status, after: start.duration(to: .now))
+            if answer.status != 200 { try? await Task.sleep(for: .milliseconds(20)) }
+            return answer.status
+        } catch {
+            ledger.unanswered()
+            // Nobody listens at the moment.
+            try? await Task.sleep(for: .milliseconds(20))
+            return nil
+        }
+    }
+
+    private static func event(_ sequence: Int) -> JSON {
+        [
+            "environment": sequence % 2 == 0 ? "production" : "staging", "release": .string("lab@\(sequence % 3)"),
+            "user": ["id": .string("\(sequence % 20)")],
+            "exception": [
+                "values": [
+                    [
+                        "type": .string("Fault\(sequence % 12)"), "value": "lab",
+                        "stacktrace": ["frames": [["function": "f", "in_app": true]]],
+                    ]
+                ]
+            ],
+        ]
+    }
+
+    /// Waits until so many more events have been acknowledged.
+    func acknowledge(_ count: Int, within seconds: Double = 60) async throws {
+        let target = ledger.acknowledged.count + count
+        let reached = try await eventually(within: .seconds(seconds)) { [ledger] in ledger.acknowledged.count >= target }
+        guard reached else { throw TestFailure("not \(count) more acknowledged: \(ledger.summary)") }
+    }
+
+    // MARK: - Faults
+
+    /// Ends the collector without warning, and starts it again on the same directory.
+    func killCollector() async throws {
+        current.program.signal(SIGKILL)
+        try await current.program.exitStatus(within: 20)
+        try await restart()
+    }
+
+    /// Starts a collector after the last one has ended.
+    func restart(environment extra: [String: String] = [:]) async throws {
+        let next = try await Self.start(databaseURL, environment.merging(extra) { $1 }, wrapper)
+        collector.withLock { $0 = next }
+    }
+
+    /// The processes of the database.
+    func serverProcesses() throws -> [Int32] {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }
+            .filter {
+                (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\($0)/cwd")) == cluster.directory
+            }
+    }
+
+    /// Runs SQL on a connection of its own.
+    @discardableResult
+    func sql(_ text: String) async throws -> PostgresRows {
+        let connection = try await PostgresConnection.connect(cluster.url, deadline: .now + .seconds(10))
+        do {
+            let rows = try await connection.script(text, deadline: .now + .seconds(30))
+            await connection.close()
+            return rows
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    // MARK: - Verdict
+
+    /// What is wrong, in words; empty when the promise was kept.
+    ///
+    /// Waits for quiet first: everything without an answer is sent again under its id, and the spool has to run empty.
+    func faults(resend: Bool = true) async throws -> [String] {
+        isSending.store(false, ordering: .relaxed)
+        var faults: [String] = []
+        if resend {
+            let answered = try await eventually(within: .seconds(60)) { [self] in
+                for id in ledger.open { await sendOne(id) }
+                return ledger.open.isEmpty
+            }
+            if !answered { faults.append("\(ledger.open.count) events are never acknowledged") }
+        }
+        let isEmpty = try await eventually(within: .seconds(90)) { [self] in
+            try await current.metric("whorl_spool_records") == 0
+        }
+        if !isEmpty { faults.append("the spool does not run empty: \(try await current.metric("whorl_spool_records") ?? -1)") }
+        let letters = try await current.metric("whorl_spool_dead_letters") ?? 0
+        if letters > 0 { faults.append("\(letters) dead letters") }
+        let connection = try await PostgresConnection.connect(cluster.url, deadline: .now + .seconds(20))
+        let rows = try await connection.execute(Self.ids, deadline: .now + .seconds(30))
+        let stored = try rows.map { EventID(uuid: try $0.read("event_id")) }
+        let unique = Set(stored)
+        let lost = ledger.acknowledged.subtracting(unique)
+        if !lost.isEmpty { faults.append("\(lost.count) acknowledged events are lost, such as \(lost.prefix(3))") }
+        let invented = unique.subtracting(ledger.sent)
+        if !invented.isEmpty { faults.append("\(invented.count) events are stored that nobody sent") }
+        if stored.count != unique.count { faults.append("\(stored.count - unique.count) events are stored twice") }
+        let sums = try #require(try await connection.execute(Self.sums, deadline: .now + .seconds(30)).first)
+        if try sums.read("wrong_counts", as: Int.self) > 0 { faults.append("issue counts differ from the rows") }
+        if try sums.read("wrong_users", as: Int.self) > 0 { faults.append("user counts differ from the rows") }
+        for name in ["environments", "hours", "accepted"] {
+            let sum = try sums.read(name, as: Int.self)
+            if sum != stored.count { faults.append("\(name) add up to \(sum), the rows to \(stored.count)") }
+        }
+        await connection.close()
+        return faults
+    }
+
+    /// Expects that the promise was kept.
+    func verify(_ what: String, location: SourceLocation = #_sourceLocation) async throws {
+        let faults = try await faults()
+        #expect(faults.isEmpty, "\(what): \(faults); \(ledger.summary)", sourceLocation: location)
+        #expect(ledger.acknowledged.count > 20, "\(what) was hardly tried: \(ledger.summary)", sourceLocation: location)
+        print("\(what): \(ledger.summary)")
+    }
+
+    private static let ids = PostgresStatement("test", "SELECT event_id FROM event")
+
+    private static let sums = PostgresStatement(
+        "test",
+        """
+        SELECT
+            (SELECT count(*) FROM issue i WHERE event_count <> (
+                SELECT count(*) FROM event e JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
+                WHERE h.issue_id = i.id)) AS wrong_counts,
+            (SELECT count(*) FROM issue i WHERE user_count <> (
+                SELECT count(DISTINCT user_hash) FROM event e
+                JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
+                WHERE h.issue_id = i.id)) AS wrong_users,
+            (SELECT coalesce(sum(events), 0)::int8 FROM hash_environment) AS environments,
+            (SELECT coalesce(sum(events), 0)::int8 FROM hash_hour) AS hours,
+            (SELECT coalesce(sum(quantity), 0)::int8 FROM outcome WHERE outcome = 'accepted' AND category = 'error')
+                AS accepted
+        """
+    )
+}

@@ -1,0 +1,122 @@
+import Foundation
+import Logging
+import Synchronization
+import Testing
+import WhorlStore
+import WhorlTelemetry
+import WhorlTestSupport
+
+@testable import WhorlIngest
+
+@Suite("How much may be sent") struct LimitTests {
+    private let limit = CountLimit(count: 100, seconds: 60)
+
+    @Test("A collector spends what it was lent and a part ahead, never more; the next window begins anew")
+    func budget() {
+        var budget = LeasedBudget()
+        var (isAllowed, wish) = budget.spend(1, of: limit, at: 600)
+        #expect(isAllowed && wish == .init(windowStart: 600, amount: 10))
+        // Ten may be spent before the answer.
+        let ahead = (0..<20).filter { _ in budget.spend(1, of: limit, at: 601).isAllowed }.count
+        #expect(ahead == 9)
+        budget.receive(10, for: .init(windowStart: 600, amount: 10), limit: limit)
+        let outcome1 = budget.spend(1, of: limit, at: 602).isAllowed
+        #expect(outcome1)
+        // Another collector has the rest.
+        budget.receive(0, for: .init(windowStart: 600, amount: 10), limit: limit)
+        let outcome2 = budget.spend(1, of: limit, at: 603).isAllowed
+        #expect(!outcome2)
+        let outcome3 = budget.isSpent(limit, at: 603)
+        #expect(outcome3)
+        // An answer that comes late belongs to a window that is over.
+        (isAllowed, wish) = budget.spend(1, of: limit, at: 660)
+        #expect(isAllowed && wish == .init(windowStart: 660, amount: 10))
+        budget.receive(10, for: .init(windowStart: 600, amount: 10), limit: limit)
+        let outcome4 = budget.isSpent(limit, at: 661)
+        #expect(!outcome4)
+    }
+
+    @Test("A clock that is set back or forward sticks to nothing")
+    func clock() {
+        var budget = LeasedBudget()
+        for _ in 0..<50 { _ = budget.spend(1, of: limit, at: 10_000) }
+        let outcome5 = budget.spend(1, of: limit, at: 10_000).isAllowed
+        #expect(!outcome5)
+        let outcome6 = budget.spend(1, of: limit, at: 10_000 - 3_600).isAllowed
+        #expect(outcome6)
+        let outcome7 = budget.spend(1, of: limit, at: -5).isAllowed
+        #expect(outcome7)
+    }
+
+    @Test("Without the database each collector has the whole limit to itself")
+    func alone() {
+        var budget = LeasedBudget()
+        let (_, wish) = budget.spend(1, of: limit, at: 0)
+        budget.receive(nil, for: wish!, limit: limit)
+        let allowed = (0..<300).filter { _ in budget.spend(1, of: limit, at: 1).isAllowed }.count
+        #expect(allowed >= 99 && allowed <= 110)
+    }
+
+    @Test("Two collectors share one limit through the database")
+    func shared() async throws {
+        try await withPool { pool, _ in
+            let rule = RateLimiter.Rule(scope: .project, id: 7, limit: CountLimit(count: 200, seconds: 3_600), categories: ["error"])
+            let limiters = (0..<2).map { _ in RateLimiter(pool: pool, farFactor: 3, logger: Logger(label: "test"), unixTime: { 7_200 }) }
+            var allowed = 0
+            var attempts = 0
+            for _ in 0..<400 {
+                for limiter in limiters {
+                    attempts += 1
+                    if limiter.spend(1, "error", [rule]) == nil { allowed += 1 }
+                    #expect(limiter.spend(1, "session", [rule]) == nil, "another category is another matter")
+                    await limiter.lease()
+                }
+            }
+            // At most one part of each collector beyond the limit.
+            #expect(allowed >= 200 && allowed <= 240, "\(allowed)")
+            #expect(limiters.allSatisfy { $0.farOver([rule]) == nil }, "a limit on a category is no limit on requests")
+            let denial = try #require(limiters[0].spent([rule]).first)
+            #expect(denial.header == "3600:error:project:quota_exceeded")
+        }
+    }
+
+    @Test("Who is far over a limit on everything is refused unseen")
+    func farOver() async throws {
+        try await withPool { pool, _ in
+            let rule = RateLimiter.Rule(scope: .key, id: 7, limit: CountLimit(count: 10, seconds: 60), categories: [])
+            let limiter = RateLimiter(pool: pool, farFactor: 3, logger: Logger(label: "test"), unixTime: { 60 })
+            for _ in 0..<30 { _ = limiter.spend(1, "error", [rule]) }
+            #expect(limiter.farOver([rule]) == nil)
+            _ = limiter.spend(1, "error", [rule])
+            #expect(limiter.farOver([rule])?.retryAfterSeconds == 60)
+        }
+    }
+
+    @Test("Guesses are held against an address, or the network of an IPv6 one, for the rest of the minute")
+    func guesses() {
+        let guardian = AddressGuard(failuresPerMinute: 3)
+        let now = Date(timeIntervalSince1970: 6_000_015)
+        for _ in 0..<3 { guardian.failed("2001:db8:1:2:3::1", now: now) }
+        #expect(guardian.secondsBlocked("2001:db8:1:2:ffff::9", now: now) == 60 - Int(now.timeIntervalSince1970) % 60)
+        #expect(guardian.secondsBlocked("2001:db8:1:3::1", now: now) == nil)
+        #expect(guardian.secondsBlocked("2001:db8:1:2:3::1", now: now.addingTimeInterval(60)) == nil)
+    }
+
+    @Test("Bodies wait for memory, in order, and not for ever")
+    func memory() async throws {
+        let budget = MemoryBudget(bytes: 100, patience: .milliseconds(200))
+        #expect(await budget.take(80))
+        #expect(await !budget.take(30), "nobody gave any back")
+        async let waiting = budget.take(30)
+        let freed = Task {
+            try await Task.sleep(for: .milliseconds(20))
+            await budget.free(80)
+        }
+        #expect(await waiting)
+        try await freed.value
+        // More than there is counts as all there is.
+        await budget.free(30)
+        #expect(await budget.take(1_000))
+        #expect(await !budget.take(1))
+    }
+}
