@@ -108,7 +108,8 @@ let package = Package(
         .target(
             name: "WhorlTestSupport",
             dependencies: [
-                "WhorlPostgres", "WhorlStore", "WhorlSchema", "WhorlProtocol", "WhorlTelemetry", "CWhorlProcess", log,
+                "WhorlPostgres", "WhorlStore", "WhorlSchema", "WhorlProtocol", "WhorlTelemetry", "CWhorlProcess",
+                "CWhorlCompression", log,
             ],
             path: "Tests/WhorlTestSupport"
         ),

@@ -77,7 +77,12 @@ enum OpenAPISchemas {
         ("Issue", object(issue)),
         (
             "IssueDetail",
-            object(issue + ["activity": "array", "tags": "array", "firstRelease": "object?", "stats": "object", "thinEvents": "integer"])
+            object(
+                issue + [
+                    "activity": "array", "tags": "array", "firstRelease": "object?", "stats": "object",
+                    "thinEvents": "integer",
+                ]
+            )
         ),
         ("IssueChange", ["type": "object"]),
         ("Point", ["type": "array", "items": ["type": "integer"], "minItems": 2, "maxItems": 2]),

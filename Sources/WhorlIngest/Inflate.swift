@@ -113,40 +113,36 @@ public enum Inflate {
     ) throws(Failure) -> [UInt8] {
         guard !bytes.isEmpty, let decompressor = libdeflate_alloc_decompressor() else { throw .damaged }
         defer { libdeflate_free_decompressor(decompressor) }
-        var output = [UInt8](repeating: 0, count: min(max(hint, 1_024), limit))
-        var filled = 0
+        var output = GrowingBuffer(capacity: min(max(hint, 1_024), limit))
+        defer { output.free() }
         var used = 0
         while used < bytes.count {
             var consumed = 0
             var produced = 0
-            let room = output.count - filled
-            let result = bytes.withUnsafeBytes { input in
-                output.withUnsafeMutableBytes { buffer -> libdeflate_result in
-                    guard let from = input.baseAddress, let to = buffer.baseAddress else { return LIBDEFLATE_BAD_DATA }
-                    return decode(
-                        decompressor,
-                        from + used,
-                        bytes.count - used,
-                        to + filled,
-                        room,
-                        &consumed,
-                        &produced
-                    )
-                }
+            let result = bytes.withUnsafeBytes { input -> libdeflate_result in
+                guard let from = input.baseAddress else { return LIBDEFLATE_BAD_DATA }
+                return decode(
+                    decompressor,
+                    from + used,
+                    bytes.count - used,
+                    output.base + output.count,
+                    output.capacity - output.count,
+                    &consumed,
+                    &produced
+                )
             }
             switch result {
             case LIBDEFLATE_SUCCESS:
                 guard consumed > 0 else { throw .damaged }
                 used += consumed
-                filled += produced
+                output.count += produced
             case LIBDEFLATE_INSUFFICIENT_SPACE:
-                guard output.count < limit else { throw .tooLarge }
-                output.append(contentsOf: repeatElement(0, count: min(output.count, limit - output.count)))
+                guard output.capacity < limit else { throw .tooLarge }
+                output.grow(to: min(output.capacity * 2, limit))
             default: throw .damaged
             }
         }
-        output.removeLast(output.count - filled)
-        return output
+        return output.array
     }
 
     // MARK: - Streams
@@ -227,4 +223,28 @@ extension String {
     func trimmingBlanks() -> String {
         String(drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
     }
+}
+
+/// Memory for a decoder to write into: unlike an array's it is not filled beforehand.
+private struct GrowingBuffer {
+    private(set) var base: UnsafeMutableRawPointer
+    private(set) var capacity: Int
+    var count = 0
+
+    init(capacity: Int) {
+        self.capacity = capacity
+        base = .allocate(byteCount: capacity, alignment: 1)
+    }
+
+    mutating func grow(to size: Int) {
+        let larger = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 1)
+        larger.copyMemory(from: base, byteCount: count)
+        base.deallocate()
+        base = larger
+        capacity = size
+    }
+
+    var array: [UInt8] { Array(UnsafeRawBufferPointer(start: base, count: count)) }
+
+    func free() { base.deallocate() }
 }

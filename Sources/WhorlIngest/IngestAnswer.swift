@@ -27,6 +27,8 @@ struct IngestRefusal: Error, Sendable {
     var retryAfterSeconds: Int?
     /// The word under which the refusal is counted.
     var reason: Outcome.Reason?
+    /// The methods that are allowed, where the method was the fault.
+    var allowed: String?
     /// Limits that the sender should know of.
     var denials: [RateLimiter.Denial] = []
 
@@ -34,6 +36,7 @@ struct IngestRefusal: Error, Sendable {
         var members: [(key: String, value: JSON)] = [("detail", .string(detail))]
         if !causes.isEmpty { members.append(("causes", .array(causes.map(JSON.string)))) }
         var headers = [(name: "X-Sentry-Error", value: detail)]
+        if let allowed { headers.append(("Allow", allowed)) }
         if let retryAfterSeconds { headers.append(("Retry-After", String(retryAfterSeconds))) }
         var answer = IngestAnswer(status: status, body: .object(members), headers: headers)
         answer.add(denials)

@@ -17,6 +17,7 @@ package struct IngestHandler: Sendable {
     private let keeper: EventKeeper
     private let limiter: RateLimiter
     private let memory: MemoryBudget
+    private let heavyWork = HeavyWork()
     private let limits: IngestLimits
     private let outcomes: OutcomeRecorder
     private let metrics: IngestMetrics
@@ -79,7 +80,7 @@ package struct IngestHandler: Sendable {
         guard await memory.take(reserved) else { throw IngestRefusal.unavailable }
         let result: Result<IngestAnswer, any Error>
         do {
-            result = .success(try await open(request, &sender))
+            result = .success(try await open(request, reserved, &sender))
         } catch {
             result = .failure(error)
         }
@@ -87,13 +88,15 @@ package struct IngestHandler: Sendable {
         return try result.get()
     }
 
-    private func open(_ request: IngestRequest, _ sender: inout Sender?) async throws -> IngestAnswer {
-        let body = try inflate(request, isKnown: sender != nil)
-        let envelope: FramedRequest
-        switch request.route {
-        case .envelope: envelope = try frame(body)
-        case .store:
-            envelope = request.isEnvelope ? try frame(body) : try bare(event: body, request)
+    private func open(
+        _ request: IngestRequest,
+        _ bytes: Int,
+        _ sender: inout Sender?
+    ) async throws -> IngestAnswer {
+        let isKnown = sender != nil
+        let envelope = try await heavyWork.run(bytes: bytes) {
+            let body = try inflate(request, isKnown: isKnown)
+            return request.isEnvelope ? try frame(body) : try bare(event: body, request)
         }
         if sender == nil {
             sender = try await doorkeeper.sender(of: request, envelopeDSN: envelope.dsn)
@@ -124,7 +127,7 @@ package struct IngestHandler: Sendable {
         return body
     }
 
-    private struct FramedRequest {
+    private struct FramedRequest: Sendable {
         /// The identity that the request names, for events without a better one.
         var eventID: EventID?
         var dsn: DSN?
@@ -184,7 +187,10 @@ package struct IngestHandler: Sendable {
             guard item.payload.count <= limits.eventBytes else {
                 throw IngestRefusal.tooLarge("the event is too large")
             }
-            switch try admit(item, framed, sender, request) {
+            let admission = try await heavyWork.run(bytes: item.payload.count) {
+                try admit(item, framed, sender, request)
+            }
+            switch admission {
             case .filtered(let reason, let id):
                 answeredID = id
                 ledger.add(item.type, .filtered, Outcome.Reason(reason), eventID: id)

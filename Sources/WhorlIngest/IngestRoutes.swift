@@ -4,8 +4,8 @@ import Hummingbird
 import NIOCore
 import WhorlProtocol
 
-/// What is asked of the paths of ingest besides bringing events, which is the lane's: preflights of browsers, events in the
-/// address of an image, and methods that are not allowed.
+/// What is asked of the paths of ingest besides bringing events, which is the lane's: preflights of browsers, and events in the
+/// address of an image.
 package struct IngestRoutes: Sendable {
     private let handler: IngestHandler
     private let proxies: TrustedProxies
@@ -17,7 +17,7 @@ package struct IngestRoutes: Sendable {
 
     /// Adds the routes; both forms of each path work, with and without the slash at its end, and nothing is redirected.
     package func add<Context: RemoteAddressRequestContext>(to router: Router<Context>) {
-        let methods: [HTTPRequest.Method] = [.get, .put, .delete, .patch, .head, .options, .trace, .connect]
+        let methods: [HTTPRequest.Method] = [.get, .options]
         let paths: [(RouterPath, IngestRequest.Route)] = [
             ("/api/:project/envelope", .envelope), ("/api/:project/store", .store), ("/api/store", .store),
         ]
@@ -36,10 +36,10 @@ package struct IngestRoutes: Sendable {
         _ context: some RemoteAddressRequestContext
     ) async -> Response {
         if request.method == .options { return Self.preflight() }
-        guard request.method == .get, route == .store else {
-            var response = Self.response(IngestRefusal(status: 405, detail: "method not allowed").answer)
-            response.headers[.allow] = route == .store ? "POST, GET, OPTIONS" : "POST, OPTIONS"
-            return response
+        guard route == .store else {
+            var refusal = IngestRefusal(status: 405, detail: "method not allowed")
+            refusal.allowed = "POST, OPTIONS"
+            return Self.response(refusal.answer)
         }
         var headers: [String: String] = [:]
         for field in request.headers { headers[field.name.canonicalName] = field.value }

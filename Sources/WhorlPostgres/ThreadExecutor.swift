@@ -4,21 +4,21 @@ import Synchronization
 /// A serial executor that owns one thread, so that an actor may block without holding up anybody else.
 ///
 /// libpq waits for the network with `poll`; on the shared thread pool such a wait would stop unrelated tasks.
-final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
+package final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
     // Guarded by `condition`.
     private var jobs: [UnownedJob] = []
     private var isStopping = false
     private let condition = NSCondition()
     private let threadID = Mutex<pthread_t?>(nil)
 
-    init(name: String) {
+    package init(name: String) {
         let thread = Thread { [self] in loop() }
         thread.name = name
         thread.stackSize = 1 << 20
         thread.start()
     }
 
-    func enqueue(_ job: consuming ExecutorJob) {
+    package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         condition.lock()
         jobs.append(job)
@@ -26,20 +26,20 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
         condition.unlock()
     }
 
-    func asUnownedSerialExecutor() -> UnownedSerialExecutor {
+    package func asUnownedSerialExecutor() -> UnownedSerialExecutor {
         UnownedSerialExecutor(ordinary: self)
     }
 
-    func isIsolatingCurrentContext() -> Bool? {
+    package func isIsolatingCurrentContext() -> Bool? {
         threadID.withLock { $0.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
     }
 
-    func checkIsolated() {
+    package func checkIsolated() {
         precondition(isIsolatingCurrentContext() == true, "not on this executor's thread")
     }
 
     /// Ends the thread after the jobs that are already queued; the owner calls it when it is released.
-    func stop() {
+    package func stop() {
         condition.lock()
         isStopping = true
         condition.signal()

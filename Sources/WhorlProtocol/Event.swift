@@ -120,6 +120,10 @@ public struct Event: Sendable {
         fingerprint = reader.fingerprint(node)
         checksum = reader.text(node, "checksum")
         sdkName = node.member("sdk")?.member("name")?.string
+        for key in ["contexts", "extra", "request", "modules", "sdk", "debug_meta"] as [StaticString] {
+            reader.expectObject(node, key)
+        }
+        reader.expectList(node, "breadcrumbs")
         if node.document.wasRepaired { reader.note("", "invalid_utf8") }
         if node.document.hasNonFiniteNumbers { reader.note("", "non_finite_number") }
         notes = reader.notes

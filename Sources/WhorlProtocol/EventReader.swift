@@ -43,9 +43,21 @@ struct EventReader {
         return level
     }
 
+    /// Notes a member that is only shown, and is not what it should be.
+    mutating func expectObject(_ node: JSONNode, _ key: StaticString) {
+        guard let value = node.member(key), !value.isObject else { return }
+        note(String(describing: key), "invalid_data")
+    }
+
+    /// Notes a list that is neither one nor wrapped in an object.
+    mutating func expectList(_ node: JSONNode, _ key: StaticString) {
+        guard let value = node.member(key), !value.isArray, !value.isObject else { return }
+        note(String(describing: key), "invalid_data")
+    }
+
     mutating func object(_ node: JSONNode, _ key: StaticString, alias: StaticString) -> JSONNode? {
         guard let value = node.member(key) ?? node.member(alias) else { return nil }
-        guard value.isObject || value.isArray else {
+        guard value.isObject else {
             note(String(describing: key), "invalid_data")
             return nil
         }

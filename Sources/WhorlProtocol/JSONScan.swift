@@ -94,6 +94,12 @@ extension JSONDocument {
 }
 
 extension JSONNode {
+    /// The key under which the value stands in an object; nil for elements of arrays and the root.
+    public var key: JSONNode? {
+        guard index > 0, document.entries[index - 1].isKey else { return nil }
+        return JSONNode(document: document, index: index - 1)
+    }
+
     /// Where the value stands in the document's bytes, the quotes of a string included.
     public var range: Range<Int> { rawBytes.startIndex..<rawBytes.endIndex }
 

@@ -10,4 +10,5 @@ package let schemaMigrator = Migrator(
 package let productStatements: [PostgresStatement] =
     BatchStatements.all + ReferenceStatements.all + PartitionStatements.all + KeyStatements.list
     + AdministrationStatements.all + IssueStatements.all + EventStatements.all + TagStatements.all
-    + RetentionStatements.all + MetricsStatements.all + OutcomeStatements.all + ProjectSettingsStatements.all + BudgetStatements.all
+    + RetentionStatements.all + MetricsStatements.all + OutcomeStatements.all + ProjectSettingsStatements.all
+    + BudgetStatements.all

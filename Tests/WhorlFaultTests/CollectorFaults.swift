@@ -26,7 +26,9 @@ import WhorlTestSupport
             for pass in 1...FaultScale.rounds(1, full: 5) {
                 lab.current.program.signal(SIGKILL)
                 try await lab.current.program.exitStatus(within: 20)
-                try await lab.restart(environment: ["WHORL_FAULT": "crash:\(point):\(point == "before_spool_removal" ? 1 : pass * 3)"])
+                try await lab.restart(environment: [
+                    "WHORL_FAULT": "crash:\(point):\(point == "before_spool_removal" ? 1 : pass * 3)"
+                ])
                 if point.contains("spool") {
                     // The spool is used while the database is frozen.
                     let processes = try lab.serverProcesses()
@@ -133,7 +135,8 @@ struct SeededRandom: RandomNumberGenerator {
     private var state: UInt64
 
     init() {
-        seed = ProcessInfo.processInfo.environment["WHORL_FAULT_SEED"].flatMap { UInt64($0) } ?? .random(in: 0...999_999)
+        seed =
+            ProcessInfo.processInfo.environment["WHORL_FAULT_SEED"].flatMap { UInt64($0) } ?? .random(in: 0...999_999)
         state = seed
     }
 

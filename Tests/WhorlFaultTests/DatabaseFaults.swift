@@ -39,7 +39,9 @@ import WhorlTestSupport
         #expect(try await collector.send(event: ["message": "before"]).status == 200)
         let first = try #require(cluster.processID)
         kill(first, SIGKILL)
-        for number in 0..<20 { #expect(try await collector.send(event: ["message": .string("during \(number)")]).status == 200) }
+        for number in 0..<20 {
+            #expect(try await collector.send(event: ["message": .string("during \(number)")]).status == 200)
+        }
         try await expectEventually { cluster.processID != first && cluster.isRunning }
         try await expectEventually { try await collector.metric("whorl_spool_records") == 0 }
         try await expectEventually {
@@ -102,7 +104,10 @@ import WhorlTestSupport
             // Every place of the server is taken, then those of the collector too.
             var held: [PostgresConnection] = []
             for _ in 0..<30 {
-                while let connection = try? await PostgresConnection.connect(lab.cluster.url, deadline: .now + .seconds(2)) {
+                while let connection = try? await PostgresConnection.connect(
+                    lab.cluster.url,
+                    deadline: .now + .seconds(2)
+                ) {
                     held.append(connection)
                 }
                 // Ours have not said anything yet.
@@ -131,7 +136,10 @@ import WhorlTestSupport
         try await FaultLab.run { lab in
             try await lab.acknowledge(20)
             let connection = try await PostgresConnection.connect(lab.cluster.url, deadline: .now + .seconds(5))
-            try await connection.script("BEGIN; LOCK TABLE event IN ACCESS EXCLUSIVE MODE", deadline: .now + .seconds(20))
+            try await connection.script(
+                "BEGIN; LOCK TABLE event IN ACCESS EXCLUSIVE MODE",
+                deadline: .now + .seconds(20)
+            )
             lab.ledger.restartClock()
             try await lab.acknowledge(30)
             #expect(lab.ledger.slowest < .seconds(2.5), "\(lab.ledger.summary)")
@@ -168,7 +176,9 @@ import WhorlTestSupport
             try await lab.acknowledge(20)
             let faults = try await lab.faults()
             #expect(faults.isEmpty)
-            try await lab.sql("TRUNCATE issue, grouping_hash, hash_environment, hash_hour, hash_user, hash_tag, outcome")
+            try await lab.sql(
+                "TRUNCATE issue, grouping_hash, hash_environment, hash_hour, hash_user, hash_tag, outcome"
+            )
             try await lab.sql(
                 """
                 DO $$ DECLARE name text; BEGIN
@@ -210,8 +220,8 @@ import WhorlTestSupport
             try await lab.sql("ALTER TABLE event DROP CONSTRAINT no_poison")
             #expect(try await Self.command(lab, "retry", "--all").contains("4 queued again"))
             try await expectEventually {
-                    let rows = try await lab.sql("SELECT count(*)::text AS n FROM event WHERE title LIKE '%poison%'")
-                    return try rows.first?.read("n", as: String.self) == "4"
+                let rows = try await lab.sql("SELECT count(*)::text AS n FROM event WHERE title LIKE '%poison%'")
+                return try rows.first?.read("n", as: String.self) == "4"
             }
             #expect(try await Self.command(lab, "list").hasPrefix("0 events wait, 0 dead letters"))
         }

@@ -159,7 +159,8 @@ final class FaultLab: Sendable {
     /// Waits until so many more events have been acknowledged.
     func acknowledge(_ count: Int, within seconds: Double = 60) async throws {
         let target = ledger.acknowledged.count + count
-        let reached = try await eventually(within: .seconds(seconds)) { [ledger] in ledger.acknowledged.count >= target }
+        let reached = try await eventually(within: .seconds(seconds)) { [ledger] in ledger.acknowledged.count >= target
+        }
         guard reached else { throw TestFailure("not \(count) more acknowledged: \(ledger.summary)") }
     }
 
@@ -218,7 +219,9 @@ final class FaultLab: Sendable {
         let isEmpty = try await eventually(within: .seconds(90)) { [self] in
             try await current.metric("whorl_spool_records") == 0
         }
-        if !isEmpty { faults.append("the spool does not run empty: \(try await current.metric("whorl_spool_records") ?? -1)") }
+        if !isEmpty {
+            faults.append("the spool does not run empty: \(try await current.metric("whorl_spool_records") ?? -1)")
+        }
         let letters = try await current.metric("whorl_spool_dead_letters") ?? 0
         if letters > 0 { faults.append("\(letters) dead letters") }
         let connection = try await PostgresConnection.connect(cluster.url, deadline: .now + .seconds(20))

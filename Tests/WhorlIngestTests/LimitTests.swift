@@ -60,8 +60,14 @@ import WhorlTestSupport
     @Test("Two collectors share one limit through the database")
     func shared() async throws {
         try await withPool { pool, _ in
-            let rule = RateLimiter.Rule(scope: .project, id: 7, limit: CountLimit(count: 200, seconds: 3_600), categories: ["error"])
-            let limiters = (0..<2).map { _ in RateLimiter(pool: pool, farFactor: 3, logger: Logger(label: "test"), unixTime: { 7_200 }) }
+            let rule = RateLimiter.Rule(
+                scope: .project,
+                id: 7,
+                limit: CountLimit(count: 200, seconds: 3_600),
+                categories: ["error"]
+            )
+            let limiters = (0..<2)
+                .map { _ in RateLimiter(pool: pool, farFactor: 3, logger: Logger(label: "test"), unixTime: { 7_200 }) }
             var allowed = 0
             var attempts = 0
             for _ in 0..<400 {

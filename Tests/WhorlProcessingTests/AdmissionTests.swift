@@ -22,7 +22,9 @@ import WhorlTestSupport
         for secret in ["hunter2", "\"k\"", "abcdefgh", "bob:pw", "xyz", "=abc", "s3cr3t", "\"sid\"", "\"a\":1", ":7,"] {
             #expect(!stored.contains(secret), "\(secret)")
         }
-        for kept in ["Ann", "0.15", "3.3", "*/*", "b=1&token=[Filtered]&c=2", "user=ann&passwd=[Filtered]", "\"id\":\"7\""] {
+        for kept in [
+            "Ann", "0.15", "3.3", "*/*", "b=1&token=[Filtered]&c=2", "user=ann&passwd=[Filtered]", "\"id\":\"7\"",
+        ] {
             #expect(stored.contains(kept), "\(kept)")
         }
         #expect(try JSONDocument(Array(event.payload)).root.isObject)
@@ -36,7 +38,8 @@ import WhorlTestSupport
         arguments: [
             ("paid with 4111 1111 1111 1111 today", "paid with [Filtered] today"),
             ("paid with 4111-1111-1111-1111", "paid with [Filtered]"), ("amex 378282246310005.", "amex [Filtered]."),
-            ("id 4111111111111112 is no card", nil), ("at 1763673600123456789 ns", nil), ("hash a4111111111111111", nil),
+            ("id 4111111111111112 is no card", nil), ("at 1763673600123456789 ns", nil),
+            ("hash a4111111111111111", nil),
             ("SSN 123-45-6789 on file", "SSN [Filtered] on file"), ("call 555-123-4567", nil),
             ("Authorization: Bearer abcDEF123456.xyz", "Authorization: Bearer [Filtered]"), ("a Basic idea of it", nil),
             ("see postgres://app:s3cret@db/x", "see postgres://[Filtered]@db/x"), ("see https://example.com/a@b", nil),
@@ -126,10 +129,14 @@ import WhorlTestSupport
         #expect((root.member("message")?.stringLength ?? 999) <= 300)
         #expect(root.member("message")?.string?.hasSuffix("...") == true)
         #expect(root.member("message")?.string?.contains("\u{FFFD}") == false)
-        #expect(Array(root.member("breadcrumbs")!.elements).map { $0.member("message")?.string } == (25..<30).map { "b\($0)" })
+        #expect(
+            Array(root.member("breadcrumbs")!.elements).map { $0.member("message")?.string }
+                == (25..<30).map { "b\($0)" }
+        )
         let values = Array(root.member("exception")!.member("values")!.elements)
         #expect(values.map { $0.member("type")?.string } == ["E0", "E1", "E7", "E8"])
-        let kept = Array(values[0].member("stacktrace")!.member("frames")!.elements).map { $0.member("function")?.string }
+        let kept = Array(values[0].member("stacktrace")!.member("frames")!.elements)
+            .map { $0.member("function")?.string }
         #expect(kept == ["f0", "f1", "f2", "f3", "f4", "f35", "f36", "f37", "f38", "f39"])
         #expect(Array(root.member("list")!.elements).count == 15)
         #expect(Array(root.member("extra")!.members).count == 20)
@@ -147,7 +154,12 @@ import WhorlTestSupport
         for capture in try Capture.all() where capture.isIngest && capture.header("content-encoding") == nil {
             guard let envelope = try? Envelope(capture.body[...]) else { continue }
             for item in envelope.items where item.type == "event" {
-                guard case .admitted(let event) = try EventPipeline.admit(item.payload, context, AdmissionRules(scrubbing: off))
+                guard
+                    case .admitted(let event) = try EventPipeline.admit(
+                        item.payload,
+                        context,
+                        AdmissionRules(scrubbing: off)
+                    )
                 else { continue }
                 looked += 1
                 if event.storedNotes.isEmpty { #expect(event.payload == item.payload, "\(capture.name)") }
@@ -198,7 +210,11 @@ import WhorlTestSupport
         #expect(reasons == [.localhost, .release, .errorType, .message, .webCrawlers, .legacyBrowsers])
         #expect(try reason(#"{"message":"fine"}"#, client: "198.51.100.7") == .address)
         #expect(try reason(#"{"message":"fine"}"#, client: "198.51.101.7") == nil)
-        #expect(try reason(#"{"release":"shop@2.0","message":"no ResizeObserver","request":{"url":"https://localhost.evil.example/"}}"#) == nil)
+        #expect(
+            try reason(
+                #"{"release":"shop@2.0","message":"no ResizeObserver","request":{"url":"https://localhost.evil.example/"}}"#
+            ) == nil
+        )
     }
 
     @Test("A pattern takes time bounded by its length and the text's")

@@ -54,7 +54,8 @@ package struct TestHTTP: Sendable {
         }
     }
 
-    private func exchange(_ bytes: [UInt8]) throws -> TestAnswer {
+    /// The same on the calling thread, for who measures time and must not wait for other tasks.
+    package func exchange(_ bytes: [UInt8]) throws -> TestAnswer {
         let connection = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard connection >= 0 else { throw TestFailure("no socket") }
         defer { close(connection) }
@@ -86,14 +87,27 @@ package struct TestHTTP: Sendable {
             if count < 0, errno == EAGAIN { throw TestFailure("no answer within 30 s") }
             if count <= 0 { break }
             received += buffer[..<count]
-            if let answer = Self.parse(received, isComplete: false) { return answer }
+            if let answer = TestAnswer.parse(received, isComplete: false)?.answer { return answer }
         }
-        guard let answer = Self.parse(received, isComplete: true) else { throw TestFailure("no answer") }
+        guard let answer = TestAnswer.parse(received, isComplete: true)?.answer else { throw TestFailure("no answer") }
         return answer
+    }
+}
+
+extension TestAnswer {
+    /// Every answer that stands in the bytes, one after the other.
+    static func all(in bytes: [UInt8]) -> [TestAnswer] {
+        var answers: [TestAnswer] = []
+        var rest = bytes
+        while !rest.isEmpty, let (answer, length) = parse(rest, isComplete: true) {
+            answers.append(answer)
+            rest = Array(rest[length...])
+        }
+        return answers
     }
 
     /// The answer once all of it is there.
-    private static func parse(_ bytes: [UInt8], isComplete: Bool) -> TestAnswer? {
+    static func parse(_ bytes: [UInt8], isComplete: Bool) -> (answer: TestAnswer, length: Int)? {
         guard let end = bytes.firstRange(of: [0x0D, 0x0A, 0x0D, 0x0A]) else { return nil }
         let lines = String(decoding: bytes[..<end.lowerBound], as: UTF8.self).components(separatedBy: "\r\n")
         guard let status = lines.first?.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else { return nil }
@@ -104,17 +118,21 @@ package struct TestHTTP: Sendable {
             headers[parts[0].lowercased()] = parts[1].trimmingCharacters(in: .whitespaces)
         }
         var body = Array(bytes[end.upperBound...])
-        if status == 204 || status == 304 { return TestAnswer(status: status, headers: headers, body: []) }
-        if let length = headers["content-length"].flatMap({ Int($0) }) {
-            guard body.count >= length else { return nil }
-            body = Array(body[..<length])
+        if status == 204 || status == 304 || status < 200 {
+            return (TestAnswer(status: status, headers: headers, body: []), end.upperBound)
+        }
+        var length = bytes.count
+        if let size = headers["content-length"].flatMap({ Int($0) }) {
+            guard body.count >= size else { return nil }
+            body = Array(body[..<size])
+            length = end.upperBound + size
         } else if headers["transfer-encoding"] == "chunked" {
             guard let decoded = unchunked(body) else { return nil }
             body = decoded
         } else if !isComplete {
             return nil
         }
-        return TestAnswer(status: status, headers: headers, body: body)
+        return (TestAnswer(status: status, headers: headers, body: body), length)
     }
 
     private static func unchunked(_ bytes: [UInt8]) -> [UInt8]? {

@@ -20,7 +20,8 @@ enum ProjectShape {
 
     static func detail(_ project: Project, _ organization: Organization, _ settings: ProjectSettings) -> JSON {
         .object(
-            members(project) + [("organization", OrganizationShape.json(organization))] + ProjectOptions.members(settings)
+            members(project) + [("organization", OrganizationShape.json(organization))]
+                + ProjectOptions.members(settings)
         )
     }
 
@@ -49,7 +50,8 @@ enum KeyShape {
         return [
             "id": .string(key.publicKey), "name": .string(key.label), "label": .string(key.label),
             "public": .string(key.publicKey), "secret": nil, "projectId": .int(key.projectID),
-            "isActive": .bool(key.isActive), "rateLimit": key.limit.map { ["count": .int($0.count), "window": .int($0.seconds)] } ?? nil,
+            "isActive": .bool(key.isActive),
+            "rateLimit": key.limit.map { ["count": .int($0.count), "window": .int($0.seconds)] } ?? nil,
             "dsn": [
                 "public": .string(dsn), "secret": .string(dsn),
                 "csp": .string("\(base)/csp-report/?sentry_key=\(key.publicKey)"),

@@ -90,7 +90,14 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
             context.fireChannelRead(wrapInboundOut(.head(head)))
             return
         }
-        if let length = head.headerFields[.contentLength].flatMap({ Int($0) }), length > handler.maxBodyBytes {
+        guard request.method == .post else {
+            var refusal = IngestRefusal(status: 405, detail: "method not allowed")
+            refusal.allowed = request.route == .store ? "POST, GET, OPTIONS" : "POST, OPTIONS"
+            refuse(request, refusal, context)
+            return
+        }
+        // A length that is no number we know is too large for certain.
+        if let length = head.headerFields[.contentLength], Int(length) ?? .max > handler.maxBodyBytes {
             refuse(request, .tooLarge("the body is too large"), context)
             return
         }

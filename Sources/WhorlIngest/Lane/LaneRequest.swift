@@ -12,9 +12,13 @@ struct LaneRequest: Sendable {
     let arrived: ContinuousClock.Instant
     let receivedAt: Date
 
-    /// Nil when the request is none of those: another path, or another method than POST.
+    /// What the request is about, whatever its method; GET and OPTIONS are the server's.
+    let method: HTTPRequest.Method
+
+    /// Nil when the request is none of those: another path, or a method that is answered elsewhere.
     init?(_ head: HTTPRequest) {
-        guard head.method == .post, let path = head.path else { return nil }
+        guard head.method != .get, head.method != .options, let path = head.path else { return nil }
+        method = head.method
         let target = path.prefix { $0 != "?" && $0 != "#" }
         // Runs of slashes count as one, and the last one may be missing.
         let parts = target.split(separator: "/", maxSplits: 8)
@@ -34,6 +38,8 @@ struct LaneRequest: Sendable {
         query = path[target.endIndex...].dropFirst().prefix { $0 != "#" }
         var headers: [String: String] = [:]
         for field in head.headerFields { headers[field.name.canonicalName] = field.value }
+        // Codings on several lines are several codings.
+        if let coding = head.headerFields[.contentEncoding] { headers["content-encoding"] = coding }
         self.headers = headers
         arrived = .now
         receivedAt = Date()
@@ -48,7 +54,13 @@ struct LaneRequest: Sendable {
         for pair in query.split(separator: "&").prefix(100) {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let name = Self.decoded(parts[0])
-            if parameters[name] == nil { parameters[name] = parts.count > 1 ? Self.decoded(parts[1]) : "" }
+            let value = parts.count > 1 ? Self.decoded(parts[1]) : ""
+            if let first = parameters[name] {
+                // Two keys are no key.
+                if name == "sentry_key", first != value { parameters[name] = first + "," + value }
+            } else {
+                parameters[name] = value
+            }
         }
         return IngestRequest(
             route: route,

@@ -76,7 +76,8 @@ struct NoteList {
 
     init(_ notes: [EventNote]) { self.notes = notes }
 
-    mutating func add(_ path: String, _ reason: String) {
-        if notes.count < 200 { notes.append(EventNote(path, reason)) }
+    /// Adds a note while there is room; the path is worked out only then.
+    mutating func add(_ path: @autoclosure () -> String, _ reason: String) {
+        if notes.count < 200 { notes.append(EventNote(path(), reason)) }
     }
 }

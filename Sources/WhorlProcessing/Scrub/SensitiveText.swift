@@ -190,14 +190,18 @@ struct SensitiveText {
         }
         let start = colon + 3
         var at = start
-        while at < bytes.count, at - start < 512 {
+        var end: Int?
+        // Up to the last `@` of the authority, as readers of URLs take it.
+        scan: while at < bytes.count, at - start < 512 {
             switch bytes[at] {
-            case UInt8(ascii: "@"): return at > start ? start..<at : nil
-            case UInt8(ascii: "/"), UInt8(ascii: "?"), UInt8(ascii: "#"), UInt8(ascii: "\\"), 0...0x20: return nil
-            default: at += 1
+            case UInt8(ascii: "@"): end = at
+            case UInt8(ascii: "/"), UInt8(ascii: "?"), UInt8(ascii: "#"), UInt8(ascii: "\\"), 0...0x20: break scan
+            default: break
             }
+            at += 1
         }
-        return nil
+        guard let end, end > start else { return nil }
+        return start..<end
     }
 
     /// What follows `Bearer ` or `Basic ` and looks like a credential.

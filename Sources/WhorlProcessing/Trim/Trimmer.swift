@@ -2,6 +2,9 @@ import WhorlProtocol
 
 /// Cuts an event to its ``FieldLimits``: the same bytes are always cut in the same way, and each cut leaves a note.
 struct Trimmer {
+    /// Bytes of a key as written; those that people choose are far below.
+    private static let maxKeyBytes = 512
+
     private let limits: FieldLimits
     private let document: JSONDocument
     private(set) var notes = NoteList([])
@@ -14,7 +17,12 @@ struct Trimmer {
     /// Adds what has to be cut.
     mutating func add(to edits: inout PayloadEdits) {
         // Found in one pass that allocates nothing for an event within its limits.
-        var found: [JSONDocument.Visit] = []
+        var scalars: [JSONNode] = []
+        var deep: [JSONNode] = []
+        var lists: [(node: JSONNode, count: Int, end: End)] = []
+        var objects = [document.root]
+        var member = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+        var longKeys: [JSONNode] = []
         let smallest = min(
             limits.members,
             limits.elements,
@@ -24,35 +32,61 @@ struct Trimmer {
             limits.tags
         )
         document.scan { visit in
+            if visit.key.count > Self.maxKeyBytes { longKeys.append(document.node(visit)) }
+            if visit.isNumber {
+                if !Self.isPlain(visit.bytes) { scalars.append(document.node(visit)) }
+                return .over
+            }
             if visit.isString {
-                if visit.bytes.count > limits.stringBytes { found.append(visit) }
+                if visit.bytes.count > limits.stringBytes { scalars.append(document.node(visit)) }
                 return .over
             }
             guard visit.isArray || visit.isObject else { return .over }
             if visit.depth >= limits.depth {
-                found.append(visit)
+                deep.append(document.node(visit))
                 return .over
             }
-            if visit.size > smallest { found.append(visit) }
+            if visit.depth == 1 { member = visit.key }
+            if visit.size > smallest {
+                if visit.isArray {
+                    let (count, end) = bound(of: visit, in: member)
+                    lists.append((document.node(visit), count, end))
+                } else {
+                    objects.append(document.node(visit))
+                }
+            }
             return .into
         }
-        for visit in found { cut(document.node(visit), visit, &edits) }
-        let root = document.root
-        cut(members: root, to: limits.members, &edits)
-    }
-
-    private mutating func cut(_ node: JSONNode, _ visit: JSONDocument.Visit, _ edits: inout PayloadEdits) {
-        if node.isString {
-            edits.replace(node.range, with: Self.shortened(node, to: limits.stringBytes))
-            note(node, "value_too_long")
-        } else if visit.depth >= limits.depth {
+        for node in scalars { cut(scalar: node, &edits) }
+        for node in deep {
             edits.replace(node.range, with: "\"[nested too deeply]\"")
             note(node, "depth_limit")
-        } else if node.isObject {
-            cut(members: node, to: limits.members, &edits)
+        }
+        for (node, count, end) in lists { cut(elements: node, to: count, keeping: end, &edits) }
+        for node in objects { cut(members: node, to: limits.members, &edits) }
+        for value in longKeys { cut(keyOf: value, &edits) }
+    }
+
+    /// Whether a number has the form that most have: a few digits, no exponent.
+    private static func isPlain(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        bytes.count <= 25 && !bytes.contains { $0 | 0x20 == UInt8(ascii: "e") }
+    }
+
+    private mutating func cut(keyOf value: JSONNode, _ edits: inout PayloadEdits) {
+        guard let key = value.key else { return }
+        edits.replace(key.range, with: Self.shortened(key, to: Self.maxKeyBytes))
+        note(value, "key_too_long")
+    }
+
+    private mutating func cut(scalar node: JSONNode, _ edits: inout PayloadEdits) {
+        if node.isNumber {
+            // No reader would make the same of it as the next.
+            guard node.double == nil, node.int == nil else { return }
+            edits.replace(node.range, with: "null")
+            note(node, "number_out_of_range")
         } else {
-            let (count, end) = bound(of: visit)
-            cut(elements: node, to: count, keeping: end, &edits)
+            edits.replace(node.range, with: Self.shortened(node, to: limits.stringBytes))
+            note(node, "value_too_long")
         }
     }
 
@@ -62,18 +96,18 @@ struct Trimmer {
         case both
     }
 
-    /// How many elements a list may have, by the key under which it stands.
-    private func bound(of visit: JSONDocument.Visit) -> (Int, End) {
-        let path = document.path(of: document.node(visit)).split(separator: ".")
-        if path.last == "frames" { return (limits.frames, .both) }
-        switch path.first {
-        case "exception", "sentry.interfaces.Exception":
-            return path.count == 1 || path[1...] == ["values"] ? (limits.exceptions, .both) : (limits.elements, .first)
-        case "breadcrumbs", "sentry.interfaces.Breadcrumbs":
-            return path.count == 1 || path[1...] == ["values"] ? (limits.breadcrumbs, .last) : (limits.elements, .first)
-        case "tags": return (limits.tags, .first)
-        default: return (limits.elements, .first)
+    /// How many elements a list may have: by the key under which it stands, or for `values` by the member of the event.
+    private func bound(of list: JSONDocument.Visit, in member: UnsafeBufferPointer<UInt8>) -> (Int, End) {
+        func equals(_ key: UnsafeBufferPointer<UInt8>, _ name: String) -> Bool { name.utf8.elementsEqual(key) }
+        if equals(list.key, "frames") { return (limits.frames, .both) }
+        guard list.depth == 1 || list.depth == 2 && equals(list.key, "values") else { return (limits.elements, .first) }
+        if ["exception", "sentry.interfaces.Exception"].contains(where: { equals(member, $0) }) {
+            return (limits.exceptions, .both)
         }
+        if ["breadcrumbs", "sentry.interfaces.Breadcrumbs"].contains(where: { equals(member, $0) }) {
+            return (limits.breadcrumbs, .last)
+        }
+        return equals(member, "tags") ? (limits.tags, .first) : (limits.elements, .first)
     }
 
     private mutating func cut(elements list: JSONNode, to limit: Int, keeping end: End, _ edits: inout PayloadEdits) {
@@ -95,15 +129,19 @@ struct Trimmer {
         note(list, "too_many_elements")
     }
 
+    /// Of members with the same key the last one counts, so the others go first.
     private mutating func cut(members object: JSONNode, to limit: Int, _ edits: inout PayloadEdits) {
-        var count = 0
-        var lastKept: JSONNode?
-        for (_, value) in object.members {
-            count += 1
-            if count <= limit { lastKept = value }
+        let members = Array(object.members)
+        guard members.count > limit else { return }
+        var last: [ArraySlice<UInt8>: Int] = [:]
+        for (place, member) in members.enumerated() { last[member.key.rawBytes] = place }
+        let kept = members.indices.filter { last[members[$0].key.rawBytes] == $0 }.prefix(limit)
+        guard let first = kept.first, let end = kept.last else { return }
+        edits.remove(object.range.lowerBound + 1..<members[first].key.range.lowerBound)
+        for (place, next) in zip(kept, kept.dropFirst()) where next != place + 1 {
+            edits.remove(members[place].value.range.upperBound..<members[next - 1].value.range.upperBound)
         }
-        guard count > limit, let lastKept else { return }
-        edits.remove(lastKept.range.upperBound..<object.range.upperBound - 1)
+        edits.remove(members[end].value.range.upperBound..<object.range.upperBound - 1)
         note(object, "too_many_members")
     }
 

@@ -58,6 +58,9 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
+    /// How long a peer whose request was refused may go on sending.
+    private static let linger = TimeAmount.milliseconds(500)
+
     private let limits: ConnectionLimits
     private let count: ConnectionCount
     private var isCounted = false
@@ -120,7 +123,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         }
         inFlight = max(inFlight - 1, 0)
         let written = promise ?? context.eventLoop.makePromise(of: Void.self)
-        if !isReadingBody {
+        if !isReadingBody || malformed != nil {
             wait(limits.write, for: "write", context)
             let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
             written.futureResult.whenComplete { _ in
@@ -133,7 +136,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// The answer is on its way: the next request is waited for.
     private func answered(_ context: ChannelHandlerContext) {
-        guard inFlight == 0, !isReadingBody, context.channel.isActive else { return }
+        guard inFlight == 0, context.channel.isActive else { return }
         if let malformed {
             refuse(malformed, context)
         } else {
@@ -142,14 +145,18 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // After the first fault the decoder only repeats that it has given up.
+        guard malformed == nil else { return }
         guard let error = error as? HTTPParserError else {
             context.fireErrorCaught(error)
             return
         }
         count.malformed.increment()
         let status: HTTPResponse.Status = error == .headerOverflow ? .requestHeaderFieldsTooLarge : .badRequest
+        malformed = status
         // Answers to the requests before it come first.
-        if inFlight == 0 || isReadingBody { refuse(status, context) } else { malformed = status }
+        if isReadingBody { inFlight -= 1 }
+        if inFlight <= 0 { refuse(status, context) }
     }
 
     private func refuse(_ status: HTTPResponse.Status, _ context: ChannelHandlerContext) {
@@ -160,8 +167,11 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         ]
         context.write(wrapOutboundOut(.head(HTTPResponse(status: status, headerFields: fields))), promise: nil)
         context.write(wrapOutboundOut(.body(body)), promise: nil)
-        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in bound.value.close(promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        // A peer that still sends would otherwise see a reset before the answer.
+        context.close(mode: .output, promise: nil)
+        let channel = context.channel
+        context.eventLoop.scheduleTask(in: Self.linger) { channel.close(promise: nil) }
     }
 
     private func wait(_ time: TimeAmount, for part: String, _ context: ChannelHandlerContext) {

@@ -223,7 +223,8 @@ package struct IssueQueries: Sendable {
     /// How many events of an issue are kept without their payload, since too many came at once.
     package func thinEvents(projectID: Int, id: Int) async throws -> Int {
         try await pool.execute(IssueStatements.thin, [projectID.postgresValue, id.postgresValue])
-            .first?.read("events") ?? 0
+            .first?
+            .read("events") ?? 0
     }
 
     /// Events per step for each issue, oldest first, gaps filled with zero; steps are whole hours.

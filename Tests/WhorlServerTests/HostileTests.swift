@@ -1,0 +1,211 @@
+import Foundation
+import Synchronization
+import Testing
+import WhorlPostgres
+import WhorlProtocol
+import WhorlTestSupport
+
+@Suite("Requests that are meant to hurt")
+struct HostileTests {
+    @Test("Each of the corpus is answered as it should be, while a bystander sees no error and waits for nothing")
+    func corpus() async throws {
+        let environment = [
+            "WHORL_BOOTSTRAP_ORG": "default", "WHORL_BOOTSTRAP_PROJECT": "default", "WHORL_HEAD_TIMEOUT_SECONDS": "2",
+            "WHORL_BODY_TIMEOUT_SECONDS": "4", "WHORL_BAD_CREDENTIALS_PER_MINUTE": "1000000",
+        ]
+        try await withCollector(environment: environment) { collector in
+            let others = try await Self.otherKeys(collector)
+            let cases = try HostileCase.all(
+                ["project": "1", "key": TestCollector.publicKey].merging(others) { $1 }
+            )
+            #expect(cases.count >= 120)
+            let connection = try await PostgresConnection.connect(collector.databaseURL, deadline: .now + .seconds(10))
+            let bystander = Bystander(collector)
+            // Those that wait for a deadline do so together.
+            try await withThrowingTaskGroup(of: [String].self) { group in
+                for stalled in cases where stalled.then == .stall {
+                    group.addTask {
+                        let exchange = try await RawExchange.run(
+                            port: collector.port,
+                            stalled.bytes,
+                            then: .stall,
+                            limit: 12
+                        )
+                        return exchange.isClosed ? [] : ["\(stalled.name): still open after 12 s"]
+                    }
+                }
+                for try await faults in group { #expect(faults.isEmpty, "\(faults)") }
+            }
+            var failed = 0
+            for hostile in cases where hostile.then != .stall {
+                let start = ContinuousClock.now
+                let faults = try await Self.faults(of: hostile, collector, connection)
+                let time = start.duration(to: .now)
+                if time > .milliseconds(700) { print("\(hostile.name) took \(time)") }
+                #expect(faults.isEmpty, "\(hostile.name): \(faults.joined(separator: "; "))")
+                if !faults.isEmpty { failed += 1 }
+            }
+            #expect(failed == 0, "\(failed) of \(cases.count) cases failed")
+            let (times, errors) = try await bystander.stop()
+            #expect(errors == 0)
+            let sorted = times.sorted()
+            let p99 = sorted[min(sorted.count * 99 / 100, sorted.count - 1)]
+            #expect(p99 < .milliseconds(100), "p99 \(p99) of \(sorted.count)")
+            await connection.close()
+            #expect(try await collector.metric("process_resident_memory_bytes") ?? 0 < 400e6)
+            // Nothing of a sender reaches the log but on one line of JSON.
+            for line in collector.program.output.split(separator: "\n") {
+                #expect((try? JSONDocument(Array(line.utf8))) != nil, "\(line.prefix(200))")
+            }
+        }
+    }
+
+    // MARK: - Cases
+
+    private static func faults(
+        of hostile: HostileCase,
+        _ collector: TestCollector,
+        _ connection: PostgresConnection
+    ) async throws -> [String] {
+        let before = try await count(connection)
+        let exchange = try await RawExchange.run(port: collector.port, hostile.bytes, then: hostile.then, limit: 30)
+        let expected = hostile.expected
+        var faults: [String] = []
+        let statuses = exchange.answers.map(\.status)
+        if hostile.then != .reset {
+            let last = statuses.last ?? 0
+            let allowed = (expected["status"]?.array ?? []).compactMap(\.int)
+            if !allowed.contains(last) { faults.append("answered \(last), not \(allowed)") }
+        }
+        if let all = expected["statuses"]?.array?.compactMap(\.int), all != statuses {
+            faults.append("answered \(statuses), not \(all)")
+        }
+        if exchange.duration > .seconds(20) { faults.append("took \(exchange.duration)") }
+        for (name, value) in expected["header"]?.object ?? [] {
+            let seen = exchange.answers.last?.headers[name.lowercased()]
+            if seen?.lowercased().contains((value.string ?? "").lowercased()) != true {
+                faults.append("header \(name) is \(seen ?? "absent")")
+            }
+        }
+        let text = String(decoding: exchange.received, as: UTF8.self)
+        for word in expected["answer_lacks"]?.array ?? [] where text.contains(word.string ?? "") {
+            faults.append("the answer holds \(word)")
+        }
+        let wanted = expected["stored"]?.int ?? 0
+        var stored = try await count(connection) - before
+        if hostile.then == .reset, stored != wanted {
+            // Whoever goes away may be served a moment later, or not at all.
+            _ = try await eventually(within: .seconds(2)) { try await count(connection) - before == wanted }
+            stored = try await count(connection) - before
+        }
+        if stored != wanted { faults.append("stored \(stored), not \(wanted)") }
+        if expected["event"] != nil || expected["errors"] != nil, let id = expected["event_id"]?.string {
+            faults += try await eventFaults(id, expected, collector)
+        }
+        return faults
+    }
+
+    private static func eventFaults(_ id: String, _ expected: JSON, _ collector: TestCollector) async throws -> [String]
+    {
+        let answer = try await collector.http.get("/api/0/projects/default/default/events/\(id)/")
+        guard answer.status == 200 else { return ["the event is not shown: \(answer.status)"] }
+        let event = try answer.json()
+        var faults: [String] = []
+        for (pointer, value) in expected["event"]?.object ?? [] {
+            let seen = pointer.split(separator: "/")
+                .reduce(event as JSON?) { node, part in
+                    let name = part.replacingOccurrences(of: "~1", with: "/").replacingOccurrences(of: "~0", with: "~")
+                    if let list = node?.array {
+                        return Int(name).flatMap { list.indices.contains($0) ? list[$0] : nil }
+                    }
+                    return node?[name]
+                }
+            if (seen ?? .null) != value {
+                faults.append("\(pointer) is \((seen ?? .null).text.prefix(200)), not \(value.text.prefix(200))")
+            }
+        }
+        if expected["errors"] == true, event["errors"]?.array?.isEmpty ?? true { faults.append("nothing is noted") }
+        return faults
+    }
+
+    private static func count(_ connection: PostgresConnection) async throws -> Int {
+        let statement = PostgresStatement("test", "SELECT count(*) AS n FROM event WHERE project_id = 1")
+        return try await connection.execute(statement, deadline: .now + .seconds(10)).first?.read("n") ?? -1
+    }
+
+    /// Another project with a key, and a key that is switched off.
+    private static func otherKeys(_ collector: TestCollector) async throws -> [String: String] {
+        let other = try await collector.http.send(
+            "POST",
+            "/api/0/organizations/default/projects/",
+            json: ["name": "other"]
+        )
+        let slug = try other.json()["slug"]?.string ?? ""
+        let keys = try await collector.http.get("/api/0/projects/default/\(slug)/keys/").json()
+        let disabled =
+            try await
+            collector.http
+            .send("POST", "/api/0/projects/default/default/keys/", json: ["name": "off"]).json()["public"]?
+            .string ?? ""
+        _ = try await collector.http.send(
+            "PUT",
+            "/api/0/projects/default/default/keys/\(disabled)/",
+            json: ["isActive": false]
+        )
+        // Collectors notice within a few seconds.
+        let auth = ["X-Sentry-Auth": "Sentry sentry_version=7, sentry_key=\(disabled)"]
+        let isOff = try await eventually {
+            try await collector.send(envelope: Array("{}\n".utf8), headers: auth).status == 403
+        }
+        guard isOff, let key = keys.array?.first?["public"]?.string else { throw TestFailure("no other keys") }
+        return [
+            "other_project": try other.json()["id"]?.string ?? "", "other_key": key, "disabled_key": disabled,
+        ]
+    }
+}
+
+/// A client that sends ten well-behaved requests a second, on a thread of its own, and measures how long answers take.
+private final class Bystander: Sendable {
+    private struct Seen {
+        var times: [Duration] = []
+        var errors = 0
+        var isOver = false
+    }
+
+    private let port: Int
+    private let isRunning = Atomic<Bool>(true)
+    private let seen = Mutex(Seen())
+
+    init(_ collector: TestCollector) {
+        port = collector.port
+        Thread.detachNewThread { [self] in run() }
+    }
+
+    /// Ends it, and returns what it saw.
+    func stop() async throws -> (times: [Duration], errors: Int) {
+        isRunning.store(false, ordering: .relaxed)
+        _ = try await eventually { self.seen.withLock(\.isOver) }
+        return seen.withLock { ($0.times, $0.errors) }
+    }
+
+    private func run() {
+        // An envelope without items: the whole way in, and nothing to store.
+        let head = """
+            POST /api/1/envelope/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\
+            X-Sentry-Auth: Sentry sentry_version=7, sentry_key=\(TestCollector.publicKey)\r\n\r\n{}\n
+            """
+        var next = Date()
+        while isRunning.load(ordering: .relaxed) {
+            next.addTimeInterval(0.1)
+            Thread.sleep(until: next)
+            let start = ContinuousClock.now
+            let status = try? TestHTTP(port: port).exchange(Array(head.utf8)).status
+            let time = start.duration(to: .now)
+            seen.withLock { seen in
+                seen.times.append(time)
+                if status != 200 { seen.errors += 1 }
+            }
+        }
+        seen.withLock { $0.isOver = true }
+    }
+}
