@@ -1,7 +1,7 @@
 # Whorl's front door. `make help` lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test format format-check bench fuzz
+.PHONY: help setup build run test faults format format-check bench fuzz
 
 SOURCES = Package.swift Sources Tests sql Benchmarks Examples Fuzz
 
@@ -20,6 +20,10 @@ run: build ## Build and start the collector; Ctrl-C stops it
 
 test: setup ## Run every test
 	@.ci/test
+
+faults: setup ## Try every fault, all rounds (an hour)
+	swift build --build-tests
+	WHORL_FAULTS=full swift test --skip-build --no-parallel --filter WhorlFaultTests
 
 format: ## Format the sources in place
 	swift format --in-place --recursive --parallel $(SOURCES)

@@ -16,7 +16,12 @@ package struct IngestHandler: Sendable {
     private let doorkeeper: Doorkeeper
     private let keeper: EventKeeper
     private let limiter: RateLimiter
-    private let memory: MemoryBudget
+    /// For bodies as they arrive; the lane takes from it.
+    let bodyMemory: MemoryBudget
+    /// For bodies as they are inflated.
+    ///
+    /// Apart from the other, so that nobody waits for what waits for him.
+    private let inflatedMemory: MemoryBudget
     private let heavyWork = HeavyWork()
     private let limits: IngestLimits
     private let outcomes: OutcomeRecorder
@@ -37,7 +42,9 @@ package struct IngestHandler: Sendable {
         doorkeeper = Doorkeeper(keys: keys, limiter: limiter, limits: limits)
         self.keeper = keeper
         self.limiter = limiter
-        memory = MemoryBudget(bytes: limits.memoryBytes)
+        // The largest body has to fit by itself.
+        bodyMemory = MemoryBudget(bytes: max(limits.memoryBytes / 3, limits.bodyBytes))
+        inflatedMemory = MemoryBudget(bytes: max(limits.memoryBytes / 3 * 2, limits.inflatedBytes))
         self.limits = limits
         self.outcomes = outcomes
         metrics = IngestMetrics(registry: registry)
@@ -75,16 +82,15 @@ package struct IngestHandler: Sendable {
         // The key is looked up before the body is touched, except where only the body names it.
         sender = try await doorkeeper.sender(of: request, envelopeDSN: nil)
         if let sender { try doorkeeper.admit(sender, request) }
-        // As received, and what it may become.
-        let reserved = request.body.count + Inflate.estimate(request.body, request.headers["content-encoding"], limits)
-        guard await memory.take(reserved) else { throw IngestRefusal.unavailable }
+        let reserved = Inflate.estimate(request.body, request.headers["content-encoding"], limits)
+        guard await inflatedMemory.take(reserved) else { throw IngestRefusal.unavailable }
         let result: Result<IngestAnswer, any Error>
         do {
             result = .success(try await open(request, reserved, &sender))
         } catch {
             result = .failure(error)
         }
-        await memory.free(reserved)
+        inflatedMemory.free(reserved)
         return try result.get()
     }
 

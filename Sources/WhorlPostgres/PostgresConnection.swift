@@ -35,10 +35,15 @@ package actor PostgresConnection {
         executor.stop()
     }
 
-    /// Connects, or throws when the deadline passes first.
-    package static func connect(_ url: String, deadline: ContinuousClock.Instant) async throws -> PostgresConnection {
+    /// Connects, or throws when the deadline passes first; `session` is SQL that sets the connection up.
+    package static func connect(
+        _ url: String,
+        session: String = "",
+        deadline: ContinuousClock.Instant
+    ) async throws -> PostgresConnection {
         let connection = PostgresConnection()
         try await connection.open(url, deadline: deadline)
+        if !session.isEmpty { try await connection.script(session, deadline: deadline) }
         return connection
     }
 

@@ -13,17 +13,21 @@ package struct PostgresPoolConfiguration: Sendable {
     package var timeout: Duration
     /// How long connecting may take.
     package var connectTimeout: Duration
+    /// SQL that every new connection runs first.
+    package var session: String
 
     package init(
         size: Int = 6,
         maxWaiters: Int = 1_000,
         timeout: Duration = .milliseconds(1_500),
-        connectTimeout: Duration = .milliseconds(1_500)
+        connectTimeout: Duration = .milliseconds(1_500),
+        session: String = ""
     ) {
         self.size = size
         self.maxWaiters = maxWaiters
         self.timeout = timeout
         self.connectTimeout = connectTimeout
+        self.session = session
     }
 }
 
@@ -213,7 +217,7 @@ package actor PostgresPool: Service {
         reportConnections()
         do {
             let limit = min(deadline, .now + configuration.connectTimeout)
-            let connection = try await PostgresConnection.connect(url, deadline: limit)
+            let connection = try await PostgresConnection.connect(url, session: configuration.session, deadline: limit)
             connecting -= 1
             busy += 1
             breaker.succeeded()
@@ -282,7 +286,11 @@ package actor PostgresPool: Service {
             guard breaker.startProbe(at: .now) else { return }
             do {
                 let deadline = ContinuousClock.now + configuration.connectTimeout
-                let connection = try await PostgresConnection.connect(url, deadline: deadline)
+                let connection = try await PostgresConnection.connect(
+                    url,
+                    session: configuration.session,
+                    deadline: deadline
+                )
                 // A standby accepts connections, but cannot keep anything.
                 let rows = try await connection.script(
                     "SELECT pg_is_in_recovery()::int4::text AS standby",

@@ -69,19 +69,19 @@ public struct Credentials: Sendable, Equatable {
     private static func withoutFlags(_ key: String) -> String { String(key.prefix { $0 != "." }) }
 
     private static func check(version text: String) throws(Failure) {
-        guard let version = Double(text.trimmingCharacters(in: .whitespaces)) else { throw .malformed }
+        guard let version = Double(trimmed(text)) else { throw .malformed }
         guard version <= 7 else { throw .unsupportedVersion }
     }
 
     /// The `k=v` pairs after `Sentry`, in any order; nil for another scheme.
     private static func fields(of header: String) throws(Failure) -> [String: String]? {
-        let trimmed = header.trimmingCharacters(in: .whitespaces)
-        guard trimmed.prefix(7).lowercased() == "sentry " || trimmed.lowercased() == "sentry" else {
+        let header = trimmed(header)
+        let start = header.prefix(7).lowercased()
+        guard start == "sentry " || start == "sentry" else {
             // raven-js and a few others leave the scheme away.
-            guard trimmed.lowercased().hasPrefix("sentry_") else { return nil }
-            return try pairs(of: trimmed[...])
+            return start == "sentry_" ? try pairs(of: header[...]) : nil
         }
-        return try pairs(of: trimmed.dropFirst(7))
+        return try pairs(of: header.dropFirst(7))
     }
 
     private static func pairs(of text: Substring) throws(Failure) -> [String: String] {
@@ -89,16 +89,22 @@ public struct Credentials: Sendable, Equatable {
         for pair in text.split(separator: ",").prefix(32) {
             let parts = pair.split(separator: "=", maxSplits: 1)
             guard let name = parts.first else { continue }
-            let value = parts.count > 1 ? String(parts[1]).trimmingCharacters(in: .whitespaces) : ""
-            fields[name.trimmingCharacters(in: .whitespaces).lowercased()] =
-                value.trimmingCharacters(in: CharacterSet(charactersIn: "\""))
+            fields[trimmed(name).lowercased()] = parts.count > 1 ? trimmed(parts[1], of: [0x20, 0x09, 0x22]) : ""
         }
         return fields
     }
 
+    /// The text without blanks, or other bytes, at its ends.
+    private static func trimmed(_ text: some StringProtocol, of bytes: [UInt8] = [0x20, 0x09]) -> String {
+        var rest = Substring(text).utf8
+        while let first = rest.first, bytes.contains(first) { rest = rest.dropFirst() }
+        while let last = rest.last, bytes.contains(last) { rest = rest.dropLast() }
+        return String(Substring(rest))
+    }
+
     private static func basicUser(of header: String) -> String? {
         guard header.prefix(6).lowercased() == "basic " else { return nil }
-        let encoded = header.dropFirst(6).trimmingCharacters(in: .whitespaces)
+        let encoded = trimmed(header.dropFirst(6))
         guard encoded.utf8.count <= 512, let data = Data(base64Encoded: encoded) else { return nil }
         return String(decoding: data, as: UTF8.self).split(separator: ":", maxSplits: 1).first.map(String.init)
     }

@@ -37,9 +37,14 @@ public struct JSONNode: Sendable {
 
     /// The characters of a string; nil for every other kind.
     public var string: String? {
+        let entry = self.entry
         guard entry.kind == .string else { return nil }
-        let slice = document.bytes[Int(entry.start)..<Int(entry.end)]
-        return entry.hasEscapes ? unescaped(slice) : cleaned(String(decoding: slice, as: UTF8.self))
+        if entry.hasEscapes { return unescaped(document.bytes[Int(entry.start)..<Int(entry.end)]) }
+        return document.bytes.withUnsafeBufferPointer { bytes in
+            let slice = UnsafeBufferPointer(rebasing: bytes[Int(entry.start)..<Int(entry.end)])
+            let text = String(decoding: slice, as: UTF8.self)
+            return slice.contains(0) ? cleaned(text) : text
+        }
     }
 
     /// How many bytes a string has in the text, escapes counted as written; 0 for every other kind.
@@ -76,10 +81,42 @@ public struct JSONNode: Sendable {
 
     /// The member of an object by its key, the last one where the key stands twice; nil when absent or no object.
     public subscript(key: StaticString) -> JSONNode? {
-        guard entry.kind == .object else { return nil }
-        var found: JSONNode?
-        for (name, value) in members where name.equals(key) { found = value }
+        let place = document.entries.withUnsafeBufferPointer { entries in
+            document.bytes.withUnsafeBufferPointer { bytes in lastMember(key, entries, bytes) }
+        }
+        return place.map { JSONNode(document: document, index: $0) }
+    }
+
+    /// Works on the bare lists: events have hundreds of members, and counting references for each costs more than
+    /// comparing it.
+    private func lastMember(
+        _ key: StaticString,
+        _ entries: UnsafeBufferPointer<JSONDocument.Entry>,
+        _ bytes: UnsafeBufferPointer<UInt8>
+    ) -> Int? {
+        guard entries[index].kind == .object else { return nil }
+        let count = key.utf8CodeUnitCount
+        var found: Int?
+        var at = index + 1
+        let end = Int(entries[index].next)
+        while at < end {
+            let name = entries[at]
+            if name.hasEscapes {
+                if JSONNode(document: document, index: at).equals(key) { found = at + 1 }
+            } else if Int(name.end - name.start) == count,
+                Self.isEqual(bytes, Int(name.start), key)
+            {
+                found = at + 1
+            }
+            at = Int(entries[at + 1].next)
+        }
         return found
+    }
+
+    @inline(__always)
+    private static func isEqual(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int, _ key: StaticString) -> Bool {
+        for offset in 0..<key.utf8CodeUnitCount where bytes[start + offset] != key.utf8Start[offset] { return false }
+        return true
     }
 
     /// The member of an object by its key, null counted as absent.

@@ -51,7 +51,7 @@ struct CollectorRooms: Sendable {
         }
         var services: [any Service] = [
             health, Retention(pool: pools.api, days: settings.retentionDays, logger: logger, registry: registry),
-            knownChildren, keys, outcomes, limiter, writer,
+            knownChildren, keys, outcomes, limiter, TagBacklog(pool: pools.api, logger: logger), writer,
             SpoolReplay(
                 spool: spool,
                 writer: writer,

@@ -30,6 +30,8 @@ package actor Spool {
     }
 
     private static let maxBatch = 500
+    /// Room for less than this is none: most events compress to a quarter of it.
+    private static let usualRecord = 32 << 10
 
     private let directory: String
     private let limits: Limits
@@ -72,7 +74,7 @@ package actor Spool {
     package var held: SpoolTotals { totals }
 
     /// Whether an event could be appended now.
-    package var canAppend: Bool { failure == nil && hasRoom(for: 0) }
+    package var canAppend: Bool { failure == nil && hasRoom(for: Self.usualRecord) }
 
     private func hasRoom(for bytes: Int) -> Bool {
         guard totals.bytes + waitingBytes + bytes <= limits.bytes else { return false }

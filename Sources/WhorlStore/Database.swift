@@ -10,5 +10,6 @@ package let schemaMigrator = Migrator(
 package let productStatements: [PostgresStatement] =
     BatchStatements.all + ReferenceStatements.all + PartitionStatements.all + KeyStatements.list
     + AdministrationStatements.all + IssueStatements.all + EventStatements.all + TagStatements.all
-    + RetentionStatements.all + MetricsStatements.all + OutcomeStatements.all + ProjectSettingsStatements.all
+    + RetentionStatements.all + MetricsStatements.all + OutcomeStatements.all + TagBacklogStatements.all
+    + ProjectSettingsStatements.all
     + BudgetStatements.all

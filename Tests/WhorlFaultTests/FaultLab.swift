@@ -36,6 +36,8 @@ final class FaultLab: Sendable {
     private let environment: [String: String]
     private let wrapper: [String]
     private let isSending = Atomic<Bool>(true)
+    /// The database that is asked in the end, where that is another one than in the beginning.
+    let verdictURL = Mutex<String?>(nil)
 
     var current: TestCollector { collector.withLock { $0 } }
     var http: TestHTTP { current.http }
@@ -45,12 +47,14 @@ final class FaultLab: Sendable {
         environment: [String: String] = [:],
         wrapper: [String] = [],
         clients: Int = 8,
+        directory disk: String? = nil,
         databaseURL: (@Sendable (PrivateCluster) -> String)? = nil,
         _ body: (FaultLab) async throws -> Void
     ) async throws {
         let directory = try temporaryDirectory("faults")
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        let cluster = try await PrivateCluster.locate(dataDirectory: directory)
+        // The database may lie on a disk of its own; the collector's directory does not.
+        let cluster = try await PrivateCluster.locate(dataDirectory: disk ?? directory)
         try await cluster.start(deadline: .now + .seconds(120))
         do {
             let lab = try await FaultLab(
@@ -224,7 +228,8 @@ final class FaultLab: Sendable {
         }
         let letters = try await current.metric("whorl_spool_dead_letters") ?? 0
         if letters > 0 { faults.append("\(letters) dead letters") }
-        let connection = try await PostgresConnection.connect(cluster.url, deadline: .now + .seconds(20))
+        let url = verdictURL.withLock { $0 } ?? cluster.url
+        let connection = try await PostgresConnection.connect(url, deadline: .now + .seconds(20))
         let rows = try await connection.execute(Self.ids, deadline: .now + .seconds(30))
         let stored = try rows.map { EventID(uuid: try $0.read("event_id")) }
         let unique = Set(stored)

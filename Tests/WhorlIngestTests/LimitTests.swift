@@ -116,12 +116,12 @@ import WhorlTestSupport
         async let waiting = budget.take(30)
         let freed = Task {
             try await Task.sleep(for: .milliseconds(20))
-            await budget.free(80)
+            budget.free(80)
         }
         #expect(await waiting)
         try await freed.value
         // More than there is counts as all there is.
-        await budget.free(30)
+        budget.free(30)
         #expect(await budget.take(1_000))
         #expect(await !budget.take(1))
     }

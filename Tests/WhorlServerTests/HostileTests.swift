@@ -50,7 +50,7 @@ struct HostileTests {
             #expect(errors == 0)
             let sorted = times.sorted()
             let p99 = sorted[min(sorted.count * 99 / 100, sorted.count - 1)]
-            #expect(p99 < .milliseconds(100), "p99 \(p99) of \(sorted.count)")
+            #expect(p99 < Self.patience, "p99 \(p99) of \(sorted.count)")
             await connection.close()
             #expect(try await collector.metric("process_resident_memory_bytes") ?? 0 < 400e6)
             // Nothing of a sender reaches the log but on one line of JSON.
@@ -58,6 +58,17 @@ struct HostileTests {
                 #expect((try? JSONDocument(Array(line.utf8))) != nil, "\(line.prefix(200))")
             }
         }
+    }
+
+    /// How long a bystander waits, one request in a hundred excepted.
+    ///
+    /// A debug build takes many times as long for a large body, and shares two cores with the test.
+    private static var patience: Duration {
+        #if DEBUG
+        .milliseconds(400)
+        #else
+        .milliseconds(100)
+        #endif
     }
 
     // MARK: - Cases

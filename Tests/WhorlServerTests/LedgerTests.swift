@@ -55,6 +55,8 @@ struct LedgerTests {
                 let replayed = try await collectors[0].metric("whorl_spool_replayed_total") ?? 0
                 let replayedToo = try await collectors[1].metric("whorl_spool_replayed_total") ?? 0
                 #expect(Set(rows) == Set(acknowledged.map { ids[$0] }))
+                // Reading tags counts those that wait.
+                _ = try await first.http.get("/api/0/issues/1/tags/")
                 try await Self.checkSums(connection)
                 await connection.close()
                 var counted = 0.0

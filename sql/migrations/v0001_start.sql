@@ -173,8 +173,10 @@ CREATE TABLE event (
 ) PARTITION BY RANGE (received_day);
 -- The bytes are compressed already.
 ALTER TABLE event ALTER COLUMN payload SET STORAGE EXTERNAL;
-CREATE INDEX event_by_hash ON event (project_id, hash_id, occurred_at DESC, event_id DESC);
-CREATE INDEX event_by_time ON event (project_id, occurred_at DESC, event_id DESC);
+-- Without the event's id: an index that held it could be taken for the primary key's work on a partition that has just
+-- been made, and then be read from end to end for each event.
+CREATE INDEX event_by_hash ON event (project_id, hash_id, occurred_at DESC);
+CREATE INDEX event_by_time ON event (project_id, occurred_at DESC);
 
 -- Aggregates are keyed by hash and environment, so that an issue's numbers are sums over its hashes, whatever is merged.
 
@@ -221,6 +223,22 @@ CREATE TABLE hash_tag (
     last_seen      timestamptz NOT NULL,
     PRIMARY KEY (project_id, hash_id, key, day, value, environment_id)
 ) WITH (fillfactor = 70);
+
+-- Tags of stored events that are not in hash_tag yet: a row for each project and batch, one element for each event. They
+-- are written with the events and counted together a moment later: an event has a dozen tags, and as many rows of
+-- hash_tag would be most of what it costs.
+CREATE SEQUENCE tag_backlog_sequence;
+CREATE TABLE tag_backlog (
+    project_id      bigint NOT NULL,
+    id              bigint NOT NULL,
+    hash_ids        bigint[] NOT NULL,
+    environment_ids bigint[] NOT NULL,
+    days            date[] NOT NULL,
+    occurred_at     timestamptz[] NOT NULL,
+    -- `key=value`, separated by U+001F.
+    tags            text[] NOT NULL,
+    PRIMARY KEY (project_id, id)
+);
 
 CREATE TABLE issue_activity (
     project_id bigint NOT NULL,

@@ -20,6 +20,8 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
 
     private enum State {
         case idle
+        /// There is no memory for the body yet; what arrives waits.
+        case admitting
         /// The body of an event's request arrives.
         case collecting(LaneRequest, ByteBuffer)
         /// The handler works on it.
@@ -33,14 +35,18 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
     /// How long a peer whose request was refused may go on sending, so that it reads the answer before the end.
     private static let linger = TimeAmount.milliseconds(500)
 
+    /// What a body takes at first that does not say how large it is.
+    private static let unknownLength = 64 << 10
+
     private let handler: IngestHandler
     private let proxies: TrustedProxies
     private let finished: Finished
     private var state = State.idle
     private var waiting = CircularBuffer<HTTPRequestPart>()
     private var isReadHeld = false
-    private var heldEvents: [any Sendable] = []
     private var mustClose = false
+    /// What the request has of the memory for bodies.
+    private var reserved = 0
 
     package init(handler: IngestHandler, proxies: TrustedProxies, finished: @escaping Finished) {
         self.handler = handler
@@ -58,7 +64,7 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
     /// Whether parts of a later request have to wait.
     private var isBusy: Bool {
         switch state {
-        case .answering, .passing(requestDone: true, responseDone: _): true
+        case .admitting, .answering, .passing(requestDone: true, responseDone: _): true
         case .idle, .collecting, .passing, .refused: false
         }
     }
@@ -70,8 +76,13 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
         case (.collecting(let request, var body), .body(let bytes)):
             // Not two owners while the buffer grows.
             state = .idle
-            guard body.readableBytes + bytes.readableBytes <= handler.maxBodyBytes else {
+            let size = body.readableBytes + bytes.readableBytes
+            guard size <= handler.maxBodyBytes else {
                 refuse(request, .tooLarge("the body is too large"), context)
+                return
+            }
+            guard grow(to: size) else {
+                refuse(request, .unavailable, context)
                 return
             }
             if body.readableBytes == 0 { body = bytes } else { body.writeImmutableBuffer(bytes) }
@@ -101,8 +112,53 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
             refuse(request, .tooLarge("the body is too large"), context)
             return
         }
+        let expectsContinue = head.headerFields[.expect]?.lowercased() == "100-continue"
+        let length = head.headerFields[.contentLength].flatMap { Int($0) } ?? Self.unknownLength
+        guard handler.bodyMemory.tryTake(length) else {
+            admit(request, length, expectsContinue: expectsContinue, context)
+            return
+        }
+        collect(request, length, expectsContinue: expectsContinue, context)
+    }
+
+    /// Waits for memory; the task ends with the patience of the budget.
+    private func admit(
+        _ request: LaneRequest,
+        _ length: Int,
+        expectsContinue: Bool,
+        _ context: ChannelHandlerContext
+    ) {
+        state = .admitting
+        let memory = handler.bodyMemory
+        let loop = context.eventLoop
+        let bound = NIOLoopBound((self, context), eventLoop: loop)
+        Task {
+            let isAdmitted = await memory.take(length)
+            loop.execute {
+                let (lane, context) = bound.value
+                guard case .admitting = lane.state, context.channel.isActive else {
+                    if isAdmitted { memory.free(length) }
+                    return
+                }
+                guard isAdmitted else {
+                    lane.refuse(request, .unavailable, context)
+                    return
+                }
+                lane.collect(request, length, expectsContinue: expectsContinue, context)
+                lane.resume(context)
+            }
+        }
+    }
+
+    private func collect(
+        _ request: LaneRequest,
+        _ length: Int,
+        expectsContinue: Bool,
+        _ context: ChannelHandlerContext
+    ) {
+        reserved = length
         state = .collecting(request, ByteBuffer())
-        if head.headerFields[.expect]?.lowercased() == "100-continue" {
+        if expectsContinue {
             context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
         }
     }
@@ -111,6 +167,8 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
         if case .collecting(let request, _) = state {
             handler.abandoned(ingestRequest(request, ByteBuffer(), context))
         }
+        // Of a request that is being answered, the answer frees it.
+        if case .answering = state {} else { release() }
         state = .refused
         waiting.removeAll()
         context.fireChannelInactive()
@@ -120,16 +178,32 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
         // A stop, or the end of what the peer sends: the server would close at once, since it knows nothing of requests
         // that the lane works on.
         switch state {
-        case .collecting, .answering:
+        case .admitting, .collecting, .answering:
             let isStop = event is ChannelShouldQuiesceEvent
             if isStop || (event as? ChannelEvent) == .inputClosed {
                 mustClose = true
-                if case .collecting = state, !isStop { context.close(promise: nil) }
+                if case .answering = state {} else if !isStop { context.close(promise: nil) }
                 return
             }
         case .idle, .passing, .refused: break
         }
         context.fireUserInboundEventTriggered(event)
+    }
+
+    /// Takes more memory for a body that did not say how large it is; false when there is none.
+    private func grow(to size: Int) -> Bool {
+        guard size > reserved else { return true }
+        guard handler.bodyMemory.tryTake(size - reserved) else { return false }
+        reserved = size
+        // As much again, so that a body in many small parts asks rarely.
+        let ahead = min(size, handler.maxBodyBytes - size)
+        if ahead > 0, handler.bodyMemory.tryTake(ahead) { reserved += ahead }
+        return true
+    }
+
+    private func release() {
+        if reserved > 0 { handler.bodyMemory.free(reserved) }
+        reserved = 0
     }
 
     // MARK: - Answers
@@ -165,6 +239,7 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func write(_ answer: IngestAnswer, to request: LaneRequest, _ context: ChannelHandlerContext) {
+        release()
         finished(request.route.path, answer.status, request.arrived.duration(to: .now))
         guard context.channel.isActive else { return }
         let isLast = mustClose || request.closes

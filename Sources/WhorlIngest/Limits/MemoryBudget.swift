@@ -1,22 +1,27 @@
 import Synchronization
 
-/// How many bytes the bodies of all requests may take together, as received and inflated.
+/// How many bytes something may take in all requests together, such as their bodies.
 ///
-/// Who does not fit waits; who waits too long, or behind too many, is refused. So memory stays bounded whatever arrives.
-package actor MemoryBudget {
+/// Who does not fit waits, in order; who waits too long, or behind too many, is refused. So memory stays bounded whatever
+/// arrives.
+package final class MemoryBudget: Sendable {
     private struct Waiter {
         let id: Int
         let bytes: Int
         let answer: CheckedContinuation<Bool, Never>
     }
 
+    private struct State {
+        var used = 0
+        var waiters: [Waiter] = []
+        var nextWaiter = 0
+    }
+
     private static let maxWaiters = 1_000
 
     private let capacity: Int
     private let patience: Duration
-    private var used = 0
-    private var waiters: [Waiter] = []
-    private var nextWaiter = 0
+    private let state = Mutex(State())
 
     /// A budget of so many bytes, for which a request waits no longer than `patience`.
     package init(bytes: Int, patience: Duration = .seconds(5)) {
@@ -24,40 +29,64 @@ package actor MemoryBudget {
         self.patience = patience
     }
 
-    /// Takes so many bytes; false when they did not come free in time.
-    ///
-    /// More than there are counts as all there are.
-    func take(_ bytes: Int) async -> Bool {
+    /// Takes so many bytes if they are free and nobody waits; more than there are counts as all there are.
+    func tryTake(_ bytes: Int) -> Bool {
         let bytes = min(bytes, capacity)
-        if waiters.isEmpty, used + bytes <= capacity {
-            used += bytes
+        return state.withLock { state in
+            guard state.waiters.isEmpty, state.used + bytes <= capacity else { return false }
+            state.used += bytes
             return true
         }
-        guard waiters.count < Self.maxWaiters else { return false }
-        nextWaiter += 1
-        let id = nextWaiter
+    }
+
+    /// Takes so many bytes, waiting for them where they are not free; false when they did not come free in time.
+    func take(_ bytes: Int) async -> Bool {
+        if tryTake(bytes) { return true }
         return await withCheckedContinuation { answer in
-            waiters.append(Waiter(id: id, bytes: bytes, answer: answer))
+            let id = state.withLock { state -> Int? in
+                guard state.waiters.count < Self.maxWaiters else { return nil }
+                state.nextWaiter += 1
+                state.waiters.append(Waiter(id: state.nextWaiter, bytes: min(bytes, capacity), answer: answer))
+                return state.nextWaiter
+            }
+            guard let id else {
+                answer.resume(returning: false)
+                return
+            }
+            serve()
             // Ends after the patience; the waiter is gone by then or goes with it.
             Task {
                 try? await Task.sleep(for: patience)
-                give(up: id)
+                giveUp(id)
             }
         }
     }
 
     /// Gives bytes back.
     func free(_ bytes: Int) {
-        used -= min(bytes, capacity)
-        while let first = waiters.first, used + first.bytes <= capacity {
-            waiters.removeFirst()
-            used += first.bytes
-            first.answer.resume(returning: true)
-        }
+        state.withLock { $0.used -= min(bytes, capacity) }
+        serve()
     }
 
-    private func give(up id: Int) {
-        guard let index = waiters.firstIndex(where: { $0.id == id }) else { return }
-        waiters.remove(at: index).answer.resume(returning: false)
+    /// Lets in those at the front who fit now.
+    private func serve() {
+        let served = state.withLock { state in
+            var served: [Waiter] = []
+            while let first = state.waiters.first, state.used + first.bytes <= capacity {
+                state.waiters.removeFirst()
+                state.used += first.bytes
+                served.append(first)
+            }
+            return served
+        }
+        for waiter in served { waiter.answer.resume(returning: true) }
+    }
+
+    private func giveUp(_ id: Int) {
+        let waiter = state.withLock { state in
+            state.waiters.firstIndex { $0.id == id }.map { state.waiters.remove(at: $0) }
+        }
+        waiter?.answer.resume(returning: false)
+        if waiter != nil { serve() }
     }
 }

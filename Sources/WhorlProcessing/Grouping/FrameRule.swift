@@ -35,7 +35,10 @@ enum FrameRule {
     private static func module(of frame: Frame, _ platform: String) -> String? {
         guard let module = frame.module else { return nil }
         // Bundlers name a module by its path; the path says the same and changes with the build folder.
-        if platform == "javascript", module.contains("/"), frame.absPath?.hasSuffix(module) ?? false { return nil }
+        if platform == "javascript", module.utf8.contains(UInt8(ascii: "/")), frame.absPath?.hasSuffix(module) ?? false
+        {
+            return nil
+        }
         return module
     }
 
@@ -45,8 +48,14 @@ enum FrameRule {
         let slash = filename.utf8.lastIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }
         let base = String(filename[(slash.map { filename.utf8.index(after: $0) } ?? filename.startIndex)...])
             .lowercased()
-        let isURL = frame.absPath.map { $0.contains("://") } ?? false
+        let isURL = frame.absPath.map(hasScheme) ?? false
         return (base, isURL ? "the path is a URL" : nil)
+    }
+
+    /// Whether a path begins with a scheme, which is short.
+    private static func hasScheme(_ path: String) -> Bool {
+        guard let colon = path.utf8.prefix(20).firstIndex(of: UInt8(ascii: ":")) else { return false }
+        return path.utf8[colon...].starts(with: "://".utf8)
     }
 
     private static func function(of frame: Frame, _ platform: String) -> GroupingComponent? {

@@ -25,10 +25,17 @@ public indirect enum GroupingComponent: Sendable {
 
     /// The values that count, in order.
     var leaves: [String] {
-        guard contributes else { return [] }
+        var leaves: [String] = []
+        appendLeaves(to: &leaves)
+        return leaves
+    }
+
+    private func appendLeaves(to leaves: inout [String]) {
         switch self {
-        case .value(_, let text, _, _): return [text]
-        case .group(_, _, _, let children): return children.flatMap(\.leaves)
+        case .value(_, let text, let contributes, _): if contributes { leaves.append(text) }
+        case .group(_, let contributes, _, let children):
+            guard contributes else { return }
+            for child in children { child.appendLeaves(to: &leaves) }
         }
     }
 

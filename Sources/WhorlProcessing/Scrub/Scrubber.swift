@@ -7,7 +7,7 @@ struct Scrubber {
     static let replacement = "[Filtered]"
 
     /// Members of the event whose keys are names of packages and the like, not of values.
-    private static let exempt: Set<String> = ["modules", "sdk", "debug_meta", "_meta", "fingerprint"]
+    private static let exempt = ["modules", "sdk", "debug_meta", "_meta", "fingerprint"]
     /// Members whose text may hold parameters as `name=value`.
     private static let parametric: [StaticString] = [
         "url", "query_string", "data", "body", "from", "to", "referer", "fragment",
@@ -30,23 +30,25 @@ struct Scrubber {
             settings.usesDefaults && document.bytes.withUnsafeBufferPointer { text.isPossible(in: $0) }
             || settings.removesMailAddresses || settings.removesAddresses
         var hits: [(node: JSONNode, kind: Hit)] = []
+        var harmless = HarmlessKeys()
         document.scan { visit in
             if visit.depth == 1, Self.exempt.contains(where: { $0.utf8.elementsEqual(visit.key) }) { return .over }
-            if !visit.key.isEmpty, key.matches(visit.key) || isAddress(visit) {
-                if Self.hasContent(visit) { hits.append((document.node(visit), .whole)) }
-                return .over
-            }
-            if visit.isArray, visit.size == 2 {
-                // A pair of name and value, as in lists of headers.
-                hits.append((document.node(visit), .pair))
-                return looksIntoTexts ? .into : .over
+            if !visit.key.isEmpty, !harmless.contains(visit.key) {
+                if key.matches(visit.key) || isAddress(visit) {
+                    if Self.hasContent(visit) { hits.append((document.node(visit), .whole)) }
+                    return .over
+                }
+                harmless.insert(visit.key)
             }
             if visit.isString || visit.isNumber {
                 let isParametric = Self.isParametric(visit.key)
-                if looksIntoTexts || isParametric {
+                if isParametric || looksIntoTexts && text.isFound(in: visit.bytes) {
                     hits.append((document.node(visit), .text(isParametric: isParametric)))
                 }
+                return .over
             }
+            // Perhaps a pair of name and value, as in lists of headers.
+            if visit.isArray, visit.size == 2 { hits.append((document.node(visit), .pair)) }
             return .into
         }
         for (node, kind) in hits {
@@ -81,7 +83,8 @@ struct Scrubber {
     }
 
     private static func isParametric(_ key: UnsafeBufferPointer<UInt8>) -> Bool {
-        parametric.contains { word in
+        guard (2...12).contains(key.count) else { return false }
+        return parametric.contains { word in
             word.utf8CodeUnitCount == key.count
                 && (0..<key.count)
                     .allSatisfy { key[$0] == word.utf8Start[$0] || key[$0] | 0x20 == word.utf8Start[$0] }
@@ -163,5 +166,35 @@ struct Scrubber {
     ) {
         edits.replace(node.range, with: "\"\(Self.replacement)\"")
         notes.add(document.path(of: node), "scrubbed")
+    }
+}
+
+/// Keys that were found harmless a moment ago: the frames of a stack have the same ones again and again.
+private struct HarmlessKeys {
+    /// Short keys as they are, two words each; another key may take the place.
+    private var slots = [SIMD2<UInt64>](repeating: .zero, count: 64)
+
+    func contains(_ key: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard let packed = Self.pack(key) else { return false }
+        return slots[Self.slot(packed)] == packed
+    }
+
+    mutating func insert(_ key: UnsafeBufferPointer<UInt8>) {
+        guard let packed = Self.pack(key) else { return }
+        slots[Self.slot(packed)] = packed
+    }
+
+    private static func pack(_ key: UnsafeBufferPointer<UInt8>) -> SIMD2<UInt64>? {
+        guard (1...15).contains(key.count) else { return nil }
+        var words = SIMD2<UInt64>.zero
+        withUnsafeMutableBytes(of: &words) { $0.copyMemory(from: UnsafeRawBufferPointer(key)) }
+        // The length, so that a key of zero bytes is not the empty place.
+        words[1] |= UInt64(key.count) << 56
+        return words
+    }
+
+    private static func slot(_ packed: SIMD2<UInt64>) -> Int {
+        let mixed = (packed[0] ^ (packed[1] &* 0x9E37_79B9_7F4A_7C15)) &* 0xBF58_476D_1CE4_E5B9
+        return Int(truncatingIfNeeded: mixed >> 58)
     }
 }

@@ -20,13 +20,25 @@ struct SensitiveText {
             return true
         }
         if removesAddresses { return true }
-        if memchr(bytes, UInt8(ascii: "@"), in: bytes.count), removesMail || contains("://", in: bytes) { return true }
+        if hasUserInfo(bytes) { return true }
         return Self.hasLongNumber(bytes)
     }
 
-    private func memchr(_ bytes: UnsafeBufferPointer<UInt8>, _ byte: UInt8, in count: Int) -> Bool {
+    /// Whether some `@` stands behind a `://` without a slash between, or at all where mail addresses are to go.
+    private func hasUserInfo(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        if removesMail { return contains("@", in: bytes) }
         guard let base = bytes.baseAddress else { return false }
-        return Glibc.memchr(base, Int32(byte), count) != nil
+        let scheme: StaticString = "://"
+        var at = 0
+        while let found = whorl_find(base + at, bytes.count - at, scheme.utf8Start, scheme.utf8CodeUnitCount) {
+            at = UnsafeRawPointer(found) - UnsafeRawPointer(base) + scheme.utf8CodeUnitCount
+            // What was looked at holds no slash, so it is not looked at again.
+            while at < bytes.count, ![0x2F, 0x5C, 0x22, 0x20].contains(bytes[at]) {
+                if bytes[at] == UInt8(ascii: "@") { return true }
+                at += 1
+            }
+        }
+        return false
     }
 
     private func contains(_ word: StaticString, in bytes: UnsafeBufferPointer<UInt8>) -> Bool {
@@ -58,22 +70,20 @@ struct SensitiveText {
         return false
     }
 
+    /// Whether a text holds something to be replaced.
+    func isFound(in bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        // Nothing shorter is sensitive by itself.
+        guard bytes.count >= 6 else { return false }
+        for at in bytes.indices where range(in: bytes, at: at) != nil { return true }
+        return false
+    }
+
     /// The ranges of a text to be replaced, in order and apart from each other.
     func ranges(in bytes: UnsafeBufferPointer<UInt8>) -> [Range<Int>] {
         var found: [Range<Int>] = []
         var at = 0
         while at < bytes.count {
-            let range: Range<Int>? =
-                switch bytes[at] {
-                case UInt8(ascii: "0")...UInt8(ascii: "9"):
-                    isWordStart(bytes, at) ? card(bytes, at) ?? socialSecurity(bytes, at) ?? address(bytes, at) : nil
-                case UInt8(ascii: "-"): privateKey(bytes, at)
-                case UInt8(ascii: ":"): userInfo(bytes, at)
-                case UInt8(ascii: "B"), UInt8(ascii: "b"): isWordStart(bytes, at) ? credentials(bytes, at) : nil
-                case UInt8(ascii: "@"): removesMail ? mail(bytes, at) : nil
-                default: nil
-                }
-            guard let range else {
+            guard let range = range(in: bytes, at: at) else {
                 at += 1
                 continue
             }
@@ -85,6 +95,19 @@ struct SensitiveText {
             at = max(range.upperBound, at + 1)
         }
         return found
+    }
+
+    /// What is sensitive at a place of a text, if anything.
+    private func range(in bytes: UnsafeBufferPointer<UInt8>, at: Int) -> Range<Int>? {
+        switch bytes[at] {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"):
+            isWordStart(bytes, at) ? card(bytes, at) ?? socialSecurity(bytes, at) ?? address(bytes, at) : nil
+        case UInt8(ascii: "-"): privateKey(bytes, at)
+        case UInt8(ascii: ":"): userInfo(bytes, at)
+        case UInt8(ascii: "B"), UInt8(ascii: "b"): isWordStart(bytes, at) ? credentials(bytes, at) : nil
+        case UInt8(ascii: "@"): removesMail ? mail(bytes, at) : nil
+        default: nil
+        }
     }
 
     // MARK: - Kinds

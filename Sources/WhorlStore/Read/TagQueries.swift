@@ -25,11 +25,13 @@ package struct TagQueries: Sendable {
 
     /// The tags of an issue, by name.
     package func keys(projectID: Int, issueID: Int, environments: [String] = []) async throws -> [Key] {
-        try await pool.execute(
-            TagStatements.keys,
-            [projectID.postgresValue, issueID.postgresValue, .array(of: environments)]
-        )
-        .map { Key(key: try $0.read("key"), events: try $0.read("events"), values: try $0.read("tag_values")) }
+        try await TagBacklog(pool: pool).count()
+        return
+            try await pool.execute(
+                TagStatements.keys,
+                [projectID.postgresValue, issueID.postgresValue, .array(of: environments)]
+            )
+            .map { Key(key: try $0.read("key"), events: try $0.read("events"), values: try $0.read("tag_values")) }
     }
 
     /// The most frequent values of the tags of an issue, the most frequent first.
@@ -42,22 +44,24 @@ package struct TagQueries: Sendable {
         environments: [String] = [],
         limit: Int
     ) async throws -> [Value] {
-        try await pool.execute(
-            TagStatements.values,
-            [
-                projectID.postgresValue, issueID.postgresValue, .optional(key), .array(of: environments),
-                limit.postgresValue,
-            ]
-        )
-        .map { row in
-            Value(
-                key: try row.read("key"),
-                value: try row.read("value"),
-                events: try row.read("events"),
-                firstSeen: try row.read("first_seen"),
-                lastSeen: try row.read("last_seen")
+        try await TagBacklog(pool: pool).count()
+        return
+            try await pool.execute(
+                TagStatements.values,
+                [
+                    projectID.postgresValue, issueID.postgresValue, .optional(key), .array(of: environments),
+                    limit.postgresValue,
+                ]
             )
-        }
+            .map { row in
+                Value(
+                    key: try row.read("key"),
+                    value: try row.read("value"),
+                    events: try row.read("events"),
+                    firstSeen: try row.read("first_seen"),
+                    lastSeen: try row.read("last_seen")
+                )
+            }
     }
 }
 

@@ -5,15 +5,12 @@ import WhorlTelemetry
 enum BatchStatements {
     static let all = [store, probe]
 
-    /// Values of one tag key of one hash on one day beyond which further ones are counted as `__other__`.
-    static let maxTagValues = 100
-
     private static let isNew =
         Fault.stands(.duplicates)
         ? """
         NOT EXISTS (
             SELECT FROM event e
-            WHERE e.project_id = i.project_id AND e.event_id = i.event_id AND e.received_day IN (i.day, i.day - 1))
+            WHERE e.project_id = i.project_id AND e.event_id = i.event_id AND e.received_day = i.day - 1)
         """ : "true"
 
     /// One statement, so one transaction: counters cannot drift from rows, and running it again changes nothing.
@@ -57,7 +54,8 @@ enum BatchStatements {
                 i.payload_codec, i.payload, i.sent_at, i.notes
             FROM input i
             JOIN alive a ON a.project_id = i.project_id AND a.event_id = i.event_id
-            -- The same id on the same or the previous day is a duplicate: midnight and retries are covered.
+            -- The same id on the same or the previous day is a duplicate: midnight and retries are covered. Of the same
+            -- day the primary key tells.
             WHERE \(isNew)
             ORDER BY i.project_id, i.event_id
             ON CONFLICT DO NOTHING
@@ -106,52 +104,13 @@ enum BatchStatements {
             ON CONFLICT DO NOTHING
             RETURNING project_id, hash_id, environment_id
         ),
-        tag_counts AS MATERIALIZED (
-            SELECT i.project_id, i.hash_id, i.received_day AS day, i.environment_id, tag,
-                count(*) AS events, min(i.occurred_at) AS first_seen, max(i.occurred_at) AS last_seen
+        backlog AS (
+            INSERT INTO tag_backlog (project_id, id, hash_ids, environment_ids, days, occurred_at, tags)
+            SELECT i.project_id, nextval('tag_backlog_sequence'), array_agg(i.hash_id), array_agg(i.environment_id),
+                array_agg(i.received_day), array_agg(i.occurred_at), array_agg(p.tags)
             FROM inserted i
-            JOIN input p ON p.project_id = i.project_id AND p.event_id = i.event_id,
-                unnest(string_to_array(p.tags, E'\\x1f')) AS tag
-            GROUP BY 1, 2, 3, 4, 5
-        ),
-        tag_parts AS MATERIALIZED (
-            SELECT c.*, split_part(tag, '=', 1) AS key, substr(tag, strpos(tag, '=') + 1) AS value
-            FROM tag_counts c
-        ),
-        tag_known AS MATERIALIZED (
-            SELECT p.*, EXISTS (
-                SELECT FROM hash_tag t
-                WHERE t.project_id = p.project_id AND t.hash_id = p.hash_id AND t.key = p.key AND t.day = p.day
-                    AND t.value = p.value) AS known
-            FROM tag_parts p
-        ),
-        tag_new AS (
-            -- Values not seen yet, numbered after those that the key has.
-            SELECT n.*, n.held + dense_rank() OVER (PARTITION BY project_id, hash_id, key, day ORDER BY value) AS place
-            FROM (
-                SELECT k.project_id, k.hash_id, k.key, k.day, k.value,
-                    (SELECT count(*) FROM (
-                        SELECT DISTINCT t.value FROM hash_tag t
-                        WHERE t.project_id = k.project_id AND t.hash_id = k.hash_id AND t.key = k.key
-                            AND t.day = k.day) AS v) AS held
-                FROM (SELECT DISTINCT project_id, hash_id, key, day, value FROM tag_known WHERE NOT known) AS k
-            ) AS n
-        ),
-        tags AS (
-            INSERT INTO hash_tag (
-                project_id, hash_id, key, day, value, environment_id, events, first_seen, last_seen)
-            SELECT k.project_id, k.hash_id, k.key, k.day,
-                CASE WHEN k.known OR n.place <= \(maxTagValues) THEN k.value ELSE '__other__' END,
-                k.environment_id, sum(k.events), min(k.first_seen), max(k.last_seen)
-            FROM tag_known k
-            LEFT JOIN tag_new n ON n.project_id = k.project_id AND n.hash_id = k.hash_id AND n.key = k.key
-                AND n.day = k.day AND n.value = k.value
-            GROUP BY 1, 2, 3, 4, 5, 6
-            ORDER BY 1, 2, 3, 4, 5, 6
-            ON CONFLICT (project_id, hash_id, key, day, value, environment_id) DO UPDATE SET
-                events = hash_tag.events + excluded.events,
-                first_seen = least(hash_tag.first_seen, excluded.first_seen),
-                last_seen = greatest(hash_tag.last_seen, excluded.last_seen)
+            JOIN input p ON p.project_id = i.project_id AND p.event_id = i.event_id
+            GROUP BY i.project_id
         ),
         totals AS (
             SELECT i.project_id, a.issue_id, count(*) AS events, min(i.occurred_at) AS first_seen,
@@ -222,7 +181,10 @@ enum BatchStatements {
         FROM unnest($1, $2, $3) AS i (project_id, event_id, day)
         WHERE EXISTS (
             SELECT FROM event e
-            WHERE e.project_id = i.project_id AND e.event_id = i.event_id AND e.received_day IN (i.day, i.day - 1))
+            WHERE e.project_id = i.project_id AND e.event_id = i.event_id AND e.received_day = i.day)
+        OR EXISTS (
+            SELECT FROM event e
+            WHERE e.project_id = i.project_id AND e.event_id = i.event_id AND e.received_day = i.day - 1)
         """,
         [PostgresType.int8.array, PostgresType.uuid.array, PostgresType.date.array]
     )

@@ -30,8 +30,15 @@ package struct PreparedEvent: Sendable {
         hashKey = .init(projectID: event.projectID, hash: event.hashes.first?.hash ?? [])
         environmentKey = .init(projectID: event.projectID, name: event.environment)
         releaseKey = event.release.map { .init(projectID: event.projectID, name: $0) }
-        tags = event.tags.map { "\($0.key)=\($0.value.replacingOccurrences(of: "\u{1F}", with: " "))" }
-            .joined(separator: "\u{1F}")
+        var tags = ""
+        for tag in event.tags {
+            if !tags.isEmpty { tags += "\u{1F}" }
+            tags += tag.key
+            tags += "="
+            // The separator cannot be part of a value.
+            tags += tag.value.utf8.contains(0x1F) ? tag.value.replacing("\u{1F}", with: " ") : tag.value
+        }
+        self.tags = tags
     }
 
     private init(thin full: PreparedEvent) {

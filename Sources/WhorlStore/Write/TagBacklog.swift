@@ -1,0 +1,127 @@
+import Logging
+import ServiceLifecycle
+import WhorlPostgres
+
+/// Counts the tags of stored events, a little after they were stored and many events at a time.
+///
+/// The backlog is written by the statement that stores a batch and emptied by the one that counts, so each tag counts
+/// exactly once, whatever is interrupted. One collector counts at a time. Whoever reads tags counts what is left first.
+package struct TagBacklog: Service {
+    private static let interval = Duration.seconds(2)
+    /// Batches that are counted by one statement.
+    private static let step = 200
+    /// The advisory lock of counting: three more than that of migrations.
+    private static let lock = 0x77_686F_726F
+
+    private let pool: PostgresPool
+    private let logger: Logger
+
+    package init(pool: PostgresPool, logger: Logger = Logger(label: "whorl")) {
+        self.pool = pool
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                try? await Task.sleep(for: Self.interval)
+                do {
+                    try await count()
+                } catch {
+                    logger.debug("tags not counted", metadata: ["db.error": "\(error)"])
+                }
+            }
+        }
+    }
+
+    /// Counts what is in the backlog.
+    package func count() async throws {
+        while try await pool.execute(TagBacklogStatements.any).first != nil {
+            let batches = try await pool.transaction("count_tags", timeout: .seconds(10)) { connection, deadline in
+                try await connection.script("SELECT pg_advisory_xact_lock(\(Self.lock))", deadline: deadline)
+                return
+                    try await connection.execute(
+                        TagBacklogStatements.count,
+                        [Self.step.postgresValue],
+                        deadline: deadline
+                    )
+                    .count
+            }
+            if batches < Self.step { return }
+        }
+    }
+}
+
+enum TagBacklogStatements {
+    static let all = [any, count]
+
+    /// Values of one tag key of one hash on one day beyond which further ones are counted as `__other__`.
+    static let maxTagValues = 100
+
+    static let any = PostgresStatement("count_tags", "SELECT 1 AS one FROM tag_backlog LIMIT 1")
+
+    /// Answers a row for each batch that was counted.
+    ///
+    /// Hashes that were deleted meanwhile have no tags any more.
+    static let count = PostgresStatement(
+        "count_tags",
+        """
+        WITH taken AS MATERIALIZED (
+            DELETE FROM tag_backlog
+            WHERE (project_id, id) IN (SELECT project_id, id FROM tag_backlog ORDER BY id LIMIT $1)
+            RETURNING *
+        ),
+        tag_counts AS MATERIALIZED (
+            SELECT t.project_id, e.hash_id, e.day, e.environment_id, tag,
+                count(*) AS events, min(e.occurred_at) AS first_seen, max(e.occurred_at) AS last_seen
+            FROM taken t,
+                unnest(t.hash_ids, t.environment_ids, t.days, t.occurred_at, t.tags)
+                    AS e (hash_id, environment_id, day, occurred_at, tags),
+                unnest(string_to_array(e.tags, E'\\x1f')) AS tag
+            WHERE EXISTS (SELECT FROM grouping_hash h WHERE h.project_id = t.project_id AND h.id = e.hash_id)
+            GROUP BY 1, 2, 3, 4, 5
+        ),
+        tag_parts AS MATERIALIZED (
+            SELECT c.*, split_part(tag, '=', 1) AS key, substr(tag, strpos(tag, '=') + 1) AS value
+            FROM tag_counts c
+        ),
+        tag_known AS MATERIALIZED (
+            SELECT p.*, EXISTS (
+                SELECT FROM hash_tag t
+                WHERE t.project_id = p.project_id AND t.hash_id = p.hash_id AND t.key = p.key AND t.day = p.day
+                    AND t.value = p.value) AS known
+            FROM tag_parts p
+        ),
+        tag_new AS (
+            -- Values not seen yet, numbered after those that the key has.
+            SELECT n.*, n.held + dense_rank() OVER (PARTITION BY project_id, hash_id, key, day ORDER BY value) AS place
+            FROM (
+                SELECT k.project_id, k.hash_id, k.key, k.day, k.value,
+                    (SELECT count(*) FROM (
+                        SELECT DISTINCT t.value FROM hash_tag t
+                        WHERE t.project_id = k.project_id AND t.hash_id = k.hash_id AND t.key = k.key
+                            AND t.day = k.day) AS v) AS held
+                FROM (SELECT DISTINCT project_id, hash_id, key, day, value FROM tag_known WHERE NOT known) AS k
+            ) AS n
+        ),
+        added AS (
+            INSERT INTO hash_tag (
+                project_id, hash_id, key, day, value, environment_id, events, first_seen, last_seen)
+            SELECT k.project_id, k.hash_id, k.key, k.day,
+                CASE WHEN k.known OR n.place <= \(maxTagValues) THEN k.value ELSE '__other__' END,
+                k.environment_id, sum(k.events), min(k.first_seen), max(k.last_seen)
+            FROM tag_known k
+            LEFT JOIN tag_new n ON n.project_id = k.project_id AND n.hash_id = k.hash_id AND n.key = k.key
+                AND n.day = k.day AND n.value = k.value
+            GROUP BY 1, 2, 3, 4, 5, 6
+            ORDER BY 1, 2, 3, 4, 5, 6
+            ON CONFLICT (project_id, hash_id, key, day, value, environment_id) DO UPDATE SET
+                events = hash_tag.events + excluded.events,
+                first_seen = least(hash_tag.first_seen, excluded.first_seen),
+                last_seen = greatest(hash_tag.last_seen, excluded.last_seen)
+        )
+        SELECT 1 AS one FROM taken
+        """,
+        [.int8]
+    )
+}
