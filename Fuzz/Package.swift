@@ -1,17 +1,26 @@
 // swift-tools-version:6.2
 import PackageDescription
 
-// The readers are compiled into the fuzzer's own module (the folder WhorlProtocol is a link), so that the sanitizers see
-// into them.
+// The rooms are compiled anew here (the folders are links), so that the sanitizers see into them.
+let sanitized: [SwiftSetting] = [.swiftLanguageMode(.v6), .unsafeFlags(["-sanitize=fuzzer,address"])]
+
 let package = Package(
     name: "fuzz",
     targets: [
+        .systemLibrary(name: "CWhorlCompression"),
+        .systemLibrary(name: "CWhorlCrypto"),
+        .target(name: "CWhorlSearch"),
+        .target(name: "WhorlProtocol", swiftSettings: sanitized),
+        .target(
+            name: "WhorlProcessing",
+            dependencies: ["WhorlProtocol", "CWhorlCrypto", "CWhorlSearch"],
+            swiftSettings: sanitized
+        ),
         .executableTarget(
             name: "FuzzReaders",
-            swiftSettings: [
-                .swiftLanguageMode(.v6), .unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library"]),
-            ],
+            dependencies: ["WhorlProtocol", "WhorlProcessing", "CWhorlCompression"],
+            swiftSettings: sanitized + [.unsafeFlags(["-parse-as-library"])],
             linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]
-        )
+        ),
     ]
 )

@@ -39,7 +39,7 @@ enum SideItem {
     private static func count(_ report: JSONNode, _ discarded: (String, String, Int) -> Void) {
         for list in ["discarded_events", "rate_limited_events", "filtered_events"] as [StaticString] {
             for entry in (report.member(list) ?? report).elements.prefix(100) {
-                guard let quantity = entry.member("quantity")?.int, (1...1_000_000_000).contains(quantity) else {
+                guard let quantity = entry.member("quantity")?.int, (1...1_000_000).contains(quantity) else {
                     continue
                 }
                 discarded(

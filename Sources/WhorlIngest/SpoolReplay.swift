@@ -106,8 +106,12 @@ package struct SpoolReplay: Service {
             tooOld.increment()
             return .done(entry.id)
         }
-        if await keys.isLive(projectID: entry.record.projectID) == false, entry.record.projectID != Canary.projectID {
-            return .refused(entry.id, "the project is gone")
+        if entry.record.projectID != Canary.projectID, await keys.isLive(projectID: entry.record.projectID) == false {
+            // It may just be newer than what is known.
+            guard await keys.update() else { return .outage }
+            if await keys.isLive(projectID: entry.record.projectID) == false {
+                return .refused(entry.id, "the project is gone")
+            }
         }
         let prepared: PreparedEvent
         do {
@@ -131,7 +135,7 @@ package struct SpoolReplay: Service {
             return .done(entry.id)
         } catch let error as PostgresError where error.refusesData {
             return .refused(entry.id, error.description)
-        } catch let error as PostgresError where error.meansServerAway || error.isTransient {
+        } catch let error as PostgresError where error.sqlState != nil || error.meansServerAway {
             return .outage
         } catch {
             return .failed(entry.id)

@@ -108,6 +108,8 @@ package final class PrivateCluster: Sendable {
         guard useLock.tryLock(.exclusive) else { return }
         defer { useLock.unlock() }
         _ = try await run("pg_ctl", ["-D", directory, "-m", "fast", "-w", "-t", "30", "-s", "stop"])
+        // Made anew by the next start; nobody else would ever remove it.
+        if !isRunning { try? FileManager.default.removeItem(atPath: sockets) }
     }
 
     /// Whether the server's process lives: it works in the cluster's directory, which a zombie does not.

@@ -39,22 +39,26 @@ extension EventPipeline {
         if let reason = rules.filter.reason(against: normalised, client: context.clientAddress) {
             return .filtered(reason, normalised.eventID)
         }
-        var edits = PayloadEdits()
+        // First cut, then scrubbed: what is cut may hold secrets, and what is left of it must not.
+        var cuts = PayloadEdits()
         var trimmer = Trimmer(event.node.document, rules.limits)
-        trimmer.add(to: &edits)
+        trimmer.add(to: &cuts)
         var notes = trimmer.notes
-        Scrubber(rules.scrubbing).add(to: &edits, &notes, in: event.node.document)
+        var document = event.node.document
+        if !cuts.isEmpty { document = try parse(cuts.applied(to: document.bytes)[...]).node.document }
+        var edits = PayloadEdits()
+        Scrubber(rules.scrubbing).add(to: &edits, &notes, in: document)
         var context = context
         if rules.scrubbing.isOn, rules.scrubbing.removesAddresses { context.clientAddress = nil }
         // The identity must not change with the bytes.
         context.eventID = normalised.eventID
-        guard !edits.isEmpty else {
+        guard !edits.isEmpty || !cuts.isEmpty else {
             if context.clientAddress == nil {
                 return .admitted(processed(NormalisedEvent(event, context), context, payload, notes.notes))
             }
             return .admitted(processed(normalised, context, payload, notes.notes))
         }
-        let changed = edits.applied(to: event.node.document.bytes)
+        let changed = edits.applied(to: document.bytes)
         return .admitted(try process(changed[...], context, storedNotes: notes.notes))
     }
 }

@@ -12,7 +12,7 @@ struct PayloadEdits {
         edits.append((range, []))
     }
 
-    /// The bytes with all changes made; of two that overlap the larger one counts.
+    /// The bytes with all changes made; of two that overlap the one that begins first counts.
     func applied(to bytes: [UInt8]) -> [UInt8] {
         let ordered = edits.sorted {
             ($0.range.lowerBound, -$0.range.upperBound) < ($1.range.lowerBound, -$1.range.upperBound)

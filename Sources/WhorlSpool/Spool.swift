@@ -150,7 +150,8 @@ package actor Spool {
             for id in ids { try database.execute(sql: "DELETE FROM record WHERE id = ?", arguments: [id]) }
         }
         metrics.replayed.increment(by: ids.count)
-        if totals.records == 0 { try await shrink() }
+        // That the disk is not given back now is no fault of the removal.
+        if totals.records == 0 { try? await shrink() }
     }
 
     /// Sets a record aside that can never be stored, with the reason.
@@ -162,6 +163,10 @@ package actor Spool {
 
     /// Keeps an event as a dead letter from the start: the database answers, and refuses it.
     package func bury(_ record: SpoolRecord, reason: String) async throws {
+        guard hasRoom(for: record.payload.count + SpoolFile.overhead) else {
+            metrics.refused.increment()
+            throw SpoolError.full
+        }
         let id = try await write { database in
             try SpoolFile.insert(record, into: database)
             let id = try Int64.fetchOne(
@@ -220,6 +225,7 @@ package actor Spool {
     }
 
     private func note(_ error: any Error) {
+        if error is CancellationError { return }
         if failure == nil { logger.error("spool failed", metadata: ["error": "\(error)"]) }
         failure = "\(error)"
         // After a failed sync the same descriptor may say that all is well: the next attempt opens the file anew, and

@@ -15,11 +15,11 @@ import WhorlTestSupport
     func budget() {
         var budget = LeasedBudget()
         var (isAllowed, wish) = budget.spend(1, of: limit, at: 600)
-        #expect(isAllowed && wish == .init(windowStart: 600, amount: 10))
-        // Ten may be spent before the answer.
-        let ahead = (0..<20).filter { _ in budget.spend(1, of: limit, at: 601).isAllowed }.count
+        #expect(isAllowed && wish == .init(windowStart: 600, amount: 11))
+        // All of it may be spent before the first answer.
+        let ahead = (0..<9).filter { _ in budget.spend(1, of: limit, at: 601).isAllowed }.count
         #expect(ahead == 9)
-        budget.receive(10, for: .init(windowStart: 600, amount: 10), limit: limit)
+        budget.receive(11, for: .init(windowStart: 600, amount: 11), limit: limit)
         let outcome1 = budget.spend(1, of: limit, at: 602).isAllowed
         #expect(outcome1)
         // Another collector has the rest.
@@ -30,8 +30,8 @@ import WhorlTestSupport
         #expect(outcome3)
         // An answer that comes late belongs to a window that is over.
         (isAllowed, wish) = budget.spend(1, of: limit, at: 660)
-        #expect(isAllowed && wish == .init(windowStart: 660, amount: 10))
-        budget.receive(10, for: .init(windowStart: 600, amount: 10), limit: limit)
+        #expect(isAllowed && wish == .init(windowStart: 660, amount: 11))
+        budget.receive(11, for: .init(windowStart: 600, amount: 11), limit: limit)
         let outcome4 = budget.isSpent(limit, at: 661)
         #expect(!outcome4)
     }
@@ -39,7 +39,7 @@ import WhorlTestSupport
     @Test("A clock that is set back or forward sticks to nothing")
     func clock() {
         var budget = LeasedBudget()
-        for _ in 0..<50 { _ = budget.spend(1, of: limit, at: 10_000) }
+        for _ in 0..<100 { _ = budget.spend(1, of: limit, at: 10_000) }
         let outcome5 = budget.spend(1, of: limit, at: 10_000).isAllowed
         #expect(!outcome5)
         let outcome6 = budget.spend(1, of: limit, at: 10_000 - 3_600).isAllowed

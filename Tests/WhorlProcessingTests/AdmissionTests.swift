@@ -61,6 +61,26 @@ import WhorlTestSupport
         }
     }
 
+    @Test(
+        "Neither length nor escapes hide a secret",
+        arguments: [
+            #"{"extra":{"cookie":"LONG"}}"#, #"{"extra":{"p\u0061ssword":"hunter2"}}"#,
+            #"{"message":"see https:\/\/bob:hunter2@host\/ LONG"}"#,
+            #"{"request":{"query_string":"a=1\u0026pwd=hunter2"}}"#,
+            #"{"request":{"data":"{\"password\":\"hunter2\"}"}}"#, #"{"request":{"data":"password=hunter2\"more"}}"#,
+            #"{"request":{"headers":[["\u0041uthorization","hunter2"]]}}"#,
+            #"{"message":"Bearer hunter2hunter2 LONG"}"#,
+        ]
+    )
+    func hidden(_ template: String) throws {
+        let long = String(repeating: "hunter2 ", count: 1_500)
+        let text = template.replacingOccurrences(of: "\"LONG\"", with: "\"\(long)\"")
+            .replacingOccurrences(of: "LONG", with: String(repeating: "x", count: 12_000))
+        let stored = String(decoding: try admitted(text).payload, as: UTF8.self)
+        #expect(!stored.contains("hunter2"), "\(stored.prefix(200))")
+        #expect(stored.contains("[Filtered]"))
+    }
+
     @Test("Addresses and mail go when the project says so, and only then")
     func scrubsPersons() throws {
         let text = """

@@ -52,7 +52,7 @@ import WhorlTestSupport
             let now = Int64(Date().timeIntervalSince1970 * 1_000_000)
             for number in 0..<3 { try await spool.append(record(number, receivedAt: now)) }
             await #expect(throws: SpoolError.full) { try await spool.append(record(3, receivedAt: now)) }
-            #expect(await spool.canAppend)
+            #expect(await !spool.canAppend)
             #expect(await spool.held.records == 3)
             try await spool.remove([1])
             try await spool.append(record(3, receivedAt: now))

@@ -1,4 +1,6 @@
 import Foundation
+import WhorlProcessing
+import WhorlProtocol
 
 /// What libFuzzer calls with each input; `FUZZ_TARGET` names the reader that is tried.
 ///
@@ -11,6 +13,10 @@ public func fuzz(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     case "json": json(bytes)
     case "envelope": envelope(bytes)
     case "event": event(bytes)
+    case "inflate": inflate(bytes)
+    case "admission": admission(bytes)
+    case "cursor": cursor(String(decoding: bytes, as: UTF8.self))
+    case "search": search(String(decoding: bytes, as: UTF8.self))
     case "credentials": credentials(String(decoding: bytes, as: UTF8.self))
     default: fatalError("FUZZ_TARGET names no reader")
     }
@@ -85,3 +91,37 @@ private func credentials(_ text: String) {
         EventID(text)?.hex, Timestamp.parse(text).map(Timestamp.format), RateLimit.parse(text).count, Level(name: text)
     )
 }
+
+private func inflate(_ bytes: [UInt8]) {
+    guard let first = bytes.first else { return }
+    let codings: [Inflate.Coding] = [.gzip, .deflate, .brotli, .zstd, .identity]
+    let limit = 65_536
+    if let decoded = try? Inflate.decode(Array(bytes.dropFirst()), codings[Int(first) % codings.count], limit: limit) {
+        precondition(decoded.count <= limit)
+    }
+}
+
+/// What was trimmed and scrubbed has to be JSON still, and to be left alone the second time.
+private func admission(_ bytes: [UInt8]) {
+    var limits = FieldLimits()
+    (limits.stringBytes, limits.depth, limits.members, limits.elements) = (256, 8, 10, 10)
+    (limits.frames, limits.exceptions, limits.breadcrumbs, limits.tags) = (10, 2, 3, 5)
+    var scrubbing = ScrubSettings()
+    scrubbing.removesAddresses = true
+    scrubbing.removesMailAddresses = true
+    let rules = AdmissionRules(scrubbing: scrubbing, limits: limits)
+    let context = EventContext(projectID: 1, eventID: .random(), receivedAt: Date(timeIntervalSince1970: 1_763_673_600))
+    guard case .admitted(let event)? = try? EventPipeline.admit(bytes[...], context, rules) else { return }
+    precondition(!event.title.isEmpty && !event.hashes.isEmpty)
+    guard let again = try? EventPipeline.process(event.payload, context) else {
+        fatalError("what was kept does not read")
+    }
+    precondition(again.title == event.title && again.hashes.map(\.hash) == event.hashes.map(\.hash))
+}
+
+private func cursor(_ text: String) {
+    guard let cursor = try? Cursor.parse(text) else { return }
+    precondition((try? Cursor.parse(cursor.text)) == cursor, "a cursor that was written reads differently")
+}
+
+private func search(_ text: String) { _ = try? SearchQuery(text) }

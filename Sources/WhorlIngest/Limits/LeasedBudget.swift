@@ -3,8 +3,8 @@ import WhorlStore
 /// What one collector may still spend of a limit that it shares with others, within one window of time.
 ///
 /// A pure state machine. The collector takes parts of the limit from the database in the background and spends them
-/// without asking. Until an answer comes it may spend one part ahead, so that no request waits and none is refused for
-/// being early; the limit is exceeded by at most one part per collector. While the database is away, a collector spends
+/// without asking. Until the first answer of a window it may spend the whole limit, and one part ahead after that, so
+/// that no request waits and none is refused for being early; what was spent ahead counts against what is lent. While the database is away, a collector spends
 /// the whole limit by itself.
 struct LeasedBudget {
     /// A part that should be asked for.
@@ -19,12 +19,13 @@ struct LeasedBudget {
     private var granted = 0
     private var isLeasing = false
     private var isExhausted = false
+    private var isAnswered = false
 
     /// Spends so much if there is so much; `now` is Unix time in seconds.
     mutating func spend(_ quantity: Int, of limit: CountLimit, at now: Int) -> (isAllowed: Bool, wish: Wish?) {
         enter(limit, now)
         attempted = attempted.saturatingAdd(quantity)
-        let ahead = isExhausted ? 0 : Self.part(of: limit)
+        let ahead = isExhausted ? 0 : isAnswered ? Self.part(of: limit) : limit.count
         guard quantity <= granted + ahead - spent else { return (false, wish(limit)) }
         spent += quantity
         return (true, wish(limit))
@@ -49,6 +50,7 @@ struct LeasedBudget {
     mutating func receive(_ lent: Int?, for wish: Wish, limit: CountLimit) {
         guard wish.windowStart == windowStart else { return }
         isLeasing = false
+        isAnswered = true
         guard let lent else {
             granted = max(granted, limit.count)
             return
@@ -76,7 +78,7 @@ struct LeasedBudget {
         let part = Self.part(of: limit)
         guard !isLeasing, !isExhausted, granted < limit.count, granted - spent < part / 2 + 1 else { return nil }
         isLeasing = true
-        return Wish(windowStart: windowStart, amount: min(part, limit.count - granted))
+        return Wish(windowStart: windowStart, amount: min(max(part, spent - granted + part), limit.count - granted))
     }
 
     /// A tenth of the limit, ten at least.

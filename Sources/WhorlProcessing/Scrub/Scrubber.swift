@@ -17,8 +17,12 @@ struct Scrubber {
     private let key: SensitiveKey
     private let text: SensitiveText
 
-    init(_ settings: ScrubSettings) {
+    /// Whether strings are looked into that hold JSON: once, not for ever.
+    private let looksIntoBodies: Bool
+
+    init(_ settings: ScrubSettings, looksIntoBodies: Bool = true) {
         self.settings = settings
+        self.looksIntoBodies = looksIntoBodies
         key = SensitiveKey(settings)
         text = SensitiveText(settings)
     }
@@ -34,7 +38,7 @@ struct Scrubber {
         document.scan { visit in
             if visit.depth == 1, Self.exempt.contains(where: { $0.utf8.elementsEqual(visit.key) }) { return .over }
             if !visit.key.isEmpty, !harmless.contains(visit.key) {
-                if key.matches(visit.key) || isAddress(visit) {
+                if isSensitive(visit, document) || isAddress(visit) {
                     if Self.hasContent(visit) { hits.append((document.node(visit), .whole)) }
                     return .over
                 }
@@ -102,7 +106,7 @@ struct Scrubber {
         else {
             return
         }
-        let name = Array(parts[0].rawBytes.dropFirst().dropLast())
+        let name = Array((parts[0].string ?? "").utf8)
         guard name.withUnsafeBufferPointer({ key.matches($0) }), parts[1].string != Self.replacement else { return }
         replace(parts[1], document, &edits, &notes)
     }
@@ -114,24 +118,82 @@ struct Scrubber {
         _ edits: inout PayloadEdits,
         _ notes: inout NoteList
     ) {
+        if node.isString, node.rawBytes.contains(UInt8(ascii: "\\")) || isParametric {
+            whole(node, isParametric, document, &edits, &notes)
+            return
+        }
         let quote = node.isString ? 1 : 0
         let inner = node.range.lowerBound + quote..<node.range.upperBound - quote
-        let offset = inner.lowerBound
         document.bytes.withUnsafeBufferPointer { bytes in
-            let content = UnsafeBufferPointer(rebasing: bytes[inner])
-            let found = text.ranges(in: content)
+            let found = text.ranges(in: UnsafeBufferPointer(rebasing: bytes[inner]))
             if node.isNumber {
                 // The whole number or nothing: a part of one would be no JSON.
-                if found == [0..<content.count] { replace(node, document, &edits, &notes) }
+                if found == [0..<inner.count] { replace(node, document, &edits, &notes) }
                 return
             }
-            var all = found
-            if isParametric { all += parameters(in: content) }
-            for range in all {
-                edits.replace(offset + range.lowerBound..<offset + range.upperBound, with: Self.replacement)
+            for range in found {
+                edits.replace(
+                    inner.lowerBound + range.lowerBound..<inner.lowerBound + range.upperBound,
+                    with: Self.replacement
+                )
             }
-            if !all.isEmpty { notes.add(document.path(of: node), "scrubbed") }
+            if !found.isEmpty { notes.add(document.path(of: node), "scrubbed") }
         }
+    }
+
+    /// Looks at the characters of a text rather than at its bytes as written, and writes it anew when something is found:
+    /// escapes must not hide anything, and a body may be JSON itself.
+    private func whole(
+        _ node: JSONNode,
+        _ isParametric: Bool,
+        _ document: JSONDocument,
+        _ edits: inout PayloadEdits,
+        _ notes: inout NoteList
+    ) {
+        var characters = Array((node.string ?? "").utf8)
+        var isChanged = false
+        if isParametric, looksIntoBodies,
+            characters.first == UInt8(ascii: "{") || characters.first == UInt8(ascii: "["),
+            let body = try? JSONDocument(characters)
+        {
+            var inside = PayloadEdits()
+            var ignored = NoteList([])
+            Scrubber(settings, looksIntoBodies: false).add(to: &inside, &ignored, in: body)
+            if !inside.isEmpty {
+                characters = inside.applied(to: body.bytes)
+                isChanged = true
+            }
+        }
+        var found = characters.withUnsafeBufferPointer { text.ranges(in: $0) }
+        if isParametric { found += characters.withUnsafeBufferPointer { parameters(in: $0) } }
+        if !found.isEmpty {
+            var cuts = PayloadEdits()
+            for range in Self.merged(found) { cuts.replace(range, with: Self.replacement) }
+            characters = cuts.applied(to: characters)
+            isChanged = true
+        }
+        guard isChanged else { return }
+        edits.replace(node.range, with: JSON.string(String(decoding: characters, as: UTF8.self)).text)
+        notes.add(document.path(of: node), "scrubbed")
+    }
+
+    /// The ranges in order, those that overlap or touch as one.
+    private static func merged(_ ranges: [Range<Int>]) -> [Range<Int>] {
+        ranges.sorted { $0.lowerBound < $1.lowerBound }
+            .reduce(into: []) { merged, range in
+                if let last = merged.last, range.lowerBound <= last.upperBound {
+                    merged[merged.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
+                } else {
+                    merged.append(range)
+                }
+            }
+    }
+
+    /// Whether the key of a value is sensitive, escapes read.
+    private func isSensitive(_ visit: JSONDocument.Visit, _ document: JSONDocument) -> Bool {
+        if key.matches(visit.key) { return true }
+        guard visit.key.contains(UInt8(ascii: "\\")), let name = document.node(visit).key?.string else { return false }
+        return Array(name.utf8).withUnsafeBufferPointer { key.matches($0) }
     }
 
     /// The values of sensitive parameters in `a=1&b=2`.

@@ -19,7 +19,7 @@ struct SensitiveText {
         if contains("-----BEGIN", in: bytes) || contains("earer ", in: bytes) || contains("asic ", in: bytes) {
             return true
         }
-        if removesAddresses { return true }
+        if removesAddresses || contains(":\\/\\/", in: bytes) { return true }
         if hasUserInfo(bytes) { return true }
         return Self.hasLongNumber(bytes)
     }
@@ -74,6 +74,8 @@ struct SensitiveText {
     func isFound(in bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         // Nothing shorter is sensitive by itself.
         guard bytes.count >= 6 else { return false }
+        // Escapes may hide something; then the characters are looked at.
+        if let base = bytes.baseAddress, memchr(base, Int32(UInt8(ascii: "\\")), bytes.count) != nil { return true }
         for at in bytes.indices where range(in: bytes, at: at) != nil { return true }
         return false
     }

@@ -118,6 +118,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         guard case .end = unwrapOutboundIn(data) else {
+            // A peer that does not read holds up the parts of an answer, each of which has its time.
+            if !isReadingBody { wait(limits.write, for: "write", context) }
             context.write(data, promise: promise)
             return
         }

@@ -93,11 +93,12 @@ package actor KeyDirectory: Service {
         }
     }
 
-    /// Reads the keys anew when they changed.
-    package func update() async {
+    /// Reads the keys anew when they changed; false when the database could not be asked.
+    @discardableResult
+    package func update() async -> Bool {
         do {
             let rows = try await pool.execute(KeyStatements.version)
-            guard let current = try rows.first?.read("version", as: Int.self), current != version else { return }
+            guard let current = try rows.first?.read("version", as: Int.self), current != version else { return true }
             let keys = try await Self.read(pool, KeyStatements.all, [Self.maxKnown.postgresValue])
             known = keys
             singles = [:]
@@ -105,13 +106,14 @@ package actor KeyDirectory: Service {
         } catch {
             // The keys stay as they were: an outage must not make known senders unknown.
             logger.debug("keys not refreshed", metadata: ["db.error": "\(error)"])
-            return
+            return false
         }
         do {
             try copy?.save(known)
         } catch {
             logger.warning("keys not copied to the data directory", metadata: ["error": "\(error)"])
         }
+        return true
     }
 
     private static func read(

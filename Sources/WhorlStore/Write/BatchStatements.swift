@@ -11,6 +11,9 @@ enum BatchStatements {
         NOT EXISTS (
             SELECT FROM event e
             WHERE e.project_id = i.project_id AND e.event_id = i.event_id AND e.received_day = i.day - 1)
+        AND NOT EXISTS (
+            SELECT FROM event e
+            WHERE e.project_id = i.project_id AND e.event_id = i.event_id AND e.received_day = i.day + 1)
         """ : "true"
 
     /// One statement, so one transaction: counters cannot drift from rows, and running it again changes nothing.
@@ -55,7 +58,7 @@ enum BatchStatements {
             FROM input i
             JOIN alive a ON a.project_id = i.project_id AND a.event_id = i.event_id
             -- The same id on the same or the previous day is a duplicate: midnight and retries are covered. Of the same
-            -- day the primary key tells.
+            -- day the primary key tells; and what was spooled before midnight may have been sent again after it.
             WHERE \(isNew)
             ORDER BY i.project_id, i.event_id
             ON CONFLICT DO NOTHING
@@ -185,6 +188,9 @@ enum BatchStatements {
         OR EXISTS (
             SELECT FROM event e
             WHERE e.project_id = i.project_id AND e.event_id = i.event_id AND e.received_day = i.day - 1)
+        OR EXISTS (
+            SELECT FROM event e
+            WHERE e.project_id = i.project_id AND e.event_id = i.event_id AND e.received_day = i.day + 1)
         """,
         [PostgresType.int8.array, PostgresType.uuid.array, PostgresType.date.array]
     )

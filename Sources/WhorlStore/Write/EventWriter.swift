@@ -138,15 +138,16 @@ package actor EventWriter: Service {
     }
 
     private func launch() {
-        var count = 0
+        var scanned = 0
         var bytes = 0
         var ids: Set<EventKey> = []
         var batch: [Waiting] = []
         var later: [Waiting] = []
         for waiting in queue {
-            guard count < configuration.batchEvents, bytes < configuration.batchBytes else { break }
-            count += 1
-            // The same id twice in one statement would be two rows of one key: the second waits for the next batch.
+            guard batch.count < configuration.batchEvents, bytes < configuration.batchBytes else { break }
+            scanned += 1
+            // The same id twice in one statement would be two rows of one key: the second waits for a later batch, and
+            // behind those who came after it.
             if ids.insert(EventKey(waiting.event.event)).inserted {
                 bytes += waiting.event.payload.count
                 batch.append(waiting)
@@ -154,8 +155,8 @@ package actor EventWriter: Service {
                 later.append(waiting)
             }
         }
-        queue.removeFirst(count)
-        queue.insert(contentsOf: later, at: 0)
+        queue.removeFirst(scanned)
+        queue += later
         queuedBytes -= bytes
         metrics.queued.set(Double(queue.count))
         inFlight += 1

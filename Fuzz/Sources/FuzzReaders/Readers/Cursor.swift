@@ -1,0 +1,1 @@
+../../../../Sources/WhorlStore/Read/Cursor.swift

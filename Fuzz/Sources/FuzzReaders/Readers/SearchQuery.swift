@@ -1,0 +1,1 @@
+../../../../Sources/WhorlStore/Read/SearchQuery.swift
