@@ -82,16 +82,36 @@ package struct IngestHandler: Sendable {
         // The key is looked up before the body is touched, except where only the body names it.
         sender = try await doorkeeper.sender(of: request, envelopeDSN: nil)
         if let sender { try doorkeeper.admit(sender, request) }
-        let reserved = Inflate.estimate(request.body, request.headers["content-encoding"], limits)
+        let limit = inflatedLimit(request, isKnown: sender != nil)
+        var reserved = Inflate.estimate(request.body, request.headers["content-encoding"], limit: limit)
+        // A single event may be wrapped in ways that say nothing of its size.
+        if request.route == .store { reserved = limit }
         guard await inflatedMemory.take(reserved) else { throw IngestRefusal.unavailable }
-        let result: Result<IngestAnswer, any Error>
         do {
-            result = .success(try await open(request, reserved, &sender))
+            let answer = try await open(request, reserved, &sender)
+            inflatedMemory.free(reserved)
+            return answer
+        } catch is NeedsMore {
+            // The body said less of itself than it is.
+            inflatedMemory.free(reserved)
         } catch {
-            result = .failure(error)
+            inflatedMemory.free(reserved)
+            throw error
         }
-        inflatedMemory.free(reserved)
-        return try result.get()
+        guard await inflatedMemory.take(limit) else { throw IngestRefusal.unavailable }
+        defer { inflatedMemory.free(limit) }
+        return try await open(request, limit, &sender)
+    }
+
+    /// A body that does not fit what was set aside for it, though it may be within its limit.
+    private struct NeedsMore: Error {}
+
+    /// How large a body may become: whoever has not shown a key yet gets little work done, and a place for single events
+    /// takes no more than one.
+    private func inflatedLimit(_ request: IngestRequest, isKnown: Bool) -> Int {
+        var limit = limits.inflatedBytes
+        if request.route == .store, !request.isEnvelope { limit = min(limit, limits.eventBytes + (64 << 10)) }
+        return isKnown ? limit : min(limit, limits.unknownSenderBytes)
     }
 
     private func open(
@@ -101,7 +121,7 @@ package struct IngestHandler: Sendable {
     ) async throws -> IngestAnswer {
         let isKnown = sender != nil
         let envelope = try await heavyWork.run(bytes: bytes) {
-            let body = try inflate(request, isKnown: isKnown)
+            let body = try inflate(request, isKnown: isKnown, within: bytes)
             return request.isEnvelope ? try frame(body) : try bare(event: body, request)
         }
         if sender == nil {
@@ -117,16 +137,18 @@ package struct IngestHandler: Sendable {
 
     // MARK: - inflate, frame
 
-    private func inflate(_ request: IngestRequest, isKnown: Bool) throws -> [UInt8] {
+    private func inflate(_ request: IngestRequest, isKnown: Bool, within reserved: Int) throws -> [UInt8] {
         var body = request.body
         if request.route == .store, request.isGet { body = Array((request.query["sentry_data"] ?? "").utf8) }
         guard !body.isEmpty else { throw IngestRefusal.badRequest("empty body", .invalidEnvelope) }
-        // Whoever has not shown a key yet gets little work done.
-        let limit = isKnown ? limits.inflatedBytes : min(limits.inflatedBytes, limits.unknownSenderBytes)
+        let limit = inflatedLimit(request, isKnown: isKnown)
+        let bound = min(limit, reserved)
         do {
             let coding = try Inflate.Coding(header: request.headers["content-encoding"])
-            body = try Inflate.decode(body, coding, limit: limit)
-            if request.route == .store { body = try LegacyBody.unwrapped(body, limit: limit) }
+            body = try Inflate.decode(body, coding, limit: bound)
+            if request.route == .store { body = try LegacyBody.unwrapped(body, limit: bound) }
+        } catch .tooLarge where bound < limit {
+            throw NeedsMore()
         } catch {
             throw IngestRefusal(error)
         }
