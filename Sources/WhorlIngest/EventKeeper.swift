@@ -62,8 +62,10 @@ package struct EventKeeper: Sendable {
 }
 
 extension PostgresError {
-    /// Whether the server refused the rows themselves, so that no later try will do better: bad data, a broken rule, a
-    /// limit of the server. A cancelled statement or a missing right is nothing that the event can help.
+    /// Whether the server refused the rows themselves, so that no later try will do better: bad data, a broken rule,
+    /// a limit of the server.
+    ///
+    /// A cancelled statement or a missing right is nothing that the event can help.
     var refusesData: Bool {
         guard let sqlState else { return false }
         return ["22", "23", "54"].contains { sqlState.hasPrefix($0) }
