@@ -13,6 +13,7 @@ extension Inflate {
         } else if bytes.count > 64 << 10 {
             size = limit
         }
-        return min(max(size, 1_024), limit)
+        // A little more, since a header may stand in a member of its own.
+        return min(size.saturatingAdd(64 << 10), limit)
     }
 }
