@@ -48,6 +48,7 @@ let package = Package(
         .systemLibrary(name: "CWhorlCrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CWhorlProcess"),
         .target(name: "CWhorlSearch"),
+        .target(name: "CWhorlDictionary"),
 
         // Foundations: they know nothing of the product.
         .target(name: "WhorlTelemetry", dependencies: [coreMetrics]),
@@ -64,7 +65,7 @@ let package = Package(
             name: "WhorlStore",
             dependencies: [
                 "WhorlProcessing", "WhorlProtocol", "WhorlPostgres", "WhorlSchema", "WhorlTelemetry",
-                "CWhorlCompression", log, lifecycle,
+                "CWhorlCompression", "CWhorlDictionary", log, lifecycle,
             ]
         ),
         .target(name: "WhorlSpool", dependencies: ["WhorlTelemetry", "CWhorlCompression", grdb, log]),

@@ -1,16 +1,53 @@
 // swift-tools-version:6.2
 import PackageDescription
 
+// The rooms that `micro` measures are compiled anew here (the folders are links), so that it may call what is not public.
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
 let package = Package(
     name: "benchmarks",
     platforms: [.macOS(.v15)],
-    dependencies: [.package(name: "whorl", path: "..")],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    ],
     targets: [
+        .systemLibrary(name: "CWhorlPostgres"),
+        .systemLibrary(name: "CWhorlCompression"),
+        .systemLibrary(name: "CWhorlCrypto"),
+        .target(name: "CWhorlProcess"),
+        .target(name: "CWhorlSearch"),
+        .target(name: "CWhorlDictionary"),
+        .target(
+            name: "WhorlTelemetry",
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")]
+        ),
+        .target(
+            name: "WhorlPostgres",
+            dependencies: ["CWhorlPostgres", "CWhorlProcess", "WhorlTelemetry", log, lifecycle]
+        ),
+        .target(name: "WhorlSchema", resources: [.embedInCode("migrations")]),
+        .target(name: "WhorlProtocol"),
+        .target(name: "WhorlProcessing", dependencies: ["WhorlProtocol", "CWhorlCrypto", "CWhorlSearch"]),
+        .target(
+            name: "WhorlStore",
+            dependencies: [
+                "WhorlProcessing", "WhorlProtocol", "WhorlPostgres", "WhorlSchema", "WhorlTelemetry",
+                "CWhorlCompression", "CWhorlDictionary", log, lifecycle,
+            ]
+        ),
         .target(name: "EventSamples"),
-        .executableTarget(name: "load", dependencies: ["EventSamples"]),
+        .target(name: "BenchmarkRecord"),
+        .target(name: "Processes"),
+        .executableTarget(name: "load", dependencies: ["EventSamples", "BenchmarkRecord", "Processes"]),
         .executableTarget(
             name: "micro",
-            dependencies: ["EventSamples", .product(name: "WhorlCollector", package: "whorl")]
+            dependencies: [
+                "EventSamples", "BenchmarkRecord", "Processes", "WhorlProcessing", "WhorlProtocol", "WhorlStore",
+                "CWhorlCompression",
+            ]
         ),
     ]
 )

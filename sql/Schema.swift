@@ -3,6 +3,10 @@
 /// Add a file `migrations/v0002_….sql` and a line here; never edit one that was released.
 package enum Schema {
     package static let migrations: [(number: Int, name: String, sql: String)] = [
-        (1, "start", String(decoding: PackageResources.v0001_start_sql, as: UTF8.self))
+        (1, "start", text(PackageResources.v0001_start_sql)),
+        (2, "backlog_order", text(PackageResources.v0002_backlog_order_sql)),
+        (3, "payload_dictionary", text(PackageResources.v0003_payload_dictionary_sql)),
     ]
+
+    private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 }

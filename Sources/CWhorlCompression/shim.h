@@ -1,4 +1,5 @@
 #include <brotli/decode.h>
 #include <libdeflate.h>
+#include <zdict.h>
 #include <zstd.h>
 #include <zstd_errors.h>

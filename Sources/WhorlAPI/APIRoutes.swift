@@ -15,13 +15,14 @@ package struct APIRoutes: Sendable {
 
     package init(
         pool: PostgresPool,
+        codec: PayloadCodec,
         publicURL: @escaping @Sendable () -> String,
         projectCreated: @escaping @Sendable (String, String) -> Void
     ) {
         services = APIServices(
             administration: Administration(pool: pool),
             issues: IssueQueries(pool: pool),
-            events: EventQueries(pool: pool),
+            events: EventQueries(pool: pool, codec: codec),
             tags: TagQueries(pool: pool),
             outcomes: OutcomeQueries(pool: pool),
             publicURL: publicURL,

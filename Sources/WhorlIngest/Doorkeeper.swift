@@ -89,7 +89,7 @@ final class Doorkeeper: Sendable {
         }
         if let denial = limiter.farOver(sender.rules) {
             var refusal = IngestRefusal.limited([denial])
-            refusal.reason = denial.rule.limit.seconds > 60 ? .quotaExceeded : .rateLimited
+            refusal.reason = denial.reason
             throw refusal
         }
     }

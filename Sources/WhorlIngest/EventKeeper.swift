@@ -1,5 +1,4 @@
 import Foundation
-import Logging
 import WhorlPostgres
 import WhorlProcessing
 import WhorlProtocol
@@ -20,12 +19,12 @@ package struct EventKeeper: Sendable {
 
     private let writer: EventWriter
     private let spool: Spool
-    private let logger: Logger
+    private let codec: PayloadCodec
 
-    package init(writer: EventWriter, spool: Spool, logger: Logger) {
+    package init(writer: EventWriter, spool: Spool, codec: PayloadCodec) {
         self.writer = writer
         self.spool = spool
-        self.logger = logger
+        self.codec = codec
     }
 
     /// Whether an event sent now could be kept.
@@ -38,7 +37,7 @@ package struct EventKeeper: Sendable {
 
     /// Keeps an event; throws ``SpoolError`` when neither the database nor the spool can take it.
     func keep(_ event: ProcessedEvent, keyID: Int) async throws -> Kept {
-        let prepared = PreparedEvent(event)
+        let prepared = PreparedEvent(event, codec)
         guard Fault.stands(.commitFirst) else {
             Task { try? await writer.submit(prepared) }
             return .stored(isNewIssue: false, isRegression: false)
@@ -70,6 +69,9 @@ extension PostgresError {
         guard let sqlState else { return false }
         return ["22", "23", "54"].contains { sqlState.hasPrefix($0) }
     }
+
+    /// Whether the server stumbled over the statement itself, which another try may or may not mend.
+    var isInternal: Bool { sqlState == "XX000" }
 }
 
 extension SpoolRecord {
@@ -91,11 +93,11 @@ extension SpoolRecord {
     }
 
     /// The event of the record, made anew from its bytes as on its way in.
-    func prepared() throws -> PreparedEvent {
+    func prepared(_ payloads: PayloadCodec) throws -> PreparedEvent {
         guard let codec = Int16(exactly: codec), let id = EventID(bytes: eventID) else {
             throw SpoolError.unusable("the record names no event")
         }
-        let bytes = try PayloadCodec.decompress(payload, codec: codec)
+        let bytes = try payloads.decompress(payload, codec: codec)
         let context = EventContext(
             projectID: projectID,
             eventID: id,

@@ -199,8 +199,7 @@ package struct IngestHandler: Sendable {
             let category = Category.of(item.type)
             if category != "internal", let denial = limiter.spend(1, category, sender.rules) {
                 denials.append(denial)
-                let reason: Outcome.Reason = denial.rule.limit.seconds > 60 ? .quotaExceeded : .rateLimited
-                ledger.add(item.type, .rateLimited, reason, eventID: item.type == "event" ? framed.eventID : nil)
+                ledger.add(item.type, .rateLimited, denial.reason, eventID: item.type == "event" ? framed.eventID : nil)
                 continue
             }
             guard item.type == "event" else {

@@ -1,5 +1,4 @@
 import Foundation
-import Logging
 import ServiceLifecycle
 import WhorlPostgres
 import WhorlSpool
@@ -24,26 +23,26 @@ package struct SpoolReplay: Service {
     private let spool: Spool
     private let writer: EventWriter
     private let keys: KeyDirectory
+    private let codec: PayloadCodec
     private let events: EventMetrics
     private let retentionDays: Int
-    private let logger: Logger
     private let tooOld: Counter
 
     package init(
         spool: Spool,
         writer: EventWriter,
         keys: KeyDirectory,
+        codec: PayloadCodec,
         events: EventMetrics,
         retentionDays: Int,
-        registry: MetricsRegistry,
-        logger: Logger
+        registry: MetricsRegistry
     ) {
         self.spool = spool
         self.writer = writer
         self.keys = keys
+        self.codec = codec
         self.events = events
         self.retentionDays = retentionDays
-        self.logger = logger
         tooOld = registry.counter(
             "whorl_spool_too_old",
             "Spooled events whose retention had passed when they were replayed."
@@ -52,9 +51,10 @@ package struct SpoolReplay: Service {
 
     package func run() async throws {
         await cancelWhenGracefulShutdown {
+            var tries: [Int64: Int] = [:]
             while !Task.isCancelled {
                 await spool.refresh()
-                await drain()
+                await drain(&tries)
                 try? await Task.sleep(for: Self.interval)
             }
         }
@@ -63,13 +63,12 @@ package struct SpoolReplay: Service {
     private enum Result {
         case done(Int64)
         case refused(Int64, String)
-        case failed(Int64)
+        case failed(Int64, String)
         case outage
     }
 
     /// Replays until the spool is empty or the database is away again.
-    private func drain() async {
-        var tries: [Int64: Int] = [:]
+    private func drain(_ tries: inout [Int64: Int]) async {
         while !Task.isCancelled, await writer.isAnswering, await spool.held.records > 0 {
             if await writer.load > Self.maxLoad {
                 try? await Task.sleep(for: .milliseconds(50))
@@ -89,11 +88,14 @@ package struct SpoolReplay: Service {
                 case .done(let id): done.append(id)
                 case .refused(let id, let reason): try? await spool.bury(id, reason: reason)
                 case .outage: isOutage = true
-                case .failed(let id):
+                case .failed(let id, let reason):
                     tries[id, default: 0] += 1
-                    if tries[id] == Self.maxTries { try? await spool.bury(id, reason: "failed \(Self.maxTries) times") }
+                    if tries[id] == Self.maxTries {
+                        try? await spool.bury(id, reason: "failed \(Self.maxTries) times: \(reason)")
+                    }
                 }
             }
+            for id in done { tries[id] = nil }
             Fault.crashPoint(.beforeSpoolRemoval)
             try? await spool.remove(done)
             if isOutage { return }
@@ -115,7 +117,7 @@ package struct SpoolReplay: Service {
         }
         let prepared: PreparedEvent
         do {
-            prepared = try entry.record.prepared()
+            prepared = try entry.record.prepared(codec)
         } catch {
             return .refused(entry.id, "\(error)")
         }
@@ -135,10 +137,12 @@ package struct SpoolReplay: Service {
             return .done(entry.id)
         } catch let error as PostgresError where error.refusesData {
             return .refused(entry.id, error.description)
+        } catch let error as PostgresError where error.isInternal {
+            return .failed(entry.id, error.description)
         } catch let error as PostgresError where error.sqlState != nil || error.meansServerAway {
             return .outage
         } catch {
-            return .failed(entry.id)
+            return .failed(entry.id, "\(error)")
         }
     }
 }

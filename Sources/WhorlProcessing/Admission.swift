@@ -45,17 +45,16 @@ extension EventPipeline {
         trimmer.add(to: &cuts)
         var notes = trimmer.notes
         var document = event.node.document
-        if !cuts.isEmpty { document = try parse(cuts.applied(to: document.bytes)[...]).node.document }
+        if !cuts.isEmpty { document = try self.document(cuts.applied(to: document.bytes)[...]) }
         var edits = PayloadEdits()
         Scrubber(rules.scrubbing).add(to: &edits, &notes, in: document)
         var context = context
-        if rules.scrubbing.isOn, rules.scrubbing.removesAddresses { context.clientAddress = nil }
+        let losesAddress = rules.scrubbing.isOn && rules.scrubbing.removesAddresses && context.clientAddress != nil
+        if losesAddress { context.clientAddress = nil }
         // The identity must not change with the bytes.
         context.eventID = normalised.eventID
         guard !edits.isEmpty || !cuts.isEmpty else {
-            if context.clientAddress == nil {
-                return .admitted(processed(NormalisedEvent(event, context), context, payload, notes.notes))
-            }
+            let normalised = losesAddress ? NormalisedEvent(event, context) : normalised
             return .admitted(processed(normalised, context, payload, notes.notes))
         }
         let changed = edits.applied(to: document.bytes)

@@ -68,6 +68,11 @@ public enum EventPipeline {
 
     /// Reads the bytes of an event item.
     public static func parse(_ payload: ArraySlice<UInt8>) throws(Failure) -> Event {
+        Event(try document(payload).root)
+    }
+
+    /// Reads the bytes of an event, which are those of an object.
+    static func document(_ payload: ArraySlice<UInt8>) throws(Failure) -> JSONDocument {
         let document: JSONDocument
         do {
             document = try JSONDocument(Array(payload))
@@ -75,7 +80,7 @@ public enum EventPipeline {
             throw .syntax(error)
         }
         guard document.root.isObject else { throw .notAnObject }
-        return Event(document.root)
+        return document
     }
 
     /// Where an event happened, for people.

@@ -104,30 +104,31 @@ struct Collector: Sendable {
         _ logger: Logger
     ) async throws -> (service: DatabasePreparation, first: Bootstrap.FirstStart?) {
         let migration = registry.gauge("whorl_migration_version", "The number of the schema.")
-        let preparation = DatabasePreparation(
+        var preparation = DatabasePreparation(
             access: access,
             pools: pools,
             migrates: migrates,
             bootstrap: settings.bootstrap,
-            prepared: { _ in
+            prepared: {
                 migration.set(Double(schemaMigrator.migrations.last?.number ?? 0))
                 await rooms.keys.update()
+                try await rooms.codec.load()
                 try await rooms.knownChildren.load()
                 await rooms.writer.open()
             },
-            isPending: false,
             logger: logger
         )
         do {
             let first = try await preparation.prepare()
-            try await preparation.prepared(first)
+            try await preparation.prepared()
             return (preparation, first)
         } catch let error as PostgresError where error.meansServerAway && rooms.keyCopy.exists {
             logger.error(
                 "database away at start; events of known keys go to the spool",
                 metadata: ["db.error": "\(error)"]
             )
-            return (DatabasePreparation.pending(preparation), nil)
+            preparation.isPending = true
+            return (preparation, nil)
         }
     }
 
@@ -146,6 +147,7 @@ struct Collector: Sendable {
         IngestRoutes(handler: rooms.ingest, proxies: settings.proxies).add(to: router)
         APIRoutes(
             pool: pool,
+            codec: rooms.codec,
             publicURL: { publicURL.text },
             projectCreated: rooms.events.know(organization:project:)
         )

@@ -11,6 +11,7 @@ import WhorlTelemetry
 struct CollectorRooms: Sendable {
     let keyCopy: KeyCopy
     let keys: KeyDirectory
+    let codec: PayloadCodec
     let writer: EventWriter
     let ingest: IngestHandler
     let events: EventMetrics
@@ -27,12 +28,13 @@ struct CollectorRooms: Sendable {
             logger: logger,
             registry: registry
         )
+        codec = try PayloadCodec(pool: pools.api)
         keyCopy = KeyCopy(directory: directory)
         keys = KeyDirectory(pool: pools.ingest, copy: keyCopy, logger: logger)
         writer = EventWriter(pool: pools.ingest, configuration: settings.writer, logger: logger, registry: registry)
         events = EventMetrics(registry: registry)
         knownChildren = KnownChildren(queries: MetricsQueries(pool: pools.api), events: events, logger: logger)
-        let keeper = EventKeeper(writer: writer, spool: spool, logger: logger)
+        let keeper = EventKeeper(writer: writer, spool: spool, codec: codec)
         let limiter = RateLimiter(pool: pools.api, farFactor: settings.limits.farFactor, logger: logger)
         let outcomes = OutcomeRecorder(pool: pools.api, logger: logger, registry: registry)
         ingest = IngestHandler(
@@ -45,25 +47,26 @@ struct CollectorRooms: Sendable {
             events: events,
             logger: logger
         )
+        let tagBacklog = TagBacklog(pool: pools.api, logger: logger, registry: registry)
         let healthPool = pools.health
         health = HealthMonitor(logger: logger, registry: registry, canKeep: { await keeper.canKeep }) {
             _ = try await healthPool.execute(Self.ping, timeout: HealthMonitor.timeout)
         }
         var services: [any Service] = [
             health, Retention(pool: pools.api, days: settings.retentionDays, logger: logger, registry: registry),
-            knownChildren, keys, outcomes, limiter, TagBacklog(pool: pools.api, logger: logger), writer,
+            knownChildren, keys, codec, outcomes, limiter, tagBacklog, writer,
             SpoolReplay(
                 spool: spool,
                 writer: writer,
                 keys: keys,
+                codec: codec,
                 events: events,
                 retentionDays: settings.retentionDays,
-                registry: registry,
-                logger: logger
+                registry: registry
             ),
         ]
         if settings.hasCanary {
-            let queries = EventQueries(pool: pools.api)
+            let queries = EventQueries(pool: pools.api, codec: codec)
             services.append(Canary(keeper: keeper, events: queries, registry: registry, logger: logger))
         }
         self.services = services

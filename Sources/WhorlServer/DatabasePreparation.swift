@@ -17,23 +17,10 @@ struct DatabasePreparation: Service {
     let migrates: Bool
     let bootstrap: BootstrapSettings
     /// What else has to be read once the database is there.
-    let prepared: @Sendable (Bootstrap.FirstStart?) async throws -> Void
+    let prepared: @Sendable () async throws -> Void
     /// Whether the first try failed.
-    let isPending: Bool
+    var isPending = false
     let logger: Logger
-
-    /// The same, to be tried again until it succeeds.
-    static func pending(_ tried: DatabasePreparation) -> DatabasePreparation {
-        DatabasePreparation(
-            access: tried.access,
-            pools: tried.pools,
-            migrates: tried.migrates,
-            bootstrap: tried.bootstrap,
-            prepared: tried.prepared,
-            isPending: true,
-            logger: tried.logger
-        )
-    }
 
     /// Prepares the database now.
     func prepare() async throws -> Bootstrap.FirstStart? {
@@ -65,8 +52,8 @@ struct DatabasePreparation: Service {
         try await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 do {
-                    let first = try await prepare()
-                    try await prepared(first)
+                    _ = try await prepare()
+                    try await prepared()
                     logger.notice("database prepared")
                     break
                 } catch let error as PostgresError where error.meansServerAway {

@@ -59,34 +59,26 @@ package struct DeadLetters: Sendable {
     /// Puts a letter, or all of them, back into the queue; returns how many.
     package func retry(_ id: Int64?) throws -> Int {
         try file.queue.write { database in
-            // No id is negative: one that is absent means all.
-            let one = id ?? -1
-            let chosen = "(? = -1 OR id = ?)"
             try database.execute(
                 sql: """
-                    INSERT INTO record (version, project_id, key_id, event_id, received_at, sent_at, client_address,
-                        sdk, notes, codec, payload, checksum)
-                    SELECT version, project_id, key_id, event_id, received_at, sent_at, client_address, sdk, notes,
-                        codec, payload, checksum
-                    FROM dead_letter WHERE \(chosen)
+                    INSERT INTO record (\(SpoolFile.columns))
+                    SELECT \(SpoolFile.columns) FROM dead_letter WHERE \(Self.chosen)
                     ON CONFLICT (project_id, event_id) DO NOTHING
                     """,
-                arguments: [one, one]
+                arguments: ["id": id]
             )
-            try database.execute(sql: "DELETE FROM dead_letter WHERE \(chosen)", arguments: [one, one])
-            return database.changesCount
+            return try delete(id, database)
         }
     }
 
     /// Deletes a letter, or all of them, for good; returns how many.
-    package func drop(_ id: Int64?) throws -> Int {
-        try file.queue.write { database in
-            if let id {
-                try database.execute(sql: "DELETE FROM dead_letter WHERE id = ?", arguments: [id])
-            } else {
-                try database.execute(sql: "DELETE FROM dead_letter")
-            }
-            return database.changesCount
-        }
+    package func drop(_ id: Int64?) throws -> Int { try file.queue.write { try delete(id, $0) } }
+
+    /// One letter, or all of them where no id is given.
+    private static let chosen = "(:id IS NULL OR id = :id)"
+
+    private func delete(_ id: Int64?, _ database: Database) throws -> Int {
+        try database.execute(sql: "DELETE FROM dead_letter WHERE \(Self.chosen)", arguments: ["id": id])
+        return database.changesCount
     }
 }

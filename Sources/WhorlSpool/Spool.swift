@@ -123,14 +123,10 @@ package actor Spool {
 
     // MARK: - Out
 
-    /// The oldest records, at most so many, after a place in the queue; damaged ones are set aside on the way.
-    package func oldest(_ count: Int, after id: Int64 = 0) async throws -> [Entry] {
+    /// The oldest records, at most so many; damaged ones are set aside on the way.
+    package func oldest(_ count: Int) async throws -> [Entry] {
         let rows = try await write { database in
-            try StoredRecord.fetchAll(
-                database,
-                sql: "SELECT * FROM record WHERE id > ? ORDER BY id LIMIT ?",
-                arguments: [id, count]
-            )
+            try StoredRecord.fetchAll(database, sql: "SELECT * FROM record ORDER BY id LIMIT ?", arguments: [count])
         }
         var entries: [Entry] = []
         for row in rows {
@@ -157,8 +153,7 @@ package actor Spool {
     /// Sets a record aside that can never be stored, with the reason.
     package func bury(_ id: Int64, reason: String) async throws {
         try await write { try SpoolFile.bury(id, reason: reason, at: Self.now(), $0) }
-        metrics.quarantined.increment()
-        logger.error("event set aside as a dead letter", metadata: ["spool.record": "\(id)", "reason": "\(reason)"])
+        buried(id, reason)
     }
 
     /// Keeps an event as a dead letter from the start: the database answers, and refuses it.
@@ -167,21 +162,13 @@ package actor Spool {
             metrics.refused.increment()
             throw SpoolError.full
         }
-        let id = try await write { database in
-            try SpoolFile.insert(record, into: database)
-            let id = try Int64.fetchOne(
-                database,
-                sql: "SELECT id FROM record WHERE project_id = ? AND event_id = ?",
-                arguments: [record.projectID, Data(record.eventID)]
-            )
-            if let id { try SpoolFile.bury(id, reason: reason, at: Self.now(), database) }
-            return id
-        }
+        let id = try await write { try SpoolFile.bury(record, reason: reason, at: Self.now(), $0) }
+        if let id { buried(id, reason) }
+    }
+
+    private func buried(_ id: Int64, _ reason: String) {
         metrics.quarantined.increment()
-        logger.error(
-            "event set aside as a dead letter",
-            metadata: ["spool.record": "\(id ?? 0)", "reason": "\(reason)"]
-        )
+        logger.error("event set aside as a dead letter", metadata: ["spool.record": "\(id)", "reason": "\(reason)"])
     }
 
     /// Reads the totals anew, which a command may have changed, and opens the file again after a failure.
@@ -234,41 +221,4 @@ package actor Spool {
     }
 
     private static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000_000) }
-}
-
-/// A row of the file as it is read, before its checksum is verified.
-struct StoredRecord: FetchableRecord, Sendable {
-    let id: Int64
-    private let version: Int
-    private let checksum: Int64
-    private let record: SpoolRecord
-
-    init(row: Row) throws {
-        id = row["id"]
-        version = row["version"]
-        checksum = row["checksum"]
-        record = SpoolRecord(
-            projectID: row["project_id"],
-            keyID: row["key_id"],
-            eventID: Array(row["event_id"] as Data),
-            receivedAt: row["received_at"],
-            sentAt: row["sent_at"],
-            clientAddress: row["client_address"],
-            sdk: row["sdk"],
-            notes: row["notes"],
-            codec: row["codec"],
-            payload: Array(row["payload"] as Data)
-        )
-    }
-
-    /// The record, when it is what was written.
-    func verified() throws -> SpoolRecord {
-        guard version <= SpoolRecord.currentVersion else {
-            throw SpoolError.unusable("the record has version \(version), newer than this program")
-        }
-        guard record.checksum == checksum, record.eventID.count == 16 else {
-            throw SpoolError.unusable("the record is damaged: its checksum differs")
-        }
-        return record
-    }
 }

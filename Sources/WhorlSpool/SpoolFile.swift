@@ -25,18 +25,24 @@ struct SpoolFile: Sendable {
         try migrator.migrate(queue)
     }
 
+    /// The columns that a record and a dead letter share, in the order of ``insert(_:into:)``.
+    static let columns = """
+        version, project_id, key_id, event_id, received_at, sent_at, client_address, sdk, notes, codec, payload,
+        checksum
+        """
+
     private static func createTables(_ database: Database) throws {
-        let columns = """
+        let typed = """
             version INTEGER NOT NULL, project_id INTEGER NOT NULL, key_id INTEGER NOT NULL, event_id BLOB NOT NULL,
             received_at INTEGER NOT NULL, sent_at INTEGER, client_address TEXT, sdk TEXT, notes TEXT,
             codec INTEGER NOT NULL, payload BLOB NOT NULL, checksum INTEGER NOT NULL
             """
         try database.execute(
             sql: """
-                CREATE TABLE record (id INTEGER PRIMARY KEY AUTOINCREMENT, \(columns));
+                CREATE TABLE record (id INTEGER PRIMARY KEY AUTOINCREMENT, \(typed));
                 CREATE UNIQUE INDEX record_event ON record (project_id, event_id);
                 CREATE TABLE dead_letter (
-                    id INTEGER PRIMARY KEY, reason TEXT NOT NULL, buried_at INTEGER NOT NULL, \(columns));
+                    id INTEGER PRIMARY KEY, reason TEXT NOT NULL, buried_at INTEGER NOT NULL, \(typed));
                 CREATE TABLE total (records INTEGER NOT NULL, bytes INTEGER NOT NULL, dead_letters INTEGER NOT NULL);
                 INSERT INTO total VALUES (0, 0, 0);
                 CREATE TRIGGER record_added AFTER INSERT ON record BEGIN
@@ -63,8 +69,7 @@ struct SpoolFile: Sendable {
     static func insert(_ record: SpoolRecord, into database: Database) throws {
         try database.cachedStatement(
             sql: """
-                INSERT INTO record (version, project_id, key_id, event_id, received_at, sent_at, client_address, sdk,
-                    notes, codec, payload, checksum)
+                INSERT INTO record (\(columns))
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (project_id, event_id) DO NOTHING
                 """
@@ -81,22 +86,44 @@ struct SpoolFile: Sendable {
             throw SpoolError.unusable("the totals are missing")
         }
         let oldest = try Int64.fetchOne(database, sql: "SELECT received_at FROM record ORDER BY id LIMIT 1")
-        return SpoolTotals(records: row[0], bytes: row[1], deadLetters: row[2], oldest: oldest)
+        return SpoolTotals(
+            records: try row.undamaged("records"),
+            bytes: try row.undamaged("bytes"),
+            deadLetters: try row.undamaged("dead_letters"),
+            oldest: oldest
+        )
     }
 
     /// Moves a record among the dead letters.
     static func bury(_ id: Int64, reason: String, at now: Int64, _ database: Database) throws {
         try database.execute(
             sql: """
-                INSERT OR REPLACE INTO dead_letter (id, reason, buried_at, version, project_id, key_id, event_id,
-                    received_at, sent_at, client_address, sdk, notes, codec, payload, checksum)
-                SELECT id, ?, ?, version, project_id, key_id, event_id, received_at, sent_at, client_address, sdk,
-                    notes, codec, payload, checksum
-                FROM record WHERE id = ?
+                INSERT OR REPLACE INTO dead_letter (id, reason, buried_at, \(columns))
+                SELECT id, ?, ?, \(columns) FROM record WHERE id = ?
                 """,
             arguments: [reason, now, id]
         )
         try database.execute(sql: "DELETE FROM record WHERE id = ?", arguments: [id])
+    }
+
+    /// Keeps a record among the dead letters from the start, once; returns its id.
+    @discardableResult
+    static func bury(_ record: SpoolRecord, reason: String, at now: Int64, _ database: Database) throws -> Int64? {
+        let event: StatementArguments = [record.projectID, Data(record.eventID)]
+        let isBuried = try Bool.fetchOne(
+            database,
+            sql: "SELECT EXISTS (SELECT 1 FROM dead_letter WHERE project_id = ? AND event_id = ?)",
+            arguments: event
+        )
+        guard isBuried != true else { return nil }
+        try insert(record, into: database)
+        let id = try Int64.fetchOne(
+            database,
+            sql: "SELECT id FROM record WHERE project_id = ? AND event_id = ?",
+            arguments: event
+        )
+        if let id { try bury(id, reason: reason, at: now, database) }
+        return id
     }
 }
 

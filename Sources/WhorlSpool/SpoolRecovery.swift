@@ -10,23 +10,24 @@ struct SpoolRecovery {
 
     private var path: String { directory + "/" + SpoolFile.name }
 
+    /// What has been set aside and not been searched to its end; then it is renamed to ``asideName``.
+    private static let searchedName = "salvaging"
+    private static let asideName = "damaged"
+    /// Records that are saved by one commit.
+    private static let step = 200
+
     func open() throws -> SpoolFile {
         do {
             let file = try SpoolFile(path: path)
             try file.queue.read(Self.check)
+            try salvageAll(into: file)
             return file
         } catch let error as DatabaseError where Self.meansDamage(error) {
-            let aside = try setAside()
+            logger.error("spool file is damaged and set aside", metadata: ["error": "\(error)"])
+            try setAside(path, Self.searchedName)
             metrics.damagedFiles.increment()
             let file = try SpoolFile(path: path)
-            let (saved, lost) = salvage(aside, into: file)
-            logger.error(
-                "spool file was damaged and set aside",
-                metadata: [
-                    "spool.file": "\(aside)", "spool.saved": "\(saved)", "spool.unreadable": "\(lost)",
-                    "error": "\(error)",
-                ]
-            )
+            try salvageAll(into: file)
             return file
         }
     }
@@ -40,44 +41,90 @@ struct SpoolRecovery {
         guard verdict == "ok" else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: verdict) }
     }
 
-    private func setAside() throws -> String {
+    /// Renames a file with what belongs to it.
+    @discardableResult
+    private func setAside(_ file: String, _ name: String) throws -> String {
         var number = 1
-        var aside = directory + "/damaged-\(number).sqlite"
+        var aside = directory + "/\(name)-\(number).sqlite"
         while FileManager.default.fileExists(atPath: aside) {
             number += 1
-            aside = directory + "/damaged-\(number).sqlite"
+            aside = directory + "/\(name)-\(number).sqlite"
         }
-        for suffix in ["", "-wal", "-shm"] where FileManager.default.fileExists(atPath: path + suffix) {
-            try FileManager.default.moveItem(atPath: path + suffix, toPath: aside + suffix)
+        // Under both names until all have the new one: a process that dies in between leaves nothing half moved. SQLite
+        // ignores a log that stands beside no file.
+        let suffixes = ["", "-wal", "-shm"].filter { FileManager.default.fileExists(atPath: file + $0) }
+        for suffix in suffixes.reversed() {
+            do {
+                try FileManager.default.linkItem(atPath: file + suffix, toPath: aside + suffix)
+            } catch {
+                // A file system without links.
+                try? FileManager.default.removeItem(atPath: aside + suffix)
+                try FileManager.default.copyItem(atPath: file + suffix, toPath: aside + suffix)
+            }
         }
+        for suffix in suffixes { try FileManager.default.removeItem(atPath: file + suffix) }
         return aside
     }
 
-    /// Copies each record that can be read; the others stay in the file that was set aside.
-    private func salvage(_ aside: String, into file: SpoolFile) -> (saved: Int, lost: Int) {
+    /// Searches what was set aside, now or by a process that did not come to the end of it.
+    private func salvageAll(into file: SpoolFile) throws {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        for name in names.sorted() where name.hasPrefix(Self.searchedName + "-") && name.hasSuffix(".sqlite") {
+            let path = directory + "/" + name
+            let (saved, lost) = try salvage(path, into: file)
+            let aside = try setAside(path, Self.asideName)
+            logger.error(
+                "damaged spool file searched",
+                metadata: ["spool.file": "\(aside)", "spool.saved": "\(saved)", "spool.unreadable": "\(lost)"]
+            )
+        }
+    }
+
+    /// Copies each record and dead letter that can be read; the others stay in the file that was set aside.
+    ///
+    /// Throws when the new file cannot be written; doing it again saves nothing twice.
+    private func salvage(_ aside: String, into file: SpoolFile) throws -> (saved: Int, lost: Int) {
         var configuration = Configuration()
         configuration.readonly = true
         guard let damaged = try? DatabaseQueue(path: aside, configuration: configuration) else { return (0, 0) }
-        var saved = 0
-        var lost = 0
+        let records = try salvage("record", of: damaged, into: file) { try SpoolFile.insert($0, into: $1) }
+        let letters = try salvage("dead_letter", of: damaged, into: file) { record, database in
+            let reason = "was a dead letter of a damaged file"
+            try SpoolFile.bury(record, reason: reason, at: record.receivedAt, database)
+        }
+        return (records.saved + letters.saved, records.lost + letters.lost)
+    }
+
+    private func salvage(
+        _ table: String,
+        of damaged: DatabaseQueue,
+        into file: SpoolFile,
+        _ insert: (SpoolRecord, Database) throws -> Void
+    ) throws -> (saved: Int, lost: Int) {
         // Both ends by a walk that may break at a damaged page, so each is asked for by itself.
-        let low = lookup(damaged, "SELECT id FROM record ORDER BY id LIMIT 1") ?? 1
+        let low = lookup(damaged, "SELECT id FROM \(table) ORDER BY id LIMIT 1") ?? 1
         let high =
             lookup(damaged, "SELECT seq FROM sqlite_sequence WHERE name = 'record'")
-            ?? lookup(damaged, "SELECT id FROM record ORDER BY id DESC LIMIT 1") ?? 0
+            ?? lookup(damaged, "SELECT id FROM \(table) ORDER BY id DESC LIMIT 1") ?? 0
         guard low <= high, high - low < 50_000_000 else { return (0, 0) }
-        for id in low...high {
-            do {
-                let row = try damaged.read {
-                    try StoredRecord.fetchOne($0, sql: "SELECT * FROM record WHERE id = ?", arguments: [id])
+        var saved = 0
+        var lost = 0
+        for start in stride(from: low, through: high, by: Self.step) {
+            var readable: [SpoolRecord] = []
+            for id in start...min(start + Int64(Self.step) - 1, high) {
+                do {
+                    let row = try damaged.read {
+                        try StoredRecord.fetchOne($0, sql: "SELECT * FROM \(table) WHERE id = ?", arguments: [id])
+                    }
+                    if let row { readable.append(try row.verified()) }
+                } catch {
+                    lost += 1
                 }
-                guard let row else { continue }
-                let record = try row.verified()
-                try file.queue.write { try SpoolFile.insert(record, into: $0) }
-                saved += 1
-            } catch {
-                lost += 1
             }
+            try file.queue.write { database in
+                for record in readable { try insert(record, database) }
+            }
+            saved += readable.count
         }
         return (saved, lost)
     }

@@ -30,8 +30,6 @@ package enum Fault {
         case duplicates
         /// A request is answered after the commit.
         case commitFirst = "commit_first"
-        /// Too much is refused.
-        case limits
     }
 
     #if DEBUG

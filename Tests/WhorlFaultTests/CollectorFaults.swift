@@ -156,19 +156,8 @@ final class IdleConnections {
     var count: Int { sockets.count }
 
     init(_ count: Int, port: Int) {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
         for _ in 0..<count {
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            guard descriptor >= 0 else { return }
-            let connected = withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-                }
-            }
-            if connected == 0 { sockets.append(descriptor) } else { Glibc.close(descriptor) }
+            if let connection = try? LoopbackSocket.connect(port: port) { sockets.append(connection) }
         }
     }
 

@@ -111,6 +111,44 @@ import WhorlTestSupport
         }
     }
 
+    @Test("A file that was set aside and not searched to its end is searched by the next start, letters included")
+    func interruptedSearch() async throws {
+        try await withDirectory { directory in
+            do {
+                let spool = try open(directory)
+                for number in 0..<450 { try await spool.append(record(number)) }
+                try await spool.bury(Int64(3), reason: "refused")
+                let other = try DatabaseQueue(path: directory + "/" + SpoolFile.name)
+                try await other.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+            }
+            try FileManager.default.moveItem(
+                atPath: directory + "/" + SpoolFile.name,
+                toPath: directory + "/salvaging-1.sqlite"
+            )
+            let spool = try open(directory)
+            #expect(await spool.held.records == 449)
+            #expect(await spool.held.deadLetters == 1)
+            #expect(FileManager.default.fileExists(atPath: directory + "/damaged-1.sqlite"))
+            #expect(!FileManager.default.fileExists(atPath: directory + "/salvaging-1.sqlite"))
+        }
+    }
+
+    @Test("A value of another type is a damaged record, and does not end the process")
+    func wrongTypes() async throws {
+        try await withDirectory { directory in
+            let spool = try open(directory)
+            for number in 0..<3 { try await spool.append(record(number)) }
+            let other = try DatabaseQueue(path: directory + "/" + SpoolFile.name)
+            try await other.write { database in
+                try database.execute(sql: "UPDATE record SET received_at = 'x', key_id = zeroblob(3) WHERE id = 1")
+                try database.execute(sql: "UPDATE record SET event_id = 7, sdk = zeroblob(2) WHERE id = 2")
+            }
+            let entries = try await spool.oldest(10)
+            #expect(entries.map(\.id) == [3])
+            #expect(await spool.held.deadLetters == 2)
+        }
+    }
+
     @Test(
         "A file that is no database is set aside",
         arguments: ["", "not a database at all, but long enough to be looked at"]

@@ -32,19 +32,8 @@ package struct RawExchange: Sendable {
         _ limit: Double
     ) throws -> RawExchange {
         let start = ContinuousClock.now
-        let connection = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard connection >= 0 else { throw TestFailure("no socket") }
+        let connection = try LoopbackSocket.connect(port: port)
         defer { close(connection) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let connected = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(connection, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard connected == 0 else { throw TestFailure("no connection to port \(port)") }
         _ = fcntl(connection, F_SETFL, O_NONBLOCK)
         let deadline = start + .seconds(limit)
         var sent = 0

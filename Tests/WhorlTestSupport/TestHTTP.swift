@@ -56,22 +56,11 @@ package struct TestHTTP: Sendable {
 
     /// The same on the calling thread, for who measures time and must not wait for other tasks.
     package func exchange(_ bytes: [UInt8]) throws -> TestAnswer {
-        let connection = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard connection >= 0 else { throw TestFailure("no socket") }
+        let connection = try LoopbackSocket.connect(port: port)
         defer { close(connection) }
         var limit = timeval(tv_sec: 30, tv_usec: 0)
         setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let connected = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(connection, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard connected == 0 else { throw TestFailure("no connection to port \(port)") }
         var sent = 0
         while sent < bytes.count {
             let count = bytes[sent...]

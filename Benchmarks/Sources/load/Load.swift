@@ -1,10 +1,13 @@
+import BenchmarkRecord
 import EventSamples
 import Foundation
-import Glibc
 
 /// Measures a whole collector: starts a release server on a private Postgres, drives it, and prints what an event costs.
 ///
-///     load PATH-OF-WHORL [SECONDS]
+///     load PATH-OF-WHORL [SECONDS [ROUNDS]]      the table of docs/performance.md, compared with the last run here
+///     load PATH-OF-WHORL scale [EVENTS ISSUES]   the same event, and reads, before and after filling the store
+///     load PATH-OF-WHORL idle CONNECTIONS        the same with connections that say nothing
+///     load PATH-OF-WHORL steady RATE [SECONDS]   answers at a steady rate, as applications send
 @main
 struct Load {
     struct Scenario {
@@ -13,110 +16,66 @@ struct Load {
     }
 
     static func main() throws {
-        let arguments = CommandLine.arguments
-        guard arguments.count > 1 else {
-            FileHandle.standardError.write(Data("usage: load PATH-OF-WHORL [SECONDS]\n".utf8))
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        guard let executable = arguments.first else {
+            FileHandle.standardError.write(
+                Data("usage: load PATH-OF-WHORL [SECONDS [ROUNDS] | scale | idle | steady]\n".utf8)
+            )
             exit(64)
         }
-        let seconds = arguments.count > 2 ? Double(arguments[2]) ?? 10 : 10
-        let scenarios = [
-            Scenario(name: "small", payloads: try (0..<500).map { try item(EventSamples.small(issue: $0)) }),
-            Scenario(name: "typical", payloads: try (0..<500).map { try item(EventSamples.typical(issue: $0)) }),
-            Scenario(name: "spike", payloads: [try item(EventSamples.typical(issue: 1))]),
-        ]
-        let server = try Server(executable: arguments[1])
-        defer { server.stop() }
-        var rows: [Row] = []
-        for scenario in scenarios {
-            let generator = LoadGenerator(
-                port: server.port,
-                key: server.key,
-                payloads: scenario.payloads,
-                connections: 32
-            )
-            // The first seconds make issues, partitions and plans that later ones find.
-            _ = generator.run(seconds: 2)
-            rows.append(try Row(scenario.name, server, generator, seconds))
+        func number(_ place: Int, _ usual: Int) -> Int {
+            arguments.count > place ? Int(arguments[place]) ?? usual : usual
         }
+        switch arguments.dropFirst().first {
+        case "scale": try Scale.run(executable, events: number(2, 2_000_000), issues: number(3, 20_000))
+        case "idle": try Idle.run(executable, connections: number(2, 1_000))
+        case "steady": try Steady.run(executable, rate: number(2, 200), seconds: Double(number(3, 10)))
+        default: try table(executable, seconds: Double(number(1, 4)), rounds: number(2, 5))
+        }
+    }
+
+    /// Every scenario so many times; the medians.
+    private static func table(_ executable: String, seconds: Double, rounds: Int) throws {
+        let server = try Server(executable: executable)
+        defer { server.stop() }
+        let rows = try scenarios()
+            .map { scenario in
+                try Row.median(
+                    (0..<rounds)
+                        .map { round in
+                            // The first seconds make issues, partitions and plans that later ones find.
+                            try Row(scenario, server, seconds: seconds, warmUp: round == 0 ? 2 : 0.2)
+                        }
+                )
+            }
         print(Row.table(rows))
-        let json = try JSONSerialization.data(withJSONObject: rows.map(\.json), options: [.sortedKeys])
-        print(String(decoding: json, as: UTF8.self))
+        try LastRun.compare("load", Dictionary(uniqueKeysWithValues: rows.flatMap(\.comparable)))
+        try check(rows)
+    }
+
+    /// Ends with an error when something acknowledged is missing.
+    static func check(_ rows: [Row]) throws {
         guard rows.allSatisfy({ $0.acknowledged == $0.stored && $0.refused == 0 }) else {
             FileHandle.standardError.write(Data("acknowledged and stored events differ\n".utf8))
             exit(1)
         }
     }
 
+    static func scenarios() throws -> [Scenario] {
+        [
+            Scenario(name: "small", payloads: try (0..<500).map { try item(EventSamples.small(issue: $0)) }),
+            try typical(),
+            Scenario(name: "spike", payloads: [try item(EventSamples.typical(issue: 1))]),
+        ]
+    }
+
+    static func typical() throws -> Scenario {
+        Scenario(name: "typical", payloads: try (0..<500).map { try item(EventSamples.typical(issue: $0)) })
+    }
+
     /// An event item, compressed once.
     private static func item(_ event: String) throws -> [UInt8] {
         let payload = Array(event.utf8)
         return try Gzip.compressed(Array("{\"type\":\"event\",\"length\":\(payload.count)}\n".utf8) + payload)
-    }
-}
-
-/// One line of the result.
-struct Row {
-    let name: String
-    let acknowledged: Int
-    let stored: Int
-    let refused: Int
-    let rate: Double
-    let collectorCPU: Double
-    let postgresCPU: Double
-    let p50: Double
-    let p99: Double
-    let peakMemory: Int
-    let disk: Double
-    let wal: Double
-
-    init(_ name: String, _ server: Server, _ generator: LoadGenerator, _ seconds: Double) throws {
-        let before = try server.measure()
-        let outcome = generator.run(seconds: seconds)
-        let after = try server.measure()
-        let events = max(Double(outcome.acknowledged), 1)
-        self.name = name
-        acknowledged = outcome.acknowledged
-        refused = outcome.refused
-        stored = after.events - before.events
-        rate = Double(outcome.acknowledged) / outcome.seconds
-        collectorCPU = (after.collectorCPU - before.collectorCPU) * 1_000 / events
-        postgresCPU = (after.postgresCPU - before.postgresCPU) * 1_000 / events
-        func percentile(_ part: Double) -> Double {
-            outcome.latencies.isEmpty
-                ? 0 : Double(outcome.latencies[Int(Double(outcome.latencies.count - 1) * part)]) / 1_000
-        }
-        p50 = percentile(0.5)
-        p99 = percentile(0.99)
-        peakMemory = ProcessUsage.peakMemory(server.process.processIdentifier)
-        disk = Double(after.disk - before.disk) / events
-        wal = Double(after.wal - before.wal) / events
-    }
-
-    static func table(_ rows: [Row]) -> String {
-        let titles = [
-            "scenario", "acked/s", "stored", "CPU ms/event", "collector", "Postgres", "p50 ms", "p99 ms", "peak RSS MB",
-            "disk B/event", "WAL B/event",
-        ]
-        let cells = rows.map { row in
-            [
-                row.name, String(format: "%.0f", row.rate), "\(row.stored) of \(row.acknowledged)",
-                String(format: "%.3f", row.collectorCPU + row.postgresCPU), String(format: "%.3f", row.collectorCPU),
-                String(format: "%.3f", row.postgresCPU), String(format: "%.1f", row.p50),
-                String(format: "%.1f", row.p99),
-                String(format: "%.0f", Double(row.peakMemory) / 1e6), String(format: "%.0f", row.disk),
-                String(format: "%.0f", row.wal),
-            ]
-        }
-        let lines = [titles, titles.map { _ in "---" }] + cells
-        return lines.map { "| " + $0.joined(separator: " | ") + " |" }.joined(separator: "\n")
-    }
-
-    var json: [String: Any] {
-        [
-            "scenario": name, "acknowledged": acknowledged, "stored": stored, "refused": refused,
-            "acknowledged_per_second": rate,
-            "collector_cpu_ms": collectorCPU, "postgres_cpu_ms": postgresCPU, "p50_ms": p50, "p99_ms": p99,
-            "peak_rss_bytes": peakMemory, "disk_bytes_per_event": disk, "wal_bytes_per_event": wal,
-        ]
     }
 }

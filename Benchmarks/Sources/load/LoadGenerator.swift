@@ -1,3 +1,4 @@
+import EventSamples
 import Foundation
 import Glibc
 
@@ -16,14 +17,17 @@ final class LoadGenerator: @unchecked Sendable {
     /// The compressed item with its header, one for each issue.
     private let payloads: [[UInt8]]
     private let connections: Int
+    /// Requests per second, all connections together; nil for as many as there are answers.
+    private let ratePerSecond: Int?
     private let lock = NSLock()
     private var outcome = Outcome()
 
-    init(port: Int, key: String, payloads: [[UInt8]], connections: Int) {
+    init(port: Int, key: String, payloads: [[UInt8]], connections: Int, ratePerSecond: Int? = nil) {
         self.port = port
         self.key = key
         self.payloads = payloads
         self.connections = connections
+        self.ratePerSecond = ratePerSecond
     }
 
     func run(seconds: Double) -> Outcome {
@@ -46,19 +50,26 @@ final class LoadGenerator: @unchecked Sendable {
     }
 
     private func drive(_ number: Int, until deadline: UInt64) {
-        let connection = connect()
+        let connection = Self.connect(to: port)
         guard connection >= 0 else { return }
         defer { close(connection) }
         var own = Outcome()
         var next = number
+        let pause = ratePerSecond.map { UInt64(connections) * 1_000_000_000 / UInt64($0) }
+        var due = now() + UInt64(number) * (pause ?? 0) / UInt64(connections)
         while now() < deadline {
+            if let pause {
+                let moment = now()
+                if due > moment { usleep(UInt32((due - moment) / 1_000)) }
+                due += pause
+            }
             let request = request(payloads[next % payloads.count])
             next += connections
             let sent = now()
             guard
                 request.withUnsafeBytes({ Glibc.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) })
                     == request.count,
-                let status = answer(connection)
+                let status = Self.answer(connection)
             else { break }
             own.latencies.append(Int((now() - sent) / 1_000))
             if status == 200 { own.acknowledged += 1 } else { own.refused += 1 }
@@ -81,7 +92,8 @@ final class LoadGenerator: @unchecked Sendable {
         return Array(head.utf8) + body
     }
 
-    private func connect() -> Int32 {
+    /// A connection to a port of this machine; negative when there is none.
+    static func connect(to port: Int) -> Int32 {
         let connection = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -97,8 +109,18 @@ final class LoadGenerator: @unchecked Sendable {
         return connected == 0 ? connection : -1
     }
 
+    /// The status of the answer to a read.
+    static func get(_ path: String, port: Int, token: String) -> Int? {
+        let connection = connect(to: port)
+        guard connection >= 0 else { return nil }
+        defer { close(connection) }
+        let request = Array("GET \(path) HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(token)\r\n\r\n".utf8)
+        guard send(connection, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else { return nil }
+        return answer(connection)
+    }
+
     /// The status of an answer, its short body read away.
-    private func answer(_ connection: Int32) -> Int? {
+    private static func answer(_ connection: Int32) -> Int? {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4_096)
         while true {
@@ -107,6 +129,10 @@ final class LoadGenerator: @unchecked Sendable {
             bytes += buffer[..<count]
             guard let end = bytes.firstRange(of: [0x0D, 0x0A, 0x0D, 0x0A]) else { continue }
             let head = String(decoding: bytes[..<end.lowerBound], as: UTF8.self).lowercased()
+            if head.contains("transfer-encoding: chunked") {
+                if bytes.suffix(5) == [0x30, 0x0D, 0x0A, 0x0D, 0x0A] { return Int(head.dropFirst(9).prefix(3)) }
+                continue
+            }
             guard let range = head.firstRange(of: "content-length: "),
                 let length = Int(head[range.upperBound...].prefix { $0.isNumber })
             else { return nil }

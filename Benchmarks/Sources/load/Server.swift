@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Processes
 
 /// A collector with a private Postgres in a folder of its own, for as long as the benchmark runs.
 final class Server {
@@ -14,10 +15,12 @@ final class Server {
     let key = "b3d1c6a0f7e84a2f9c5d0e1f2a3b4c5d"
     let port: Int
     let process = Process()
+    private let executable: String
     private let folder: String
     private var cluster: String { folder + "/postgres" }
 
-    init(executable: String) throws {
+    init(executable: String, settings: [String: String] = [:]) throws {
+        self.executable = executable
         folder = "/tmp/whorl-bench-\(getpid())"
         try FileManager.default.createDirectory(
             atPath: folder,
@@ -31,6 +34,7 @@ final class Server {
             "WHORL_LOG_LEVEL": "info",
             "WHORL_BOOTSTRAP_ORG": "bench", "WHORL_BOOTSTRAP_PROJECT": "bench", "WHORL_BOOTSTRAP_KEY": key,
         ]
+        .merging(settings) { $1 }
         let errors = Pipe()
         process.standardError = errors
         try process.run()
@@ -77,17 +81,46 @@ final class Server {
         )
     }
 
-    private func query(_ sql: String) throws -> String {
+    /// Runs a command of the program beside the collector, and returns the last line that it prints.
+    func command(_ arguments: [String]) throws -> String {
+        let output = try Self.output(of: executable, arguments, ["PATH": "/usr/bin:/bin", "WHORL_DATA_DIR": folder])
+        return String(output.split(separator: "\n").last ?? "")
+    }
+
+    /// Runs statements.
+    func script(_ sql: String) throws { _ = try query(sql) }
+
+    /// Runs a query; columns of a row are separated by `|`.
+    func query(_ sql: String) throws -> String {
         let pidFile = try String(contentsOfFile: cluster + "/postmaster.pid", encoding: .utf8)
         let sockets = String(pidFile.split(separator: "\n", omittingEmptySubsequences: false)[4])
-        let psql = Process()
-        psql.executableURL = URL(fileURLWithPath: "/usr/bin/psql")
-        psql.arguments = ["-h", sockets, "-U", "whorl", "-d", "whorl", "-Atc", sql]
+        let file = folder + "/script.sql"
+        try sql.write(toFile: file, atomically: true, encoding: .utf8)
+        return try Self.output(
+            of: "/usr/bin/psql",
+            ["-h", sockets, "-U", "whorl", "-d", "whorl", "-v", "ON_ERROR_STOP=1", "-qAtf", file],
+            nil
+        )
+    }
+
+    private static func output(
+        of program: String,
+        _ arguments: [String],
+        _ environment: [String: String]?
+    ) throws -> String {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: program)
+        process.arguments = arguments
+        if let environment { process.environment = environment }
         let output = Pipe()
-        psql.standardOutput = output
-        try psql.run()
+        process.standardOutput = output
+        try process.run()
         let data = try output.fileHandleForReading.readToEnd() ?? Data()
-        psql.waitUntilExit()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else {
+            FileHandle.standardError.write(Data("\(program) failed\n".utf8))
+            throw CocoaError(.executableLoad)
+        }
         return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
     }
 

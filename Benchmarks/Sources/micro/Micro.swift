@@ -1,30 +1,50 @@
+import BenchmarkRecord
 import EventSamples
 import Foundation
 import Glibc
 import WhorlProcessing
 import WhorlProtocol
 
-/// Measures the pure steps of an event's path: CPU microseconds for one event, best of five rounds.
+/// Measures the steps of an event's path: CPU microseconds for one event, best of five rounds; compared with the last run
+/// on this machine.
 @main
 struct Micro {
-    static func main() throws {
+    static func main() async throws {
+        var numbers: [String: Double] = [:]
         for (name, text) in [("small", EventSamples.small(issue: 1)), ("typical", EventSamples.typical(issue: 1))] {
             let bytes = Array(text.utf8)
-            let document = try JSONDocument(bytes)
-            let event = Event(document.root)
-            let context = EventContext(projectID: 1, eventID: .random(), receivedAt: Date())
             print("\(name) (\(bytes.count) bytes)")
-            measure("  read JSON") { _ = try? JSONDocument(bytes) }
-            measure("  read event") { _ = Event(document.root) }
-            measure("  normalise") { _ = NormalisedEvent(event, context) }
-            measure("  fingerprint") { _ = Grouping(event) }
-            measure("  whole pipeline") { _ = try? EventPipeline.process(bytes[...], context) }
+            try steps(bytes) { step, body in
+                let cost = measure(body)
+                print("  " + step.padding(toLength: 16, withPad: " ", startingAt: 0), String(format: "%8.1f µs", cost))
+                numbers["\(name) \(step)"] = cost
+            }
         }
+        try await Storing.measure { name, cost in
+            print("  " + name.padding(toLength: 34, withPad: " ", startingAt: 0), String(format: "%8.1f", cost))
+            numbers[name] = cost
+        }
+        try LastRun.compare("micro", numbers)
     }
 
-    private static func measure(_ name: String, _ body: () -> Void) {
+    private static func steps(_ bytes: [UInt8], _ step: (String, () -> Void) -> Void) throws {
+        let gzip = try Gzip.compressed(bytes)
+        let document = try JSONDocument(bytes)
+        let event = Event(document.root)
+        let context = EventContext(projectID: 1, eventID: .random(), receivedAt: Date())
+        let rules = AdmissionRules()
+        step("inflate") { _ = try? Inflate.decode(gzip, .gzip, limit: 1 << 20) }
+        step("read JSON") { _ = try? JSONDocument(bytes) }
+        step("read event") { _ = Event(document.root) }
+        step("normalise") { _ = NormalisedEvent(event, context) }
+        step("fingerprint") { _ = Grouping(event) }
+        step("whole pipeline") { _ = try? EventPipeline.process(bytes[...], context) }
+        step("admit") { _ = try? EventPipeline.admit(bytes[...], context, rules) }
+    }
+
+    private static func measure(_ body: () -> Void) -> Double {
         let repeats = 500
-        let best =
+        return
             (0..<5)
             .map { _ -> Double in
                 let start = cpuSeconds()
@@ -32,12 +52,12 @@ struct Micro {
                 return (cpuSeconds() - start) / Double(repeats) * 1e6
             }
             .min() ?? 0
-        print(name.padding(toLength: 18, withPad: " ", startingAt: 0), String(format: "%8.1f µs", best))
     }
+}
 
-    private static func cpuSeconds() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-    }
+/// CPU seconds of this process.
+func cpuSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }

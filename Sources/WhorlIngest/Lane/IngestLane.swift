@@ -32,9 +32,6 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
         case refused
     }
 
-    /// How long a peer whose request was refused may go on sending, so that it reads the answer before the end.
-    private static let linger = TimeAmount.milliseconds(500)
-
     /// What a body takes at first that does not say how large it is.
     private static let unknownLength = 64 << 10
 
@@ -45,6 +42,8 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
     private var waiting = CircularBuffer<HTTPRequestPart>()
     private var isReadHeld = false
     private var mustClose = false
+    /// Whether the peer has said that it sends no more; what it sent before is still answered.
+    private var isInputClosed = false
     /// What the request has of the memory for bodies.
     private var reserved = 0
 
@@ -179,10 +178,13 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
         // that the lane works on.
         switch state {
         case .admitting, .collecting, .answering:
-            let isStop = event is ChannelShouldQuiesceEvent
-            if isStop || (event as? ChannelEvent) == .inputClosed {
+            if event is ChannelShouldQuiesceEvent {
                 mustClose = true
-                if case .answering = state {} else if !isStop { context.close(promise: nil) }
+                return
+            }
+            if (event as? ChannelEvent) == .inputClosed {
+                isInputClosed = true
+                closeWhenNothingIsLeft(context)
                 return
             }
         case .idle, .passing, .refused: break
@@ -242,7 +244,7 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
         release()
         finished(request.route.path, answer.status, request.arrived.duration(to: .now))
         guard context.channel.isActive else { return }
-        let isLast = mustClose || request.closes
+        let isLast = mustClose || request.closes || isInputClosed && waiting.isEmpty
         var isRefused = false
         if case .refused = state { isRefused = true }
         let body = ByteBuffer(bytes: answer.body.encoded())
@@ -254,10 +256,7 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
         context.write(wrapOutboundOut(.body(body)), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         if isRefused {
-            // A peer that still sends would otherwise see a reset before the answer.
-            context.close(mode: .output, promise: nil)
-            let channel = context.channel
-            context.eventLoop.scheduleTask(in: Self.linger) { channel.close(promise: nil) }
+            context.closeAfterAnswer()
         } else if isLast {
             state = .refused
             context.close(promise: nil)
@@ -292,6 +291,12 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
             isReadHeld = false
             context.read()
         }
+        closeWhenNothingIsLeft(context)
+    }
+
+    /// Closes the connection of a peer that sends no more, when no request of it is worked on.
+    private func closeWhenNothingIsLeft(_ context: ChannelHandlerContext) {
+        if isInputClosed, !isBusy { context.close(promise: nil) }
     }
 
     package func read(context: ChannelHandlerContext) {

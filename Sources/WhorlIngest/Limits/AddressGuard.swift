@@ -49,6 +49,10 @@ final class AddressGuard: Sendable {
 
     /// The address itself, or the first half of an IPv6 one: who has one has 2^64.
     private static func network(_ address: String) -> String {
-        address.contains(":") ? address.split(separator: ":").prefix(4).joined(separator: ":") : address
+        var bytes = in6_addr()
+        guard address.utf8.contains(UInt8(ascii: ":")), inet_pton(AF_INET6, address, &bytes) == 1 else {
+            return address
+        }
+        return withUnsafeBytes(of: bytes) { $0.prefix(8).map { String($0, radix: 16) }.joined(separator: ".") }
     }
 }

@@ -38,10 +38,12 @@ package final class RateLimiter: Service, Sendable {
         let rule: Rule
         let retryAfterSeconds: Int
 
+        /// What is said of the refused items: a limit on more than a minute is a quota.
+        var reason: Outcome.Reason { rule.limit.seconds > 60 ? .quotaExceeded : .rateLimited }
+
         /// The limit as `X-Sentry-Rate-Limits` has it.
         var header: String {
-            "\(retryAfterSeconds):\(rule.categories.joined(separator: ";")):\(rule.scope.rawValue):"
-                + (rule.limit.seconds > 60 ? "quota_exceeded" : "rate_limited")
+            "\(retryAfterSeconds):\(rule.categories.joined(separator: ";")):\(rule.scope.rawValue):\(reason.rawValue)"
         }
     }
 
@@ -88,7 +90,7 @@ package final class RateLimiter: Service, Sendable {
                 if let wish { wishes[name] = wish }
                 return isAllowed
             }
-            if !isAllowed, Fault.stands(.limits), denial == nil { denial = self.denial(rule, now) }
+            if !isAllowed, denial == nil { denial = self.denial(rule, now) }
         }
         return denial
     }

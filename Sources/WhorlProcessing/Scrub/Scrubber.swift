@@ -247,11 +247,22 @@ private struct HarmlessKeys {
     }
 
     private static func pack(_ key: UnsafeBufferPointer<UInt8>) -> SIMD2<UInt64>? {
-        guard (1...15).contains(key.count) else { return nil }
+        guard (1...15).contains(key.count), let base = UnsafeRawPointer(key.baseAddress) else { return nil }
+        let count = key.count
         var words = SIMD2<UInt64>.zero
-        withUnsafeMutableBytes(of: &words) { $0.copyMemory(from: UnsafeRawBufferPointer(key)) }
-        // The length, so that a key of zero bytes is not the empty place.
-        words[1] |= UInt64(key.count) << 56
+        // Loads that overlap instead of a loop; with the length they tell every key apart.
+        switch count {
+        case 8...:
+            words[0] = base.loadUnaligned(as: UInt64.self)
+            words[1] = base.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self) >> UInt64(8 * (16 - count))
+        case 4...:
+            words[0] = UInt64(base.loadUnaligned(as: UInt32.self))
+            words[0] |= UInt64(base.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self)) << 32
+        default:
+            words[0] = UInt64(key[0]) | UInt64(key[count / 2]) << 8 | UInt64(key[count - 1]) << 16
+        }
+        // The length also keeps a key of zero bytes from being the empty place.
+        words[1] |= UInt64(count) << 56
         return words
     }
 

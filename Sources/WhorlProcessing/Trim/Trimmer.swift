@@ -23,14 +23,6 @@ struct Trimmer {
         var objects = [document.root]
         var member = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
         var longKeys: [JSONNode] = []
-        let smallest = min(
-            limits.members,
-            limits.elements,
-            limits.frames,
-            limits.exceptions,
-            limits.breadcrumbs,
-            limits.tags
-        )
         document.scan { visit in
             if visit.key.count > Self.maxKeyBytes { longKeys.append(document.node(visit)) }
             if visit.isNumber {
@@ -47,13 +39,12 @@ struct Trimmer {
                 return .over
             }
             if visit.depth == 1 { member = visit.key }
-            if visit.size > smallest {
-                if visit.isArray {
-                    let (count, end) = bound(of: visit, in: member)
-                    lists.append((document.node(visit), count, end))
-                } else {
-                    objects.append(document.node(visit))
-                }
+            // The size counts everything inside, so only few come into question.
+            if visit.isArray {
+                let (count, end) = bound(of: visit, in: member)
+                if visit.size > count { lists.append((document.node(visit), count, end)) }
+            } else if visit.size > limits.members * 2 {
+                objects.append(document.node(visit))
             }
             return .into
         }

@@ -63,13 +63,18 @@ struct CommonOptions: ParsableArguments {
 
     /// Runs the body with a migrated database, and leaves a private cluster as it was found.
     func withAdministration(_ body: (Administration) async throws -> Void) async throws {
+        try await withDatabase { try await body(Administration(pool: $0)) }
+    }
+
+    /// The same with the pool itself.
+    func withDatabase(_ body: (PostgresPool) async throws -> Void) async throws {
         let logger = try logger()
         let access = try await DatabaseAccess.open(DatabaseSettings(source), logger: logger)
         do {
             try await access.migrate()
             let pool = access.pool(logger: logger)
             do {
-                try await body(Administration(pool: pool))
+                try await body(pool)
             } catch {
                 await pool.close()
                 throw error

@@ -111,7 +111,8 @@ struct SendTest: AsyncParsableCommand {
         let pool = access.pool(logger: logger)
         let found: Bool?
         do {
-            found = try await EventQueries(pool: pool).event(id, projectID: project) != nil
+            found =
+                try await EventQueries(pool: pool, codec: PayloadCodec(pool: pool)).event(id, projectID: project) != nil
         } catch {
             found = nil
         }

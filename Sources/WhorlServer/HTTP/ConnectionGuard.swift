@@ -3,6 +3,7 @@ import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
 import Synchronization
+import WhorlIngest
 import WhorlTelemetry
 
 /// How long each part of a request may take, and how many connections there may be.
@@ -57,9 +58,6 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundOut = HTTPRequestPart
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
-
-    /// How long a peer whose request was refused may go on sending.
-    private static let linger = TimeAmount.milliseconds(500)
 
     private let limits: ConnectionLimits
     private let count: ConnectionCount
@@ -170,10 +168,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         context.write(wrapOutboundOut(.head(HTTPResponse(status: status, headerFields: fields))), promise: nil)
         context.write(wrapOutboundOut(.body(body)), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        // A peer that still sends would otherwise see a reset before the answer.
-        context.close(mode: .output, promise: nil)
-        let channel = context.channel
-        context.eventLoop.scheduleTask(in: Self.linger) { channel.close(promise: nil) }
+        context.closeAfterAnswer()
     }
 
     private func wait(_ time: TimeAmount, for part: String, _ context: ChannelHandlerContext) {

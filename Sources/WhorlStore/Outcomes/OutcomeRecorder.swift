@@ -35,7 +35,10 @@ package final class OutcomeRecorder: Service, Sendable {
     private static let maxKeys = 20_000
     /// Dropped events that are remembered per write; more are only counted.
     private static let maxDropped = 1_000
-    private static let interval = Duration.seconds(5)
+    /// What a crash may lose of the sums of dropped items; events that are kept are counted with their rows.
+    private static let interval = Duration.seconds(1)
+    /// Most that one write adds to a sum: a sender may claim any number.
+    private static let maxQuantity = 1 << 40
 
     private struct State {
         var sums: [Key: Int] = [:]
@@ -145,13 +148,16 @@ package final class OutcomeRecorder: Service, Sendable {
             .array(of: sums.map(\.key.projectID)),
             .array(of: sums.map { Date(timeIntervalSince1970: Double($0.key.minute) * 60) }),
             .array(of: sums.map(\.key.category)), .array(of: sums.map(\.key.outcome)),
-            .array(of: sums.map(\.key.reason)), .array(of: sums.map(\.value)),
+            .array(of: sums.map(\.key.reason)), .array(of: sums.map { min($0.value, maxQuantity) }),
         ]
     }
 }
 
 enum OutcomeStatements {
     static let all = [add, drop, forget, expire, rollUp, findDropped]
+
+    /// Where a sum stops growing: half of what a bigint holds, so that no sum of two can overflow.
+    private static let maxSum = 1 << 62
 
     static let add = PostgresStatement(
         "write_outcomes",
@@ -161,7 +167,7 @@ enum OutcomeStatements {
         FROM unnest($1, $2, $3, $4, $5, $6) AS o (project_id, minute, category, outcome, reason, quantity)
         ORDER BY 1, 2, 3, 4, 5
         ON CONFLICT (project_id, minute, category, outcome, reason, slot) DO UPDATE SET
-            quantity = outcome.quantity + excluded.quantity
+            quantity = least(outcome.quantity, \(maxSum)) + excluded.quantity
         """,
         [
             PostgresType.int8.array, PostgresType.timestamptz.array, PostgresType.text.array, PostgresType.text.array,
@@ -227,12 +233,12 @@ enum OutcomeStatements {
         ),
         added AS (
             INSERT INTO outcome (project_id, minute, category, outcome, reason, slot, quantity)
-            SELECT project_id, hour, category, outcome, reason, 0, sum(quantity)
+            SELECT project_id, hour, category, outcome, reason, 0, least(sum(quantity), \(maxSum))
             FROM moved
             GROUP BY 1, 2, 3, 4, 5
             ORDER BY 1, 2, 3, 4, 5
             ON CONFLICT (project_id, minute, category, outcome, reason, slot) DO UPDATE SET
-                quantity = outcome.quantity + excluded.quantity
+                quantity = least(outcome.quantity, \(maxSum)) + excluded.quantity
         )
         SELECT 1 AS one FROM moved
         """,

@@ -25,7 +25,7 @@ package struct StoredEvent: Sendable {
     /// What was changed before the payload was written.
     package let notes: [EventNote]
 
-    init(_ row: PostgresRow) throws {
+    init(_ row: PostgresRow, _ payloads: PayloadCodec) throws {
         projectID = try row.read("project_id")
         eventID = EventID(uuid: try row.read("event_id"))
         receivedAt = try row.read("received_at")
@@ -45,7 +45,7 @@ package struct StoredEvent: Sendable {
         clientAddress = try row.readOptional("client_address")
         let codec: Int16 = try row.read("payload_codec")
         isThin = codec == PayloadCodec.none
-        payload = isThin ? Array("{}".utf8) : try PayloadCodec.decompress(row.read("payload"), codec: codec)
+        payload = isThin ? Array("{}".utf8) : try payloads.decompress(row.read("payload"), codec: codec)
         notes = EventNotes.parse(try row.readOptional("notes"))
     }
 
@@ -66,8 +66,18 @@ package struct StoredEvent: Sendable {
 /// Events: lists and single ones.
 package struct EventQueries: Sendable {
     private let pool: PostgresPool
+    private let codec: PayloadCodec
 
-    package init(pool: PostgresPool) { self.pool = pool }
+    package init(pool: PostgresPool, codec: PayloadCodec) {
+        self.pool = pool
+        self.codec = codec
+    }
+
+    /// Reads rows, whatever dictionaries they were compressed with.
+    private func events(_ rows: PostgresRows) async throws -> [StoredEvent] {
+        try await codec.know(rows.map { try $0.read("payload_codec") })
+        return try rows.map { try StoredEvent($0, codec) }
+    }
 
     /// Whether the event is stored; false also when that cannot be found out.
     package func exists(_ id: EventID, projectID: Int) async -> Bool {
@@ -135,7 +145,8 @@ package struct EventQueries: Sendable {
         )
         sql.bind(limit + 1)
         let rows = try await pool.execute(sql, operation: "event_list", timeout: .seconds(10))
-        let events = try rows.map { (event: try StoredEvent($0), tie: try $0.read("tie", as: Int.self)) }
+        let events = zip(try await events(rows), try rows.map { try $0.read("tie", as: Int.self) })
+            .map { (event: $0, tie: $1) }
         let page = Page(events, limit: limit, cursor: cursor) { entry in
             let micros = (entry.event.occurredAt.timeIntervalSince1970 * 1e6).rounded()
             return (Int(exactly: micros) ?? 0, entry.tie)
@@ -145,17 +156,13 @@ package struct EventQueries: Sendable {
 
     /// One event of a project.
     package func event(_ id: EventID, projectID: Int) async throws -> StoredEvent? {
-        try await pool.execute(EventStatements.byID, [projectID.postgresValue, id.uuid.postgresValue])
-            .first.map(StoredEvent.init)
+        try await events(pool.execute(EventStatements.byID, [projectID.postgresValue, id.uuid.postgresValue])).first
     }
 
     /// The newest or the oldest event of an issue.
     package func end(ofIssue id: Int, projectID: Int, newest: Bool) async throws -> StoredEvent? {
-        try await pool.execute(
-            newest ? EventStatements.latest : EventStatements.oldest,
-            [projectID.postgresValue, id.postgresValue]
-        )
-        .first.map(StoredEvent.init)
+        let statement = newest ? EventStatements.latest : EventStatements.oldest
+        return try await events(pool.execute(statement, [projectID.postgresValue, id.postgresValue])).first
     }
 
     /// The events before and after one within its issue, by time.

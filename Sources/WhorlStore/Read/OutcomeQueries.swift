@@ -16,6 +16,24 @@ package struct OutcomeQueries: Sendable {
             case category
             case reason
             case project
+
+            fileprivate var name: StaticString {
+                switch self {
+                case .outcome: "outcome"
+                case .category: "category"
+                case .reason: "reason"
+                case .project: "project"
+                }
+            }
+
+            fileprivate var column: StaticString {
+                switch self {
+                case .outcome: "o.outcome"
+                case .category: "o.category"
+                case .reason: "o.reason"
+                case .project: "o.project_id"
+                }
+            }
         }
 
         package var organizationID: Int
@@ -52,12 +70,10 @@ package struct OutcomeQueries: Sendable {
         sql.bind(request.from)
         sql.append(") AS at, sum(o.quantity)::int8 AS quantity")
         for group in request.groups {
-            switch group {
-            case .outcome: sql.append(", o.outcome AS outcome")
-            case .category: sql.append(", o.category AS category")
-            case .reason: sql.append(", o.reason AS reason")
-            case .project: sql.append(", o.project_id::text AS project")
-            }
+            sql.append(", ")
+            sql.append(group.column)
+            sql.append("::text AS ")
+            sql.append(group.name)
         }
         sql.append(
             """
@@ -71,34 +87,14 @@ package struct OutcomeQueries: Sendable {
         sql.bind(request.from)
         sql.append(" AND o.minute < ")
         sql.bind(request.to)
-        if !request.projects.isEmpty {
-            sql.append(" AND o.project_id = ANY (")
-            sql.bind(.array(of: request.projects))
-            sql.append(")")
-        }
-        if !request.categories.isEmpty {
-            sql.append(" AND o.category = ANY (")
-            sql.bind(.array(of: request.categories))
-            sql.append(")")
-        }
-        if !request.outcomes.isEmpty {
-            sql.append(" AND o.outcome = ANY (")
-            sql.bind(.array(of: request.outcomes))
-            sql.append(")")
-        }
-        if !request.reasons.isEmpty {
-            sql.append(" AND o.reason = ANY (")
-            sql.bind(.array(of: request.reasons))
-            sql.append(")")
-        }
+        if !request.projects.isEmpty { sql.restrict(Request.Group.project, .array(of: request.projects)) }
+        if !request.categories.isEmpty { sql.restrict(Request.Group.category, .array(of: request.categories)) }
+        if !request.outcomes.isEmpty { sql.restrict(Request.Group.outcome, .array(of: request.outcomes)) }
+        if !request.reasons.isEmpty { sql.restrict(Request.Group.reason, .array(of: request.reasons)) }
         sql.append(" GROUP BY at")
         for group in request.groups {
-            switch group {
-            case .outcome: sql.append(", o.outcome")
-            case .category: sql.append(", o.category")
-            case .reason: sql.append(", o.reason")
-            case .project: sql.append(", o.project_id")
-            }
+            sql.append(", ")
+            sql.append(group.column)
         }
         sql.append(" ORDER BY at LIMIT 200000")
         return try await pool.execute(sql, operation: "outcomes")
@@ -128,5 +124,16 @@ package struct OutcomeQueries: Sendable {
                     reason: try row.read("reason")
                 )
             }
+    }
+}
+
+extension SQLFragment {
+    /// Keeps rows whose member has one of the values.
+    fileprivate mutating func restrict(_ group: OutcomeQueries.Request.Group, _ values: PostgresValue) {
+        append(" AND ")
+        append(group.column)
+        append(" = ANY (")
+        bind(values)
+        append(")")
     }
 }

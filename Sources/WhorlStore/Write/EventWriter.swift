@@ -43,6 +43,9 @@ package actor EventWriter: Service {
     /// request waiting longer than 2 s, and writing to the spool takes its share.
     private static let patience = Duration.milliseconds(1_700)
 
+    /// How long an event may wait for a writer, so that what is left of its time is enough for the spool.
+    private static let queuePatience = Duration.milliseconds(1_200)
+
     /// What a batch gets even when its events waited long.
     private static let shortestTry = Duration.milliseconds(300)
 
@@ -60,6 +63,7 @@ package actor EventWriter: Service {
     private var queuedBytes = 0
     private var inFlight = 0
     private var lingering = false
+    private var isWatchingQueue = false
     private var isStopping = false
     /// False until the schema is known to be the program's own.
     private var isPrepared = false
@@ -118,6 +122,31 @@ package actor EventWriter: Service {
             queuedBytes += event.payload.count
             metrics.queued.set(Double(queue.count))
             schedule()
+            watchQueue()
+        }
+    }
+
+    /// Gives up events that no writer took in time: all writers may be held up by locks while the server answers.
+    private func watchQueue() {
+        guard !isWatchingQueue, let first = queue.first else { return }
+        isWatchingQueue = true
+        let due = first.since + Self.queuePatience
+        // Ends by itself; watches on while anything waits.
+        Task {
+            try? await Task.sleep(until: due, clock: .continuous)
+            isWatchingQueue = false
+            let limit = ContinuousClock.now - Self.queuePatience
+            let late = queue.filter { $0.since <= limit }
+            if !late.isEmpty {
+                queue.removeAll { $0.since <= limit }
+                queuedBytes -= late.reduce(0) { $0 + $1.event.payload.count }
+                metrics.queued.set(Double(queue.count))
+                metrics.overdue.increment(by: late.count)
+                for waiting in late {
+                    waiting.answer.resume(throwing: PostgresError(.unavailable, "no writer was free in time"))
+                }
+            }
+            watchQueue()
         }
     }
 
@@ -259,6 +288,7 @@ private struct WriterMetrics: Sendable {
     let queued: Gauge
     let refused: Counter
     let failed: Counter
+    let overdue: Counter
     private let batchSize: Histogram
     private let duration: Histogram
 
@@ -270,6 +300,7 @@ private struct WriterMetrics: Sendable {
         refused = registry.counters("whorl_queue_refused", "Entries refused by a full queue.", labels: ["queue"])
             .child("events")
         failed = registry.counter("whorl_db_failed_batches", "Batches of events that could not be stored.")
+        overdue = registry.counter("whorl_queue_overdue", "Events that waited too long for a writer.")
         batchSize = registry.histogram(
             "whorl_db_commit_batch_size",
             "Events of a committed batch.",

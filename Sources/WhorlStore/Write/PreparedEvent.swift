@@ -17,8 +17,9 @@ package struct PreparedEvent: Sendable {
     let tags: String
 
     /// Compresses the payload.
-    package init(_ event: ProcessedEvent) {
-        self.init(event, codec: PayloadCodec.current, payload: PayloadCodec.compress(event.payload))
+    package init(_ event: ProcessedEvent, _ codec: PayloadCodec) {
+        let (number, payload) = codec.compress(event.payload)
+        self.init(event, codec: number, payload: payload)
     }
 
     /// Takes the payload as it was compressed before.

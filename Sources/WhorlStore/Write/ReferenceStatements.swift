@@ -104,19 +104,28 @@ enum ReferenceStatements {
         [.int8, .text]
     )
 
+    /// Releases of a project beyond which new versions are kept as `__other__`, for the same reason.
+    static let maxReleases = 20_000
+
     static let release = PostgresStatement(
         "resolve_release",
         """
-        WITH made AS (
+        WITH chosen AS (
+            SELECT CASE
+                WHEN EXISTS (SELECT FROM release WHERE project_id = $1 AND version = $2) THEN $2
+                WHEN (SELECT count(*) FROM release WHERE project_id = $1) < \(maxReleases) THEN $2
+                ELSE '__other__' END AS version
+        ),
+        made AS (
             INSERT INTO release (project_id, version)
-            SELECT $1, $2
-            WHERE NOT EXISTS (SELECT FROM release WHERE project_id = $1 AND version = $2)
+            SELECT $1, version FROM chosen
+            WHERE NOT EXISTS (SELECT FROM release r WHERE r.project_id = $1 AND r.version = chosen.version)
             ON CONFLICT DO NOTHING
             RETURNING id
         )
         SELECT id FROM made
         UNION ALL
-        SELECT id FROM release WHERE project_id = $1 AND version = $2
+        SELECT r.id FROM release r, chosen WHERE r.project_id = $1 AND r.version = chosen.version
         """,
         [.int8, .text]
     )

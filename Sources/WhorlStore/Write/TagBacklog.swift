@@ -1,6 +1,7 @@
 import Logging
 import ServiceLifecycle
 import WhorlPostgres
+import WhorlTelemetry
 
 /// Counts the tags of stored events, a little after they were stored and many events at a time.
 ///
@@ -8,25 +9,41 @@ import WhorlPostgres
 /// exactly once, whatever is interrupted. One collector counts at a time. Whoever reads tags counts what is left first.
 package struct TagBacklog: Service {
     private static let interval = Duration.seconds(2)
-    /// Batches that are counted by one statement.
-    private static let step = 200
+    /// Most batches that are counted by one statement.
+    private static let maxStep = 200
+    /// How long one statement may take; then it is tried with half as many batches.
+    private static let timeout = Duration.seconds(10)
+    /// How long a reader waits for what is not counted yet; then it reads the numbers of a moment ago.
+    private static let patience = Duration.seconds(1)
     /// The advisory lock of counting: three more than that of migrations.
     private static let lock = 0x77_686F_726F
 
     private let pool: PostgresPool
     private let logger: Logger
+    private let waiting: Gauge
 
-    package init(pool: PostgresPool, logger: Logger = Logger(label: "whorl")) {
+    package init(pool: PostgresPool, logger: Logger, registry: MetricsRegistry) {
         self.pool = pool
         self.logger = logger
+        waiting = registry.gauge("whorl_tag_backlog_batches", "Batches of events whose tags are not counted yet.")
     }
 
     package func run() async throws {
         await cancelWhenGracefulShutdown {
+            var step = Self.maxStep
             while !Task.isCancelled {
                 try? await Task.sleep(for: Self.interval)
                 do {
-                    try await count()
+                    waiting.set(Double(try await Self.length(pool)))
+                    while try await Self.count(pool, step, timeout: Self.timeout) == step {}
+                    step = min(step * 2, Self.maxStep)
+                } catch let error as PostgresError where !Task.isCancelled && step > 1 && error.code != .unavailable {
+                    // Perhaps it was too much at once.
+                    step /= 2
+                    logger.warning(
+                        "tags not counted",
+                        metadata: ["db.error": "\(error)", "batches.next": "\(step)"]
+                    )
                 } catch {
                     logger.debug("tags not counted", metadata: ["db.error": "\(error)"])
                 }
@@ -34,31 +51,39 @@ package struct TagBacklog: Service {
         }
     }
 
-    /// Counts what is in the backlog.
-    package func count() async throws {
-        while try await pool.execute(TagBacklogStatements.any).first != nil {
-            let batches = try await pool.transaction("count_tags", timeout: .seconds(10)) { connection, deadline in
-                try await connection.script("SELECT pg_advisory_xact_lock(\(Self.lock))", deadline: deadline)
-                return
-                    try await connection.execute(
-                        TagBacklogStatements.count,
-                        [Self.step.postgresValue],
-                        deadline: deadline
-                    )
-                    .count
-            }
-            if batches < Self.step { return }
+    /// Counts what waits, for who reads tags next; gives up soon when there is much.
+    package static func settle(_ pool: PostgresPool) async throws {
+        guard try await length(pool) > 0 else { return }
+        do {
+            _ = try await count(pool, maxStep, timeout: patience)
+        } catch let error as PostgresError where error.code == .deadline || error.isTransient {}
+    }
+
+    private static func length(_ pool: PostgresPool) async throws -> Int {
+        try await pool.execute(TagBacklogStatements.length).first?.read("batches") ?? 0
+    }
+
+    /// Counts the oldest batches, at most so many, and returns how many there were.
+    private static func count(_ pool: PostgresPool, _ step: Int, timeout: Duration) async throws -> Int {
+        try await pool.transaction("count_tags", timeout: timeout) { connection, deadline in
+            try await connection.script("SELECT pg_advisory_xact_lock(\(lock))", deadline: deadline)
+            return
+                try await connection.execute(TagBacklogStatements.count, [step.postgresValue], deadline: deadline).count
         }
     }
 }
 
 enum TagBacklogStatements {
-    static let all = [any, count]
+    static let all = [length, count]
 
     /// Values of one tag key of one hash on one day beyond which further ones are counted as `__other__`.
     static let maxTagValues = 100
 
-    static let any = PostgresStatement("count_tags", "SELECT 1 AS one FROM tag_backlog LIMIT 1")
+    /// About how many batches wait, from both ends of an index.
+    static let length = PostgresStatement(
+        "count_tags",
+        "SELECT coalesce(max(id) - min(id) + 1, 0)::int8 AS batches FROM tag_backlog"
+    )
 
     /// Answers a row for each batch that was counted.
     ///

@@ -1,9 +1,9 @@
 import Foundation
 
 /// Gzip members, so that a new envelope header can stand before a payload that was compressed once.
-enum Gzip {
+public enum Gzip {
     /// The bytes in a member of their own, stored and not compressed: for the few bytes that differ from event to event.
-    static func stored(_ bytes: [UInt8]) -> [UInt8] {
+    public static func stored(_ bytes: [UInt8]) -> [UInt8] {
         precondition(bytes.count < 65_536)
         let size = UInt16(bytes.count)
         var member: [UInt8] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0xFF, 1]
@@ -16,7 +16,7 @@ enum Gzip {
     }
 
     /// The bytes compressed by the system's gzip, at its usual level.
-    static func compressed(_ bytes: [UInt8]) throws -> [UInt8] {
+    public static func compressed(_ bytes: [UInt8]) throws -> [UInt8] {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/gzip")
         process.arguments = ["-nc"]

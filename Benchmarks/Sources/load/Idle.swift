@@ -1,0 +1,41 @@
+import Foundation
+import Glibc
+import Processes
+
+/// The memory of a collector that holds many connections open while it works.
+enum Idle {
+    static func run(_ executable: String, connections: Int) throws {
+        var limit = rlimit(rlim_cur: 65_536, rlim_max: 65_536)
+        guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
+            FileHandle.standardError.write(Data("not allowed to open so many connections\n".utf8))
+            exit(1)
+        }
+        let server = try Server(executable: executable, settings: ["WHORL_MAX_CONNECTIONS": "\(connections + 100)"])
+        defer { server.stop() }
+        let before = ProcessUsage.memory(server.process.processIdentifier)
+        var open: [Int32] = []
+        for number in 0..<connections {
+            let connection = LoadGenerator.connect(to: server.port)
+            guard connection >= 0 else { break }
+            open.append(connection)
+            // Every second one has sent something, as a connection that is kept alive.
+            if number % 2 == 0 {
+                _ = "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
+                    .withCString { send(connection, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
+                var buffer = [UInt8](repeating: 0, count: 4_096)
+                _ = recv(connection, &buffer, buffer.count, 0)
+            }
+        }
+        let held = ProcessUsage.memory(server.process.processIdentifier)
+        let row = try Row(Load.typical(), server, seconds: 5, warmUp: 2)
+        print(
+            """
+            \(open.count) idle connections: resident \(before / 1_000_000) MB before, \(held / 1_000_000) MB with them, \
+            \(row.peakMemory / 1_000_000) MB at most under load
+            """
+        )
+        print(Row.table([row]))
+        for connection in open { close(connection) }
+        try Load.check([row])
+    }
+}

@@ -1,0 +1,1 @@
+../../../../Sources/WhorlIngest/Inflate.swift

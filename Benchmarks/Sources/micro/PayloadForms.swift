@@ -1,0 +1,86 @@
+import CWhorlCompression
+import EventSamples
+import Foundation
+import Processes
+import WhorlPostgres
+import WhorlProtocol
+import WhorlStore
+
+/// Compares ways of storing payloads: each by itself, without and with a dictionary, and a batch of one project as one
+/// block; for traffic of many issues and for one issue that floods.
+struct PayloadForms {
+    let pool: PostgresPool
+    let cluster: PrivateCluster
+
+    private static let batch = 100
+    private static let batches = 40
+
+    func measure(_ report: (String, Double) -> Void) async throws {
+        for (traffic, issues) in [("mixed", 500), ("flood", 1)] {
+            let events = (0..<Self.batch)
+                .map { number in
+                    // Events of one issue differ in their ids and in little else.
+                    let id = EventID.random().hex
+                    return Array(
+                        EventSamples.typical(issue: number % issues)
+                            .replacing("\"level\":", with: "\"event_id\":\"\(id)\",\"level\":", maxReplacements: 1).utf8
+                    )
+                }
+            let codec = try PayloadCodec(pool: pool)
+            try await form("\(traffic), zstd", report) { events.map { codec.compress($0[...], with: nil) } }
+            try await form("\(traffic), zstd + dictionary", report) { events.map { codec.compress($0[...]).payload } }
+            try await form("\(traffic), block of a batch", report) {
+                [codec.compress(Array(events.joined())[...], with: nil)]
+            }
+        }
+    }
+
+    /// Writes batches in a form to a table of its own and reads single events back.
+    private func form(_ name: String, _ report: (String, Double) -> Void, _ compress: () -> [[UInt8]]) async throws {
+        let start = cpuSeconds()
+        var rows: [[UInt8]] = []
+        for _ in 0..<5 { rows = compress() }
+        report(name + ": compress µs", (cpuSeconds() - start) * 1e6 / 5 / Double(Self.batch))
+        _ = try await pool.execute(
+            SQLFragment("DROP TABLE IF EXISTS form"),
+            operation: "bench"
+        )
+        _ = try await pool.execute(
+            SQLFragment(
+                "CREATE TABLE form (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, payload bytea STORAGE EXTERNAL)"
+            ),
+            operation: "bench"
+        )
+        let wal = try await number("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::int8 AS n")
+        let server = ProcessUsage.postgres(in: cluster.directory).map(ProcessUsage.cpuSeconds).reduce(0, +)
+        for _ in 0..<Self.batches {
+            var insert = SQLFragment("INSERT INTO form (payload) SELECT * FROM unnest(")
+            insert.bind(.array(of: rows))
+            insert.append("::bytea[])")
+            _ = try await pool.execute(insert, operation: "bench")
+        }
+        let events = Double(Self.batches * Self.batch)
+        let used = ProcessUsage.postgres(in: cluster.directory).map(ProcessUsage.cpuSeconds).reduce(0, +) - server
+        report(name + ": Postgres µs", used * 1e6 / events)
+        report(
+            name + ": WAL bytes",
+            Double(try await number("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::int8 AS n") - wal) / events
+        )
+        report(name + ": disk bytes", Double(try await number("SELECT pg_total_relation_size('form') AS n")) / events)
+        let codec = try PayloadCodec(pool: pool)
+        let read = ContinuousClock.now
+        for id in 1...20 {
+            var select = SQLFragment("SELECT payload FROM form WHERE id = ")
+            select.bind(id)
+            let payload: [UInt8]? = try await pool.execute(select, operation: "bench").first?.read("payload")
+            if let payload {
+                _ = (try? codec.decompress(payload, codec: 1)) ?? (try codec.decompress(payload, codec: 0))
+            }
+        }
+        report(name + ": read one, µs", Double((ContinuousClock.now - read).components.attoseconds) / 1e12 / 20)
+    }
+
+    private func number(_ sql: StaticString) async throws -> Int {
+        try await pool.execute(SQLFragment(sql), operation: "bench").first?.read("n") ?? 0
+    }
+}

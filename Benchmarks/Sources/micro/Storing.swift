@@ -1,0 +1,86 @@
+import EventSamples
+import Foundation
+import Logging
+import Processes
+import ServiceLifecycle
+import WhorlPostgres
+import WhorlProcessing
+import WhorlProtocol
+import WhorlStore
+import WhorlTelemetry
+
+/// Measures what it takes to compress events and to write them in batches to a Postgres of its own, and what other forms
+/// of storing payloads would take.
+enum Storing {
+    /// Gives the name and the number of each measure.
+    static func measure(_ report: (String, Double) -> Void) async throws {
+        let folder = "/tmp/whorl-micro-\(getpid())"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let cluster = try await PrivateCluster.locate(dataDirectory: folder)
+        try await cluster.start(deadline: .now + .seconds(60))
+        do {
+            try await measure(cluster, report)
+        } catch {
+            try? await cluster.stop(deadline: .now + .seconds(20))
+            throw error
+        }
+        try await cluster.stop(deadline: .now + .seconds(20))
+    }
+
+    private static func measure(_ cluster: PrivateCluster, _ report: (String, Double) -> Void) async throws {
+        let connection = try await PostgresConnection.connect(cluster.url, deadline: .now + .seconds(10))
+        try await schemaMigrator.migrate(connection, deadline: .now + .seconds(60))
+        await connection.close()
+        var logger = Logger(label: "micro")
+        logger.logLevel = .error
+        let pool = PostgresPool(
+            url: cluster.url,
+            configuration: .init(timeout: .seconds(20)),
+            logger: logger,
+            metrics: PostgresMetrics(registry: MetricsRegistry())
+        )
+        let running = Task { try await pool.run() }
+        defer { running.cancel() }
+        try await Partitions(pool: pool).createAhead(of: Date())
+        print("storing (36 KB events, batches of 100; µs of CPU or bytes for one event)")
+        try await batches(pool, cluster, logger, report)
+        try await PayloadForms(pool: pool, cluster: cluster).measure(report)
+        await pool.close()
+    }
+
+    private static func batches(
+        _ pool: PostgresPool,
+        _ cluster: PrivateCluster,
+        _ logger: Logger,
+        _ report: (String, Double) -> Void
+    ) async throws {
+        let codec = try PayloadCodec(pool: pool)
+        var configuration = EventWriter.Configuration()
+        configuration.batchEvents = 100
+        configuration.payloadsPerMinute = 1_000_000
+        let writer = EventWriter(pool: pool, configuration: configuration, logger: logger, registry: MetricsRegistry())
+        await writer.open()
+        func prepared(_ number: Int) throws -> PreparedEvent {
+            let context = EventContext(projectID: 1, eventID: .random(), receivedAt: Date())
+            let bytes = Array(EventSamples.typical(issue: number % 100).utf8)
+            return PreparedEvent(try EventPipeline.process(bytes[...], context), codec)
+        }
+        var costs: [(own: Double, server: Double)] = []
+        for round in 0..<6 {
+            let events = try (0..<1_000).map(prepared)
+            let own = cpuSeconds()
+            let server = ProcessUsage.postgres(in: cluster.directory).map(ProcessUsage.cpuSeconds).reduce(0, +)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for event in events { group.addTask { _ = try await writer.submit(event) } }
+                try await group.waitForAll()
+            }
+            // The first round makes the issues.
+            guard round > 0 else { continue }
+            let after = ProcessUsage.postgres(in: cluster.directory).map(ProcessUsage.cpuSeconds).reduce(0, +)
+            costs.append(((cpuSeconds() - own) * 1e3, (after - server) * 1e3))
+        }
+        report("batch write, collector", costs.map(\.own).sorted()[costs.count / 2])
+        report("batch write, Postgres", costs.map(\.server).sorted()[costs.count / 2])
+    }
+}

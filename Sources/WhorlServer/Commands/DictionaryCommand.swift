@@ -1,0 +1,83 @@
+import ArgumentParser
+import Foundation
+import WhorlStore
+
+/// The commands `whorl dictionary train` and `whorl dictionary list`: what payloads are compressed with.
+struct DictionaryCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dictionary",
+        abstract: "Trains and lists the dictionaries that stored events are compressed with.",
+        subcommands: [Train.self, List.self]
+    )
+
+    struct Train: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Trains a dictionary from stored events, and keeps it when it saves a twentieth or more.",
+            discussion: """
+                Collectors use it for new events within a minute; older rows stay as they are. A dictionary holds pieces \
+                of the events that it was trained from, and is never deleted, since rows cannot be read without it.
+                """
+        )
+
+        @Option(help: "How many bytes the dictionary may have.")
+        var size = 65_536
+
+        @Option(help: "How many events to train from, at most.")
+        var samples = 4_000
+
+        @Option(help: "Write the dictionary to a file, and keep it nowhere else.")
+        var output: String?
+
+        @OptionGroup var common: CommonOptions
+
+        func validate() throws {
+            guard (1_024...1 << 20).contains(size) else { throw ValidationError("--size: 1024 to 1048576") }
+            guard (100...100_000).contains(samples) else { throw ValidationError("--samples: 100 to 100000") }
+        }
+
+        func run() async throws {
+            try await runCommand {
+                try await common.withDatabase { pool in
+                    let training = try DictionaryTraining(pool: pool)
+                    let result = try await training.train(bytes: size, samples: samples)
+                    print(
+                        """
+                        \(result.dictionary.count) bytes, trained from \(result.samples) events; \(result.tested) others take
+                          \(result.uncompressed) bytes as they are
+                          \(result.withoutDictionary) compressed without a dictionary
+                          \(result.withCurrent) with the one in use
+                          \(result.withNew) with the new one
+                        """
+                    )
+                    if let output {
+                        try Data(result.dictionary).write(to: URL(fileURLWithPath: output))
+                    } else if result.isBetter {
+                        print("kept as dictionary \(try await training.keep(result))")
+                    } else {
+                        print("not kept: it saves less than a twentieth")
+                    }
+                }
+            }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Lists the dictionaries of the database.")
+
+        @OptionGroup var common: CommonOptions
+
+        func run() async throws {
+            try await runCommand {
+                try await common.withDatabase { pool in
+                    print("1\tcomes with the program")
+                    for entry in try await DictionaryTraining(pool: pool).list() {
+                        print(
+                            "\(entry.number)\t\(entry.bytes) bytes from \(entry.samples) events, "
+                                + entry.createdAt.formatted(.iso8601)
+                        )
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+import Foundation
+import Testing
+import WhorlPostgres
+import WhorlTestSupport
+
+@testable import WhorlStore
+
+@Suite("Payloads")
+struct PayloadTests {
+    /// Events that have much in common, but not with those that the shipped dictionary was trained from.
+    private func payload(_ number: Int) -> [UInt8] {
+        let words = (0..<40)
+            .map { "\"colour-\(($0 * 7 + number) % 90)\":{\"shade\":\"\(number * $0 % 13)\",\"gloss\":true}" }
+        return Array("{\"palette\":{\(words.joined(separator: ","))},\"number\":\(number)}".utf8)
+    }
+
+    @Test("Every size comes back as it was, with and without a dictionary", arguments: [0, 1, 100, 5_000, 3_000_000])
+    func roundTrip(size: Int) async throws {
+        try await withPool { pool, _ in
+            let codec = try PayloadCodec(pool: pool)
+            let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* $0 >> 3) }
+            let (number, payload) = codec.compress(bytes[...])
+            #expect(number == 1)
+            #expect(try codec.decompress(payload, codec: number) == bytes)
+            #expect(try codec.decompress(codec.compress(bytes[...], with: nil), codec: 0) == bytes)
+        }
+    }
+
+    @Test("Damaged payloads and unknown dictionaries are errors")
+    func damaged() async throws {
+        try await withPool { pool, _ in
+            let codec = try PayloadCodec(pool: pool)
+            let (number, payload) = codec.compress(payload(1)[...])
+            #expect(throws: PostgresError.self) { try codec.decompress(payload, codec: 100) }
+            #expect(throws: PostgresError.self) { try codec.decompress(payload, codec: 0) }
+            for place in stride(from: 0, to: payload.count, by: 7) {
+                var changed = payload
+                changed[place] ^= 0x55
+                // It may by chance still be a frame; then it is one of the size that it says.
+                _ = try? codec.decompress(changed, codec: number)
+            }
+            #expect(throws: PostgresError.self) { try codec.decompress([], codec: number) }
+        }
+    }
+
+    @Test("A dictionary is trained from stored events, used by those who load it, and found by those who need it")
+    func training() async throws {
+        try await withPool { pool, _ in
+            try await Partitions(pool: pool).createAhead(of: Date())
+            let old = try PayloadCodec(pool: pool)
+            try await store(old, pool, count: 400)
+            let training = try DictionaryTraining(pool: pool)
+            let result = try await training.train(bytes: 16_384, samples: 1_000)
+            #expect(result.samples + result.tested == 400)
+            #expect(result.isBetter && result.withNew < result.withoutDictionary)
+            let number = try await training.keep(result)
+            #expect(number == 100)
+            let listed = try await training.list()
+            #expect(listed.map(\.number) == [100])
+
+            let new = try PayloadCodec(pool: pool)
+            try await new.load()
+            let (codec, compressed) = new.compress(payload(5)[...])
+            #expect(codec == 100)
+            // Who has not loaded it yet loads it when a row needs it.
+            #expect(throws: PostgresError.self) { try old.decompress(compressed, codec: codec) }
+            try await old.know([codec])
+            #expect(try old.decompress(compressed, codec: codec) == payload(5))
+        }
+    }
+
+    @Test("Too few events are no reason for a dictionary")
+    func tooFew() async throws {
+        try await withPool { pool, _ in
+            try await Partitions(pool: pool).createAhead(of: Date())
+            try await store(PayloadCodec(pool: pool), pool, count: 20)
+            await #expect(throws: AdministrationError.self) {
+                _ = try await DictionaryTraining(pool: pool).train(bytes: 16_384, samples: 1_000)
+            }
+        }
+    }
+
+    private func store(_ codec: PayloadCodec, _ pool: PostgresPool, count: Int) async throws {
+        for number in 0..<count {
+            let (codec, payload) = codec.compress(payload(number)[...])
+            var sql = SQLFragment(
+                """
+                WITH hash AS (
+                    INSERT INTO grouping_hash (project_id, id, hash, issue_id)
+                    SELECT 1, nextval('hash_id_sequence'), uuid_send(gen_random_uuid()), 1 RETURNING id
+                )
+                INSERT INTO event (project_id, event_id, received_day, received_at, occurred_at, hash_id,
+                    environment_id, level, title, tags, payload_codec, payload)
+                SELECT 1, gen_random_uuid(), (now() AT TIME ZONE 'UTC')::date, now(), now(), id, 1, 4, 't', '{}',
+                """
+            )
+            sql.append(" ")
+            sql.bind(codec)
+            sql.append("::smallint, ")
+            sql.bind(payload)
+            sql.append(" FROM hash")
+            _ = try await pool.execute(sql, operation: "test")
+        }
+    }
+}

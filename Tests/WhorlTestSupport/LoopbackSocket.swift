@@ -1,0 +1,24 @@
+import Glibc
+
+/// A TCP connection to a port of this machine, as a plain descriptor.
+package enum LoopbackSocket {
+    /// The descriptor, connected; the caller closes it.
+    package static func connect(port: Int) throws -> Int32 {
+        let connection = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard connection >= 0 else { throw TestFailure("no socket") }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        let connected = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(connection, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard connected == 0 else {
+            close(connection)
+            throw TestFailure("no connection to port \(port)")
+        }
+        return connection
+    }
+}
