@@ -49,6 +49,7 @@ let package = Package(
         .target(name: "CWhorlProcess"),
         .target(name: "CWhorlSearch"),
         .target(name: "CWhorlDictionary"),
+        .target(name: "CWhorlDemangle", linkerSettings: [.linkedLibrary("stdc++", .when(platforms: [.linux]))]),
 
         // Foundations: they know nothing of the product.
         .target(name: "WhorlTelemetry", dependencies: [coreMetrics]),
@@ -60,7 +61,7 @@ let package = Package(
         .target(name: "WhorlProtocol"),
 
         // The collector, along the path of an event.
-        .target(name: "WhorlProcessing", dependencies: ["WhorlProtocol", "CWhorlCrypto", "CWhorlSearch"]),
+        .target(name: "WhorlProcessing", dependencies: ["WhorlProtocol", "CWhorlCrypto", "CWhorlSearch", "CWhorlDemangle"]),
         .target(
             name: "WhorlStore",
             dependencies: [

@@ -118,7 +118,7 @@ struct GroupingTests {
         let event = Event(
             try JSONDocument(fault("E", "order 17", [frame("a"), frame("lib", inApp: false)]).encoded()).root
         )
-        let text = try #require(Grouping(event).hashes.first).components.json.text
+        let text = try #require(GroupingExplanation(event).variants.first).component.json.text
         #expect(text.contains(#"{"id":"type","contributes":true,"hint":null,"values":["E"]}"#))
         #expect(
             text.contains(#""id":"value","contributes":false,"hint":"the stack says more","values":["order <int>"]"#)

@@ -20,8 +20,9 @@ struct Micro {
                 numbers["\(name) \(step)"] = cost
             }
         }
-        try await Storing.measure { name, cost in
-            print("  " + name.padding(toLength: 34, withPad: " ", startingAt: 0), String(format: "%8.1f", cost))
+        print("storing (36 KB events, batches of 100; µs or bytes for one event)")
+        for (name, cost) in try await Storing.measure() {
+            print("  " + name.padding(toLength: 36, withPad: " ", startingAt: 0), String(format: "%8.1f", cost))
             numbers[name] = cost
         }
         try LastRun.compare("micro", numbers)

@@ -12,25 +12,28 @@ import WhorlTelemetry
 /// Measures what it takes to compress events and to write them in batches to a Postgres of its own, and what other forms
 /// of storing payloads would take.
 enum Storing {
-    /// Gives the name and the number of each measure.
-    static func measure(_ report: (String, Double) -> Void) async throws {
+    /// The name and the number of each measure.
+    static func measure() async throws -> [(name: String, value: Double)] {
         let folder = "/tmp/whorl-micro-\(getpid())"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let cluster = try await PrivateCluster.locate(dataDirectory: folder)
         try await cluster.start(deadline: .now + .seconds(60))
         do {
-            try await measure(cluster, report)
+            let measures = try await measure(cluster)
+            try await cluster.stop(deadline: .now + .seconds(20))
+            return measures
         } catch {
             try? await cluster.stop(deadline: .now + .seconds(20))
             throw error
         }
-        try await cluster.stop(deadline: .now + .seconds(20))
     }
 
-    private static func measure(_ cluster: PrivateCluster, _ report: (String, Double) -> Void) async throws {
+    private static func measure(_ cluster: PrivateCluster) async throws -> [(name: String, value: Double)] {
         let connection = try await PostgresConnection.connect(cluster.url, deadline: .now + .seconds(10))
         try await schemaMigrator.migrate(connection, deadline: .now + .seconds(60))
+        // What a project needs to have issues.
+        try await connection.script("INSERT INTO project_counter (project_id) VALUES (1)", deadline: .now + .seconds(5))
         await connection.close()
         var logger = Logger(label: "micro")
         logger.logLevel = .error
@@ -43,18 +46,17 @@ enum Storing {
         let running = Task { try await pool.run() }
         defer { running.cancel() }
         try await Partitions(pool: pool).createAhead(of: Date())
-        print("storing (36 KB events, batches of 100; µs of CPU or bytes for one event)")
-        try await batches(pool, cluster, logger, report)
-        try await PayloadForms(pool: pool, cluster: cluster).measure(report)
+        let batches = try await batches(pool, cluster, logger)
+        let forms = try await PayloadForms(pool: pool, cluster: cluster).measure()
         await pool.close()
+        return batches + forms
     }
 
     private static func batches(
         _ pool: PostgresPool,
         _ cluster: PrivateCluster,
-        _ logger: Logger,
-        _ report: (String, Double) -> Void
-    ) async throws {
+        _ logger: Logger
+    ) async throws -> [(name: String, value: Double)] {
         let codec = try PayloadCodec(pool: pool)
         var configuration = EventWriter.Configuration()
         configuration.batchEvents = 100
@@ -80,7 +82,9 @@ enum Storing {
             let after = ProcessUsage.postgres(in: cluster.directory).map(ProcessUsage.cpuSeconds).reduce(0, +)
             costs.append(((cpuSeconds() - own) * 1e3, (after - server) * 1e3))
         }
-        report("batch write, collector", costs.map(\.own).sorted()[costs.count / 2])
-        report("batch write, Postgres", costs.map(\.server).sorted()[costs.count / 2])
+        return [
+            ("batch write, collector", costs.map(\.own).sorted()[costs.count / 2]),
+            ("batch write, Postgres", costs.map(\.server).sorted()[costs.count / 2]),
+        ]
     }
 }

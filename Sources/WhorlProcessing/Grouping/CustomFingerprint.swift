@@ -5,25 +5,7 @@ enum CustomFingerprint {
     /// `{{ default }}`, with any blanks inside the braces.
     static func isDefault(_ part: String) -> Bool { variable(part) == "default" }
 
-    static func hash(_ parts: [String], _ event: Event) -> GroupingHash {
-        GroupingHash(variant: "custom", components: component(parts, event))
-    }
-
-    /// The computed hash, made different by the other parts.
-    static func salted(_ computed: GroupingHash, _ parts: [String], _ event: Event) -> GroupingHash {
-        let salt = component(parts.filter { !isDefault($0) }, event)
-        return GroupingHash(
-            variant: computed.variant,
-            components: .group(
-                name: "salted",
-                contributes: true,
-                hint: "the client's fingerprint adds to the default",
-                children: [computed.components, salt]
-            )
-        )
-    }
-
-    private static func component(_ parts: [String], _ event: Event) -> GroupingComponent {
+    static func component(_ parts: [String], _ event: Event) -> GroupingComponent {
         .group(
             name: "custom-fingerprint",
             contributes: true,
@@ -32,6 +14,18 @@ enum CustomFingerprint {
                 .value(name: "fingerprint", text: resolved(part, event), contributes: true, hint: nil)
             }
         )
+    }
+
+    /// A text with each variable in it filled in.
+    static func filled(_ text: String, _ event: Event) -> String {
+        var result = ""
+        var rest = text[...]
+        while let open = rest.firstRange(of: "{{"), let close = rest[open.upperBound...].firstRange(of: "}}") {
+            result += rest[..<open.lowerBound]
+            result += resolved(String(rest[open.lowerBound..<close.upperBound]), event)
+            rest = rest[close.upperBound...]
+        }
+        return result + rest
     }
 
     private static func variable(_ part: String) -> String? {

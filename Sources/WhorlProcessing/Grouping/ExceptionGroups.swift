@@ -65,7 +65,7 @@ enum ExceptionGroups {
     private static func identity(of exception: ExceptionValue) -> String {
         let frames = exception.stacktrace?.frames ?? []
         let places = frames.map { "\($0.module ?? $0.filename ?? ""):\($0.function ?? "")" }
-        let value = frames.isEmpty ? exception.value.map(MessageRule.parameterised) ?? "" : ""
+        let value = frames.isEmpty ? exception.value.map(MessageText.parameterised) ?? "" : ""
         return ([exception.type ?? "", value] + places).joined(separator: "\u{0}")
     }
 }

@@ -1,42 +1,107 @@
 import WhorlProtocol
 
 /// Grouping by exceptions: of each its type and its stack, or its message where the stack tells nothing.
-enum ExceptionRule {
-    static func variants(_ event: Event) -> GroupingVariants? {
-        guard !event.exceptions.isEmpty else { return nil }
-        let parts = ExceptionGroups.representatives(of: event.exceptions)
-            .map { exception in
-                (exception, exception.stacktrace.flatMap { StacktraceRule.variants($0, event.platform) })
-            }
-        func chain(_ stack: (GroupingVariants?) -> GroupingComponent?) -> GroupingComponent {
-            .group(
-                name: parts.count == 1 ? "exception" : "chained-exception",
-                contributes: true,
-                hint: nil,
-                children: parts.map { component($0, stack($1)) }
-            )
-        }
-        // In-app grouping needs a frame of the application somewhere in the chain.
-        let hasOwnFrames = parts.contains { $0.1?.app != nil }
-        return GroupingVariants(app: hasOwnFrames ? chain { $0?.app } : nil, system: chain { $0?.system })
+struct ExceptionRule {
+    private struct Part {
+        let exception: ExceptionValue
+        let stack: StackRule?
+        /// What is said where no frame counts.
+        let fallback: String?
+        let type: String?
+        let extra: [GroupingComponent]
     }
 
-    private static func component(_ exception: ExceptionValue, _ stack: GroupingComponent?) -> GroupingComponent {
-        let isSynthetic = exception.mechanism?.isSynthetic ?? false
-        let children = [
-            GroupingComponent.value(
-                "type",
-                exception.type,
-                ignored: isSynthetic ? "the exception was made up to carry a stack" : nil
-            ),
-            GroupingComponent.value(
-                "value",
-                exception.value.map(MessageRule.parameterised),
-                ignored: stack != nil ? "the stack says more" : nil
-            ),
-            stack,
+    private let parts: [Part]
+    let hasOwn: Bool
+
+    init?(_ event: Event, _ rules: StackRules?) {
+        guard !event.exceptions.isEmpty else { return nil }
+        let family = PlatformFamily(event.platform)
+        parts = ExceptionGroups.representatives(of: event.exceptions)
+            .map { exception in
+                let stack = exception.stacktrace.map { StackRule($0, event.platform, rules) }
+                var extra = Self.nativeError(exception)
+                let contributes = stack?.contributes ?? false
+                if !contributes, family == .script {
+                    if let network = ScriptErrorRule.network(exception) {
+                        return Part(exception: exception, stack: stack, fallback: nil, type: nil, extra: [network])
+                    }
+                    if let host = ScriptErrorRule.host(event, exception) { extra.append(host) }
+                }
+                return Part(
+                    exception: exception,
+                    stack: stack,
+                    // The text of a native error is written in the language of the user; its code is not.
+                    fallback: contributes || extra.contains { $0.leaves.isEmpty == false && family == .native }
+                        ? nil : exception.value.map(MessageText.parameterised),
+                    type: exception.mechanism?.isSynthetic == true && contributes ? nil : Self.type(exception, family),
+                    extra: extra
+                )
+            }
+        hasOwn = parts.contains { $0.stack?.hasOwn ?? false }
+    }
+
+    /// The values that count, in order.
+    func leaves(ownOnly: Bool) -> [String] {
+        var leaves: [String] = []
+        for part in parts {
+            if let type = part.type { leaves.append(type) }
+            for component in part.extra { leaves += component.leaves }
+            if let stack = part.stack { leaves += (ownOnly ? stack.own : stack.all).map(\.key) }
+            if let fallback = part.fallback { leaves.append(fallback) }
+        }
+        return leaves
+    }
+
+    func component(ownOnly: Bool) -> GroupingComponent {
+        let children = parts.map { part -> GroupingComponent in
+            let isSynthetic = part.type == nil && part.exception.type != nil
+            let members =
+                [
+                    GroupingComponent.value(
+                        "type",
+                        part.type ?? part.exception.type,
+                        ignored: isSynthetic ? "the exception was made up, or its name says nothing" : nil
+                    )
+                ] + part.extra + [
+                    part.stack.map { $0.component(ownOnly: ownOnly) },
+                    GroupingComponent.value(
+                        "value",
+                        part.fallback ?? part.exception.value.map(MessageText.parameterised),
+                        ignored: part.fallback == nil ? "the stack says more" : nil
+                    ),
+                ]
+            return .group(name: "exception", contributes: true, hint: nil, children: members.compactMap { $0 })
+        }
+        return .group(
+            name: parts.count == 1 ? "exception" : "chained-exception",
+            contributes: true,
+            hint: nil,
+            children: children
+        )
+    }
+
+    /// The type by its own name: generated numbers and the packages in front of it change without meaning.
+    private static func type(_ exception: ExceptionValue, _ family: PlatformFamily) -> String? {
+        guard let type = exception.type else { return nil }
+        switch family {
+        case .python: return type.split(separator: ".").last.map(String.init) ?? type
+        case .jvm: return JVMNames.module(type)
+        case .dotnet: return DotNetNames.names(module: type, function: nil).module ?? type
+        case .script: return ScriptNames.isMinified(type) ? nil : type
+        case .go: return GoNames.function(type)
+        case .native: return type.hasByte("<($") ? NativeNames.function(type) ?? type : type
+        default: return type
+        }
+    }
+
+    /// Domain and code of an `NSError`, which say more than its text.
+    private static func nativeError(_ exception: ExceptionValue) -> [GroupingComponent] {
+        guard let error = exception.mechanism?.node.member("meta")?.member("ns_error") else { return [] }
+        return [
+            GroupingComponent.value("ns-error-domain", error.member("domain")?.string),
+            GroupingComponent.value("ns-error-code", error.member("code").flatMap { $0.string ?? $0.numberText }),
         ]
         .compactMap { $0 }
-        return .group(name: "exception", contributes: true, hint: nil, children: children)
     }
 }

@@ -1,50 +1,45 @@
 import WhorlProtocol
 
-/// Decides which events belong together (precedence as in the protocol facts, section 6.1).
+/// Decides which events belong together, by the first of these that the event has: a checksum, a fingerprint of a rule or of
+/// the client, a kind that browsers name, exceptions, the thread that matters, a stack, a security report, a message. What
+/// has nothing is one group.
 ///
-/// checksum → custom fingerprint → exceptions → threads → stack → message → one group for everything without content.
-/// A fingerprint that names `{{ default }}` beside other parts salts the computed hash with them.
+/// A fingerprint that names `{{ default }}` beside other parts salts the computed hashes with them.
 public struct Grouping: Sendable {
-    /// The hashes, the leading one first: over the application's frames, then over all frames.
+    /// The hashes, the leading one first: over the application's frames, then over all frames, then those of the version that
+    /// the project is moving to.
     public let hashes: [GroupingHash]
+    /// The title that a fingerprint rule gives.
+    public let title: String?
 
     /// Groups one event.
-    public init(_ event: Event) {
-        if let checksum = event.checksum {
-            hashes = [ChecksumRule.hash(checksum)]
-            return
+    public init(_ event: Event, _ settings: GroupingSettings = GroupingSettings()) {
+        let decision = GroupingDecision(event, settings.version, settings.rules)
+        var hashes = decision.hashes
+        if let previous = settings.previous, previous != settings.version {
+            let leading = GroupingDecision(event, previous, settings.rules).hashes
+            hashes = leading + hashes.filter { new in !leading.contains { $0.hash == new.hash } }
         }
-        let fingerprint = event.fingerprint ?? ["{{ default }}"]
-        guard fingerprint.contains(where: CustomFingerprint.isDefault) else {
-            hashes = [CustomFingerprint.hash(fingerprint, event)]
-            return
-        }
-        let computed = Self.computed(event)
-        hashes = fingerprint.count == 1 ? computed : computed.map { CustomFingerprint.salted($0, fingerprint, event) }
-    }
-
-    private static func computed(_ event: Event) -> [GroupingHash] {
-        for rule in [ExceptionRule.variants, ThreadRule.variants, StacktraceRule.variants] {
-            guard let variants = rule(event), variants.system.contributes else { continue }
-            let all = GroupingHash(variant: "system", components: variants.system)
-            guard let app = variants.app, app.contributes else { return [all] }
-            let own = GroupingHash(variant: "app", components: app)
-            return own.hash == all.hash ? [own] : [own, all]
-        }
-        if let message = MessageRule.component(event) { return [GroupingHash(variant: "default", components: message)] }
-        let nothing = GroupingComponent.value(
-            name: "fallback",
-            text: "<nothing to group by>",
-            contributes: true,
-            hint: "the event has no exception, stack or message"
-        )
-        return [GroupingHash(variant: "fallback", components: nothing)]
+        self.hashes = hashes
+        title = decision.title
     }
 }
 
-/// What an event is grouped by, once over the application's frames and once over all of them.
-struct GroupingVariants {
-    /// Nil when no frame of the application counts.
-    var app: GroupingComponent?
-    var system: GroupingComponent
+/// One way to group an event: the 16 bytes, and what they were made of.
+public struct GroupingHash: Sendable, Equatable {
+    /// `app` for the application's own frames, `system` for all frames, or the rule that decided, such as `custom`.
+    public let variant: String
+    /// The 16 bytes.
+    public let hash: [UInt8]
+
+    init(variant: String, hash: [UInt8]) {
+        self.variant = variant
+        self.hash = hash
+    }
+
+    init(variant: String, leaves: [String]) {
+        self.variant = variant
+        // A separator that no text holds keeps ["ab", "c"] apart from ["a", "bc"].
+        hash = Digest.md5(leaves.joined(separator: "\u{0}"))
+    }
 }

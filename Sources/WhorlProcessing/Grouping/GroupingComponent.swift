@@ -65,26 +65,3 @@ public indirect enum GroupingComponent: Sendable {
         }
     }
 }
-
-/// One way to group an event: which frames were looked at, the hash, and what it was made of.
-public struct GroupingHash: Sendable {
-    /// `app` for the application's own frames, `system` for all frames, or the rule that decided, such as `custom`.
-    public let variant: String
-    /// The 16 bytes.
-    public let hash: [UInt8]
-    /// What the hash was made of.
-    public let components: GroupingComponent
-
-    init(variant: String, components: GroupingComponent) {
-        self.variant = variant
-        self.components = components
-        // A separator that no text holds keeps ["ab", "c"] apart from ["a", "bc"].
-        hash = Digest.md5(components.leaves.joined(separator: "\u{0}"))
-    }
-
-    init(variant: String, hash: [UInt8], components: GroupingComponent) {
-        self.variant = variant
-        self.hash = hash
-        self.components = components
-    }
-}

@@ -1,25 +1,9 @@
 import WhorlProtocol
 
-/// Grouping by the message: the template as it is, else the text with its parameters replaced by their kinds.
+/// Grouping by the message: the template, else the text, with values replaced by their kinds.
 enum MessageRule {
     static func component(_ event: Event) -> GroupingComponent? {
-        guard let entry = event.message else { return nil }
-        if let template = entry.message { return .value("message", parameterised(template)) }
-        return .value("message", entry.formatted.map(parameterised))
-    }
-
-    /// The first two lines that are not blank, with what changes from event to event replaced.
-    static func parameterised(_ message: String) -> String {
-        var lines: [String] = []
-        for line in message.prefix(bytes: 8_192).split(separator: "\n") {
-            let trimmed = String(line).trimmingBlanks()
-            if trimmed.isEmpty { continue }
-            if lines.count == 2 {
-                lines[1] += "..."
-                break
-            }
-            lines.append(trimmed)
-        }
-        return MessageScanner.replaced(lines.joined(separator: "\n"))
+        guard let entry = event.message, let text = entry.message ?? entry.formatted else { return nil }
+        return .value("message", MessageText.parameterised(text))
     }
 }

@@ -2,16 +2,10 @@ import WhorlProtocol
 
 /// Grouping by the stack of the one thread that matters: the crashed one, else the current one, else the only one.
 enum ThreadRule {
-    static func variants(_ event: Event) -> GroupingVariants? {
+    static func stack(of event: Event) -> Stacktrace? {
         let crashed = event.threads.filter(\.crashed)
         let current = event.threads.filter(\.current)
         let candidates = !crashed.isEmpty ? crashed : !current.isEmpty ? current : event.threads
-        guard candidates.count == 1, let stack = candidates[0].stacktrace,
-            let variants = StacktraceRule.variants(stack, event.platform)
-        else { return nil }
-        func thread(_ stack: GroupingComponent) -> GroupingComponent {
-            .group(name: "thread", contributes: true, hint: nil, children: [stack])
-        }
-        return GroupingVariants(app: variants.app.map(thread), system: thread(variants.system))
+        return candidates.count == 1 ? candidates[0].stacktrace : nil
     }
 }

@@ -1,0 +1,98 @@
+/// Readable names of C++ and C.
+enum CxxNames {
+    /// `shop::Cart<int>::total(std::__1::vector<int> const&) const` is `shop::Cart::total`; lambdas lose their numbers.
+    static func function(_ name: String) -> String {
+        var text = name
+        for space in anonymous where text.firstRange(of: space) != nil {
+            text = text.replacing(space, with: "{anonymous}")
+        }
+        // GCC: f()::{lambda(int)#1}::operator()(int) const; Clang: f()::$_0::operator()(int) const; MSVC: <lambda_abc>.
+        text = lambdas(text)
+        var scanner = NameScanner(text)
+        let isOperator = scanner.has("operator")
+        if isOperator { scanner.protectOperators() }
+        scanner.dropBracketed(UInt8(ascii: "<"), UInt8(ascii: ">"))
+        scanner.dropBracketed(UInt8(ascii: "["), UInt8(ascii: "]"))
+        scanner.dropBracketed(UInt8(ascii: "("), UInt8(ascii: ")"))
+        for suffix: StaticString in [" const", " volatile", " &&", " &", " noexcept", " const"] where scanner.hasSuffix(suffix) {
+            scanner.bytes.removeLast(suffix.utf8CodeUnitCount)
+        }
+        scanner.dropSuffix { $0 == 0x20 }
+        // A return type stands in front of the templates that have one.
+        if !isOperator, let blank = scanner.bytes.lastIndex(of: 0x20) { scanner.bytes.removeFirst(blank + 1) }
+        while let first = scanner.bytes.first, [0x2A, 0x26].contains(first) { scanner.bytes.removeFirst() }
+        var result = scanner.text
+        for space in ["std::__1::", "std::__cxx11::", "std::__2::", "std::__ndk1::"] where result.firstRange(of: space) != nil {
+            result = result.replacing(space, with: "std::")
+        }
+        result = result.replacing("\u{1}", with: "(").replacing("\u{2}", with: ")")
+            .replacing("\u{3}", with: "<").replacing("\u{4}", with: ">").replacing("\u{5}", with: "[").replacing("\u{6}", with: "]")
+        return result.isEmpty ? name : result
+    }
+
+    /// Whether the name looks like one with a C++ argument list.
+    static func isSignature(_ name: String) -> Bool {
+        name.firstRange(of: "::") != nil && (name.hasSuffix(")") || name.hasSuffix(") const") || name.hasSuffix(") noexcept"))
+            && name.firstRange(of: " -> ") == nil
+    }
+
+    private static let anonymous = ["(anonymous namespace)", "`anonymous namespace'", "`anonymous-namespace'", "<anonymous>", "_GLOBAL__N_1", "{anonymous}"]
+
+    private static func lambdas(_ text: String) -> String {
+        guard text.firstRange(of: "lambda") != nil || text.firstRange(of: "$_") != nil else { return text }
+        var scanner = NameScanner(text)
+        var result: [UInt8] = []
+        var at = 0
+        while at < scanner.bytes.count {
+            let rest = scanner.bytes[at...]
+            if rest.starts(with: "{lambda(".utf8) || rest.starts(with: "'lambda".utf8) || rest.starts(with: "<lambda".utf8) {
+                let close: UInt8 = rest.first == UInt8(ascii: "{") ? UInt8(ascii: "}") : rest.first == UInt8(ascii: "<") ? UInt8(ascii: ">") : UInt8(ascii: "'")
+                var depth = 0
+                var end = at + 1
+                while end < scanner.bytes.count {
+                    let byte = scanner.bytes[end]
+                    if byte == UInt8(ascii: "(") { depth += 1 }
+                    if byte == UInt8(ascii: ")") { depth -= 1 }
+                    if byte == close, depth <= 0 { break }
+                    end += 1
+                }
+                at = min(end + 1, scanner.bytes.count)
+                // Clang: 'lambda0'(int)
+                if close == UInt8(ascii: "'"), at < scanner.bytes.count, scanner.bytes[at] == UInt8(ascii: "(") {
+                    while at < scanner.bytes.count, scanner.bytes[at] != UInt8(ascii: ")") { at += 1 }
+                    at = min(at + 1, scanner.bytes.count)
+                }
+                result += Array("{lambda}".utf8)
+            } else if rest.starts(with: "$_".utf8) {
+                at += 2
+                while at < scanner.bytes.count, NameScanner.isDigit(scanner.bytes[at]) { at += 1 }
+                result += Array("{lambda}".utf8)
+            } else {
+                result.append(scanner.bytes[at])
+                at += 1
+            }
+        }
+        scanner.bytes = result
+        return scanner.text
+    }
+}
+
+extension NameScanner {
+    /// Signs that belong to the name of an operator are no brackets.
+    fileprivate mutating func protectOperators() {
+        guard let start = place(of: "operator") else { return }
+        var at = start + 8
+        let stand: [UInt8: UInt8] = [0x28: 1, 0x29: 2, 0x3C: 3, 0x3E: 4, 0x5B: 5, 0x5D: 6]
+        // At most two brackets: operator(), operator<<, operator[], operator->.
+        var count = 0
+        while at < bytes.count, count < 2 {
+            if bytes[at] == 0x2D { at += 1; continue }
+            guard let replaced = stand[bytes[at]] else { break }
+            // operator<Foo>… of a conversion is a template; a lone ( begins the arguments.
+            if bytes[at] == 0x28, at + 1 < bytes.count, bytes[at + 1] != 0x29 { break }
+            bytes[at] = replaced
+            at += 1
+            count += 1
+        }
+    }
+}

@@ -1,0 +1,34 @@
+/// Names of Dart.
+enum DartNames {
+    /// `Cart.total.<anonymous closure>.<fn>` is a closure of `Cart.total`; private names lose the number of their library.
+    static func function(_ name: String) -> String {
+        var text = name
+        var isClosure = false
+        for mark in [".<anonymous closure>", ".<fn>"] where text.firstRange(of: mark) != nil {
+            isClosure = true
+            text = text.replacing(mark, with: "")
+        }
+        if text == "<anonymous closure>" || text == "<fn>" { return "<fn>" }
+        if text.hasPrefix("new ") { text = String(text.dropFirst(4)) }
+        if text.hasByte("@") {
+            var scanner = NameScanner(text)
+            var result: [UInt8] = []
+            var at = 0
+            while at < scanner.bytes.count {
+                if scanner.bytes[at] == UInt8(ascii: "@") {
+                    at += 1
+                    while at < scanner.bytes.count, NameScanner.isDigit(scanner.bytes[at]) { at += 1 }
+                } else {
+                    result.append(scanner.bytes[at])
+                    at += 1
+                }
+            }
+            scanner.bytes = result
+            text = scanner.text
+        }
+        var scanner = NameScanner(text)
+        scanner.dropBracketed(UInt8(ascii: "<"), UInt8(ascii: ">"))
+        text = scanner.text
+        return isClosure ? "\(text).<fn>" : text
+    }
+}

@@ -1,0 +1,39 @@
+/// Names of machine code: first made readable, then cleaned as its language demands.
+enum NativeNames {
+    static func function(_ name: String) -> String? {
+        var name = name
+        if name.utf8.count <= 2 { return name }
+        // Suffixes that optimisers add, before and after demangling.
+        if name.hasByte(".") { name = withoutOptimiserSuffix(name) }
+        if name.hasByte("$_"), let readable = Demangler.demangled(name) { name = readable }
+        switch name {
+        case "<redacted>", "<unknown>", "<unknown symbol>", "???", "(unknown)": return nil
+        default: break
+        }
+        if name.utf8.starts(with: "0x".utf8), name.utf8.dropFirst(2).allSatisfy(NameScanner.isHex) { return nil }
+        guard name.hasByte("<([{ #@.:$") || name.utf8.starts(with: "_".utf8) else { return name }
+        let bytes = name.utf8
+        if bytes.starts(with: "-[".utf8) || bytes.starts(with: "+[".utf8) || bytes.starts(with: "__".utf8) && name.hasByte("[") {
+            return ObjectiveCNames.function(name)
+        }
+        if SwiftNames.isSwift(name) { return SwiftNames.function(name) }
+        if RustNames.isRust(name) { return RustNames.function(name) }
+        return CxxNames.function(name)
+    }
+
+    /// `.cold.1`, `.part.0`, `.isra.0`, `.constprop.0`, `.llvm.123`, `.resume.0` and the like.
+    private static func withoutOptimiserSuffix(_ name: String) -> String {
+        var text = name[...]
+        let words = [".cold", ".part.", ".isra.", ".constprop.", ".llvm.", ".lto_priv.", ".resume.", ".clone.", ".localalias", ".warm", ".hot", ".destroy", ".cleanup"]
+        for word in words {
+            if let place = text.firstRange(of: word), place.lowerBound != text.startIndex {
+                text = text[..<place.lowerBound]
+            }
+        }
+        // GCC writes it behind the readable name.
+        for clone in [" [clone", " (.cold", " (.isra", " (.part", " (.constprop", " (.llvm"] {
+            if let place = text.firstRange(of: clone) { text = text[..<place.lowerBound] }
+        }
+        return String(text)
+    }
+}

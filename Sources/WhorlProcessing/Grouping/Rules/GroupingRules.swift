@@ -1,0 +1,115 @@
+import WhorlProtocol
+
+/// What people add to the algorithm: fingerprints for events that match, and changes to the frames of stacks.
+///
+/// One rule a line; empty lines and lines that begin with `#` are passed over. The first fingerprint rule that matches
+/// decides; stack-trace rules apply one after the other.
+///
+///     error.type:DatabaseUnavailable -> database-down title="Database down"
+///     message:"card * refused" tags.shop:eu-* -> {{ default }}, cards
+///     stack.function:retry_* -group
+///     stack.path:**/generated/** -app
+///     stack.module:shop.middleware.* v-group
+///     max-frames=10
+public struct GroupingRules: Sendable, Equatable {
+    /// Bytes of one text of rules.
+    public static let maxBytes = 64 << 10
+    /// Rules of one text.
+    public static let maxRules = 200
+
+    let fingerprint: [FingerprintRule]
+    let stack: StackRules?
+
+    /// No rules.
+    public static let none = GroupingRules(fingerprint: [], stack: nil)
+
+    /// Why a text of rules cannot be used.
+    public struct SyntaxError: Error, Sendable, Equatable, CustomStringConvertible {
+        /// Counted from 1; 0 for the text as a whole.
+        public let line: Int
+        /// A sentence for the person who wrote it.
+        public let reason: String
+
+        public var description: String { line == 0 ? reason : "line \(line): \(reason)" }
+    }
+
+    init(fingerprint: [FingerprintRule], stack: StackRules?) {
+        self.fingerprint = fingerprint
+        self.stack = stack
+    }
+
+    /// Reads rules from their texts.
+    public init(fingerprints: String = "", stacks: String = "") throws(SyntaxError) {
+        var fingerprint: [FingerprintRule] = []
+        for (number, line) in try Self.lines(fingerprints) {
+            do {
+                fingerprint.append(try FingerprintRule(line))
+            } catch {
+                throw SyntaxError(line: number, reason: error.reason)
+            }
+        }
+        var stack = StackRules()
+        for (number, line) in try Self.lines(stacks) {
+            do {
+                try stack.add(line)
+            } catch {
+                throw SyntaxError(line: number, reason: error.reason)
+            }
+        }
+        self.init(fingerprint: fingerprint, stack: stack.isEmpty ? nil : stack)
+    }
+
+    /// These rules first, then the others.
+    public func followed(by others: GroupingRules) -> GroupingRules {
+        GroupingRules(
+            fingerprint: fingerprint + others.fingerprint,
+            stack: stack.map { $0.followed(by: others.stack) } ?? others.stack
+        )
+    }
+
+    private static func lines(_ text: String) throws(SyntaxError) -> [(Int, String)] {
+        guard text.utf8.count <= maxBytes else {
+            throw SyntaxError(line: 0, reason: "the rules have more than \(maxBytes / 1_024) KiB")
+        }
+        let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated()
+            .map { ($0.offset + 1, String($0.element).trimmingBlanks()) }
+            .filter { !$0.1.isEmpty && !$0.1.hasPrefix("#") }
+        guard lines.count <= maxRules else {
+            throw SyntaxError(line: lines[maxRules].0, reason: "there are more than \(maxRules) rules")
+        }
+        return lines
+    }
+}
+
+/// Why one rule cannot be read.
+struct RuleFault: Error {
+    let reason: String
+}
+
+/// The words of a rule: runs of signs without blanks, where quotes keep blanks.
+struct RuleWords {
+    private(set) var words: [String] = []
+
+    init(_ line: String) throws(RuleFault) {
+        var word = ""
+        var isQuoted = false
+        var isEscaped = false
+        for character in line {
+            if isEscaped {
+                word.append(character)
+                isEscaped = false
+            } else if character == "\\", isQuoted {
+                isEscaped = true
+            } else if character == "\"" {
+                isQuoted.toggle()
+            } else if character == " " || character == "\t", !isQuoted {
+                if !word.isEmpty { words.append(word) }
+                word = ""
+            } else {
+                word.append(character)
+            }
+        }
+        guard !isQuoted else { throw RuleFault(reason: "a quote is not closed") }
+        if !word.isEmpty { words.append(word) }
+    }
+}

@@ -1,0 +1,106 @@
+import WhorlProtocol
+
+/// One condition of a rule, as `error.type:Timeout*` or `!tags.shop:eu`.
+struct RuleMatcher: Sendable, Equatable {
+    enum Subject: Sendable, Equatable {
+        case type
+        case value
+        case message
+        case level
+        case release
+        case environment
+        case logger
+        case transaction
+        case platform
+        case tag(String)
+        case path
+        case module
+        case function
+        case package
+        case inApp
+    }
+
+    let subject: Subject
+    let isNegated: Bool
+    private let glob: Glob
+
+    /// The names that people may write.
+    private static let names: [String: Subject] = [
+        "error.type": .type, "type": .type, "error.value": .value, "value": .value, "message": .message,
+        "level": .level, "release": .release, "environment": .environment, "logger": .logger,
+        "transaction": .transaction, "platform": .platform, "family": .platform, "stack.abs_path": .path,
+        "stack.path": .path, "path": .path, "stack.module": .module, "module": .module, "stack.function": .function,
+        "function": .function, "stack.package": .package, "package": .package, "app": .inApp,
+    ]
+
+    /// Reads a condition; nil when the word is none.
+    init?(_ word: String) throws(RuleFault) {
+        var text = word[...]
+        let isNegated = text.hasPrefix("!")
+        if isNegated { text = text.dropFirst() }
+        guard let colon = text.firstIndex(of: ":") else { return nil }
+        let name = String(text[..<colon])
+        let pattern = String(text[text.index(after: colon)...])
+        if let known = Self.names[name] {
+            subject = known
+        } else if name.hasPrefix("tags."), name.count > 5 {
+            subject = .tag(String(name.dropFirst(5)))
+        } else {
+            throw RuleFault(reason: "\(name) is nothing that can be matched; there are \(Self.names.keys.sorted().joined(separator: ", ")), tags.NAME")
+        }
+        guard !pattern.isEmpty, pattern.utf8.count <= 512, let glob = Glob(pattern.replacing("**", with: "*")) else {
+            throw RuleFault(reason: "\(name) needs a pattern of 1 to 512 bytes")
+        }
+        self.isNegated = isNegated
+        self.glob = glob
+    }
+
+    var isOfFrames: Bool {
+        switch subject {
+        case .path, .module, .function, .package, .inApp: true
+        default: false
+        }
+    }
+
+    func matches(_ event: Event) -> Bool {
+        let found: Bool =
+            switch subject {
+            case .type: event.exceptions.contains { any($0.type) }
+            case .value: event.exceptions.contains { any($0.value) }
+            case .message:
+                any(event.message?.shown) || any(event.message?.message)
+                    || event.exceptions.contains { any($0.value) }
+            case .level: any((event.level ?? .error).rawValue)
+            case .release: any(event.release)
+            case .environment: any(event.environment)
+            case .logger: any(event.logger)
+            case .transaction: any(event.transaction)
+            case .platform: any(event.platform)
+            case .tag(let key): event.tags.contains { $0.key == key && any($0.value) }
+            case .path, .module, .function, .package, .inApp:
+                event.exceptions.contains { $0.stacktrace.map { $0.frames.contains(where: matchesFrame) } ?? false }
+                    || (event.stacktrace?.frames.contains(where: matchesFrame) ?? false)
+            }
+        return found != isNegated
+    }
+
+    /// Whether a frame has it, negation left aside.
+    private func matchesFrame(_ frame: Frame) -> Bool {
+        switch subject {
+        case .path: any(frame.absPath) || any(frame.filename)
+        case .module: any(frame.module)
+        case .function: any(frame.function)
+        case .package: any(frame.package)
+        case .inApp: (frame.inApp ?? false) == glob.matches("yes") || (frame.inApp ?? false) == glob.matches("true")
+        default: false
+        }
+    }
+
+    func matches(_ facts: FrameFacts, _ event: PlatformFamily) -> Bool {
+        if subject == .inApp { return (facts.isOwn == (glob.matches("yes") || glob.matches("true"))) != isNegated }
+        if subject == .platform { return any(facts.frame.platform) != isNegated }
+        return matchesFrame(facts.frame) != isNegated
+    }
+
+    private func any(_ text: String?) -> Bool { text.map { glob.matches($0.prefix(bytes: 4_096)) } ?? false }
+}

@@ -1,0 +1,111 @@
+import WhorlProtocol
+
+/// Stack-trace rules: `matchers actions`, where an action marks frames in-app (`+app`, `-app`) or lets them count or not
+/// (`+group`, `-group`); with `^` in front all that the frame called, with `v` all that called it. `max-frames=N` counts
+/// only the N frames nearest to the fault.
+struct StackRules: Sendable, Equatable {
+    private enum Range: Sendable, Equatable {
+        case itself
+        /// Nearer to the fault.
+        case up
+        /// Nearer to the start.
+        case down
+    }
+
+    private struct Action: Sendable, Equatable {
+        let range: Range
+        let isApp: Bool
+        let value: Bool
+    }
+
+    private struct Rule: Sendable, Equatable {
+        let matchers: [RuleMatcher]
+        let actions: [Action]
+    }
+
+    private var rules: [Rule] = []
+    private(set) var maxFrames: Int?
+
+    var isEmpty: Bool { rules.isEmpty && maxFrames == nil }
+
+    mutating func add(_ line: String) throws(RuleFault) {
+        if line.hasPrefix("max-frames=") {
+            guard let count = Int(line.dropFirst(11)), (1...250).contains(count) else {
+                throw RuleFault(reason: "max-frames is a number from 1 to 250")
+            }
+            maxFrames = count
+            return
+        }
+        var matchers: [RuleMatcher] = []
+        var actions: [Action] = []
+        for word in try RuleWords(line).words {
+            if let action = Self.action(word) {
+                actions.append(action)
+            } else if let matcher = try RuleMatcher(word) {
+                guard matcher.isOfFrames || matcher.subject == .platform else {
+                    throw RuleFault(reason: "\(word) is not about frames")
+                }
+                guard actions.isEmpty else { throw RuleFault(reason: "\(word): conditions stand before actions") }
+                matchers.append(matcher)
+            } else {
+                throw RuleFault(reason: "\(word) is neither a condition nor an action such as -app or ^-group")
+            }
+        }
+        guard (1...20).contains(matchers.count) else { throw RuleFault(reason: "a rule needs 1 to 20 conditions") }
+        guard (1...10).contains(actions.count) else { throw RuleFault(reason: "a rule needs an action: +app, -app, +group, -group") }
+        rules.append(Rule(matchers: matchers, actions: actions))
+    }
+
+    private static func action(_ word: String) -> Action? {
+        var text = word[...]
+        var range = Range.itself
+        if text.hasPrefix("^") {
+            range = .up
+            text = text.dropFirst()
+        } else if text.hasPrefix("v"), text.count > 1, "+-".contains(text.dropFirst().first ?? " ") {
+            range = .down
+            text = text.dropFirst()
+        }
+        switch text {
+        case "+app": return Action(range: range, isApp: true, value: true)
+        case "-app": return Action(range: range, isApp: true, value: false)
+        case "+group": return Action(range: range, isApp: false, value: true)
+        case "-group": return Action(range: range, isApp: false, value: false)
+        default: return nil
+        }
+    }
+
+    func followed(by others: StackRules?) -> StackRules {
+        guard let others else { return self }
+        var all = self
+        all.rules += others.rules
+        all.maxFrames = maxFrames ?? others.maxFrames
+        return all
+    }
+
+    /// Changes the frames, the oldest first.
+    func apply(to frames: inout [FrameFacts]) {
+        for rule in rules {
+            let hits = frames.indices.filter { index in
+                rule.matchers.allSatisfy { $0.matches(frames[index], frames[index].family) }
+            }
+            guard let first = hits.first, let last = hits.last else { continue }
+            for action in rule.actions {
+                let places: [Int] =
+                    switch action.range {
+                    case .itself: hits
+                    case .up: Array(frames.indices.suffix(from: first).dropFirst())
+                    case .down: Array(frames.indices.prefix(upTo: last))
+                    }
+                for place in places {
+                    if action.isApp {
+                        frames[place].isOwn = action.value
+                        frames[place].isOwnCorrected = true
+                    } else {
+                        frames[place].ignored = action.value ? nil : .rule
+                    }
+                }
+            }
+        }
+    }
+}

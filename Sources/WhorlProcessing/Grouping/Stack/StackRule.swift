@@ -1,0 +1,63 @@
+import WhorlProtocol
+
+/// Grouping by the frames of a stack: each is looked at once, for both variants.
+struct StackRule {
+    let frames: [FrameFacts]
+    /// Keys of the frames that count, over the application's frames and over all.
+    let own: [(place: Int, key: String)]
+    let all: [(place: Int, key: String)]
+    private let ownRepeated: Set<Int>
+    private let allRepeated: Set<Int>
+    /// How many frames from the end count at most, by a rule of the project.
+    private let limit: Int?
+
+    init(_ stack: Stacktrace, _ platform: String, _ rules: StackRules?) {
+        let eventFamily = PlatformFamily(platform)
+        var frames = stack.frames.map { frame in
+            let family = frame.platform.map(PlatformFamily.init) ?? eventFamily
+            return FrameNames.facts(frame, family)
+        }
+        NoiseRule.mark(&frames)
+        rules?.apply(to: &frames)
+        limit = rules?.maxFrames
+        var own: [(place: Int, key: String)] = []
+        var all: [(place: Int, key: String)] = []
+        for (place, facts) in frames.enumerated() where facts.ignored == nil {
+            let key = facts.key
+            if key.isEmpty { continue }
+            all.append((place, key))
+            if facts.isOwn { own.append((place, key)) }
+        }
+        let ownRepeated = RecursionRule.repeated(own)
+        let allRepeated = RecursionRule.repeated(all)
+        own.removeAll { ownRepeated.contains($0.place) }
+        all.removeAll { allRepeated.contains($0.place) }
+        self.ownRepeated = ownRepeated
+        self.allRepeated = allRepeated
+        if let limit {
+            own = Array(own.suffix(limit))
+            all = Array(all.suffix(limit))
+        }
+        self.frames = frames
+        self.own = own
+        self.all = all
+    }
+
+    /// Whether anything of it counts.
+    var contributes: Bool { !all.isEmpty }
+    var hasOwn: Bool { !own.isEmpty }
+
+    /// The stack for people, in one variant.
+    func component(ownOnly: Bool) -> GroupingComponent {
+        let counted = Set((ownOnly ? own : all).map(\.place))
+        let repeated = ownOnly ? ownRepeated : allRepeated
+        let children = frames.enumerated()
+            .map { place, facts -> GroupingComponent in
+                if counted.contains(place) { return facts.component(ignored: nil) }
+                if repeated.contains(place) { return facts.component(ignored: .recursion) }
+                if ownOnly, !facts.isOwn { return facts.component(ignored: .library) }
+                return facts.component(ignored: facts.key.isEmpty ? .address : .beyondLimit)
+            }
+        return .group(name: "stacktrace", contributes: !counted.isEmpty, hint: nil, children: children)
+    }
+}

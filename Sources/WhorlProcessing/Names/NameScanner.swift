@@ -1,0 +1,110 @@
+/// Small steps over the bytes of a name, each linear in its length.
+///
+/// Names come from senders: nothing here is recursive, and nothing looks at a byte more than a fixed number of times.
+struct NameScanner {
+    var bytes: [UInt8]
+
+    init(_ name: String) { bytes = Array(name.utf8) }
+
+    var text: String { String(decoding: bytes, as: UTF8.self) }
+
+    static func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
+    static func isHex(_ byte: UInt8) -> Bool { isDigit(byte) || (byte | 0x20) &- 0x61 < 6 }
+    static func isLower(_ byte: UInt8) -> Bool { byte &- 0x61 < 26 }
+    static func isUpper(_ byte: UInt8) -> Bool { byte &- 0x41 < 26 }
+    static func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- 0x61 < 26 || byte >= 0x80 }
+    static func isWord(_ byte: UInt8) -> Bool { isDigit(byte) || isLetter(byte) || byte == UInt8(ascii: "_") }
+
+    /// Removes what stands between brackets, the brackets too; unbalanced ones stay.
+    ///
+    /// An opening bracket at the very start, as in `<T as Trait>::f`, is left to the caller.
+    mutating func dropBracketed(_ open: UInt8, _ close: UInt8, replacement: [UInt8] = []) {
+        guard bytes.contains(open) else { return }
+        var result: [UInt8] = []
+        result.reserveCapacity(bytes.count)
+        var depth = 0
+        var kept = 0
+        for (place, byte) in bytes.enumerated() {
+            // `->` and operators are no brackets.
+            let isArrow = place > 0 && byte == UInt8(ascii: ">") && [0x2D, 0x3D].contains(bytes[place - 1])
+            if byte == open {
+                if depth == 0 {
+                    kept = result.count
+                }
+                depth += 1
+            } else if byte == close, depth > 0, !isArrow {
+                depth -= 1
+                if depth == 0 {
+                    result += replacement
+                    continue
+                }
+            }
+            if depth == 0 { result.append(byte) }
+        }
+        // Never closed: cut there.
+        if depth > 0 { result.removeLast(result.count - kept) }
+        bytes = result
+    }
+
+    /// Replaces each run of digits by `<n>` that stands directly after one of these bytes, or everywhere.
+    mutating func replaceNumbers(after marks: Set<UInt8>) {
+        var result: [UInt8] = []
+        var at = 0
+        while at < bytes.count {
+            if Self.isDigit(bytes[at]), at > 0, marks.contains(bytes[at - 1]) {
+                while at < bytes.count, Self.isDigit(bytes[at]) { at += 1 }
+                result += Array("<n>".utf8)
+            } else {
+                result.append(bytes[at])
+                at += 1
+            }
+        }
+        bytes = result
+    }
+
+    /// Cuts everything from the first occurrence of a word on.
+    mutating func cut(at word: StaticString) {
+        if let place = place(of: word) { bytes.removeLast(bytes.count - place) }
+    }
+
+    func place(of word: StaticString, from start: Int = 0) -> Int? {
+        let count = word.utf8CodeUnitCount
+        guard count > 0, bytes.count >= start + count else { return nil }
+        return (start...bytes.count - count).first { at in
+            (0..<count).allSatisfy { bytes[at + $0] == word.utf8Start[$0] }
+        }
+    }
+
+    func has(_ word: StaticString) -> Bool { place(of: word) != nil }
+
+    func hasPrefix(_ word: StaticString) -> Bool {
+        word.utf8CodeUnitCount <= bytes.count
+            && (0..<word.utf8CodeUnitCount).allSatisfy { bytes[$0] == word.utf8Start[$0] }
+    }
+
+    func hasSuffix(_ word: StaticString) -> Bool {
+        let count = word.utf8CodeUnitCount
+        return count <= bytes.count
+            && (0..<count).allSatisfy { bytes[bytes.count - count + $0] == word.utf8Start[$0] }
+    }
+
+    /// Removes a run of bytes at the end.
+    mutating func dropSuffix(while condition: (UInt8) -> Bool) {
+        while let last = bytes.last, condition(last) { bytes.removeLast() }
+    }
+}
+
+extension String {
+    /// Whether one of these bytes stands in the text; most names have none, and need no cleaning.
+    func hasByte(_ bytes: StaticString) -> Bool {
+        var copy = self
+        return copy.withUTF8 { text in
+            for byte in text {
+                for place in 0..<bytes.utf8CodeUnitCount where bytes.utf8Start[place] == byte { return true }
+            }
+            return false
+        }
+    }
+
+    func hasDigit() -> Bool { utf8.contains { $0 &- 0x30 < 10 } }
+}

@@ -1,0 +1,57 @@
+import Foundation
+import Testing
+import WhorlProcessing
+import WhorlProtocol
+import WhorlTestSupport
+
+/// Pairs of events that a person would put together or keep apart, one file each in `Tests/Fixtures/grouping`.
+@Suite("Pairs of events")
+struct GroupingCorpusTests {
+    struct Pair: CustomTestStringConvertible {
+        let path: String
+        let name: String
+        let reason: String
+        let areSame: Bool
+        let first: Event
+        let second: Event
+
+        var testDescription: String { path }
+
+        init(path: String, in folder: String) throws {
+            self.path = path
+            let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: folder + "/" + path)))
+            let root = try JSONDocument(bytes).root
+            let pair = JSON(root)
+            guard let name = pair["name"]?.string, let reason = pair["reason"]?.string,
+                let expected = pair["expected"]?.string, ["same", "different"].contains(expected),
+                let a = root.member("a"), let b = root.member("b")
+            else { throw TestFailure("\(path) is no pair") }
+            self.name = name
+            self.reason = reason
+            areSame = expected == "same"
+            first = Event(a)
+            second = Event(b)
+        }
+    }
+
+    static func pairs() throws -> [Pair] {
+        let folder = TestCollector.repository + "/Tests/Fixtures/grouping"
+        return try FileManager.default.subpathsOfDirectory(atPath: folder).filter { $0.hasSuffix(".json") }.sorted()
+            .map { try Pair(path: $0, in: folder) }
+    }
+
+    /// Whether the second event joins the issue that the first one made.
+    static func join(_ first: Event, _ second: Event, _ settings: GroupingSettings = .init()) -> Bool {
+        let known = Set(Grouping(first, settings).hashes.map(\.hash))
+        return Grouping(second, settings).hashes.contains { known.contains($0.hash) }
+    }
+
+    @Test("Each pair ends in one issue or in two, as people would have it")
+    func pairs() throws {
+        let pairs = try Self.pairs()
+        #expect(pairs.count >= 300)
+        for pair in pairs where Self.join(pair.first, pair.second) != pair.areSame {
+            Issue.record("\(pair.path): \(pair.areSame ? "apart" : "together"), though: \(pair.reason)")
+        }
+    }
+}
