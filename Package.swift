@@ -61,7 +61,10 @@ let package = Package(
         .target(name: "WhorlProtocol"),
 
         // The collector, along the path of an event.
-        .target(name: "WhorlProcessing", dependencies: ["WhorlProtocol", "CWhorlCrypto", "CWhorlSearch", "CWhorlDemangle"]),
+        .target(
+            name: "WhorlProcessing",
+            dependencies: ["WhorlProtocol", "CWhorlCrypto", "CWhorlSearch", "CWhorlDemangle"]
+        ),
         .target(
             name: "WhorlStore",
             dependencies: [

@@ -6,6 +6,7 @@ package enum Schema {
         (1, "start", text(PackageResources.v0001_start_sql)),
         (2, "backlog_order", text(PackageResources.v0002_backlog_order_sql)),
         (3, "payload_dictionary", text(PackageResources.v0003_payload_dictionary_sql)),
+        (4, "grouping", text(PackageResources.v0004_grouping_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -1,5 +1,6 @@
 import Foundation
 import HTTPTypes
+import WhorlProcessing
 import WhorlProtocol
 import WhorlStore
 
@@ -14,6 +15,9 @@ struct APIRequest: Sendable {
     /// The path and query as they were asked for, for links to other pages.
     let url: String
     let body: JSON?
+
+    /// Who asks, for the history of issues.
+    var actor: String { "token \(grant.id)" }
 
     func parameter(_ name: String) throws -> String {
         guard let value = path[name], !value.isEmpty else { throw APIError.notFound }
@@ -116,6 +120,10 @@ struct APIServices: Sendable {
     let events: EventQueries
     let tags: TagQueries
     let outcomes: OutcomeQueries
+    let merging: IssueMerging
+    let trial: GroupingTrial
+    /// Grouping rules of the installation.
+    let rules: GroupingRules
     let publicURL: @Sendable () -> String
     /// Told of each new project, by organisation and slug, so that its metrics begin at zero.
     let projectCreated: @Sendable (String, String) -> Void

@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import WhorlPostgres
+import WhorlProcessing
 import WhorlProtocol
 import WhorlStore
 
@@ -16,6 +17,7 @@ package struct APIRoutes: Sendable {
     package init(
         pool: PostgresPool,
         codec: PayloadCodec,
+        rules: GroupingRules,
         publicURL: @escaping @Sendable () -> String,
         projectCreated: @escaping @Sendable (String, String) -> Void
     ) {
@@ -25,6 +27,9 @@ package struct APIRoutes: Sendable {
             events: EventQueries(pool: pool, codec: codec),
             tags: TagQueries(pool: pool),
             outcomes: OutcomeQueries(pool: pool),
+            merging: IssueMerging(pool: pool),
+            trial: GroupingTrial(pool: pool, codec: codec),
+            rules: rules,
             publicURL: publicURL,
             projectCreated: projectCreated
         )
@@ -34,7 +39,7 @@ package struct APIRoutes: Sendable {
     package static let endpoints: [Endpoint] =
         RootRoutes.endpoints + OrganizationRoutes.endpoints + ProjectRoutes.endpoints + KeyRoutes.endpoints
         + IssueListRoutes.endpoints + IssueRoutes.endpoints + EventRoutes.endpoints + LookupRoutes.endpoints
-        + FilterRoutes.endpoints + StatsRoutes.endpoints
+        + FilterRoutes.endpoints + StatsRoutes.endpoints + GroupingRoutes.endpoints
 
     package func add<Context: RequestContext>(to router: Router<Context>) {
         for endpoint in Self.endpoints {

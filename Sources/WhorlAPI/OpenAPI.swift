@@ -111,6 +111,16 @@ enum OpenAPISchemas {
             )
         ),
         ("Payload", ["type": "object"]),
+        ("GroupingInfo", object(["issue": "string", "hash": "string", "rule": "string?", "variants": "object"])),
+        (
+            "GroupingPreview",
+            object([
+                "events": "integer", "issuesNow": "integer", "issuesThen": "integer", "isComplete": "boolean",
+                "mergeCount": "integer", "splitCount": "integer", "merges": "array", "splits": "array",
+            ])
+        ),
+        ("IssueHash", object(["id": "string", "count": "integer", "mergedFrom": "string?"])),
+        ("SimilarIssue", object(["issue": "object", "score": "number"])),
         ("Filter", object(["id": "string", "active": "boolean"])),
         ("Stats", object(["start": "date", "end": "date", "intervals": "array", "groups": "array"])),
         (

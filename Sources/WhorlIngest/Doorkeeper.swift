@@ -108,7 +108,11 @@ final class Doorkeeper: Sendable {
 
     private func sender(_ publicKey: String, _ key: KeyInfo) -> Sender {
         senders.withLock { senders in
-            if let sender = senders[publicKey], sender.key == key { return sender }
+            if let sender = senders[publicKey], sender.key == key,
+                sender.admission.grouping.previous == nil || key.settings.grouping.isInTransition(Date())
+            {
+                return sender
+            }
             if senders.count >= Self.capacity { senders = [:] }
             let sender = Sender(
                 publicKey: publicKey,
@@ -117,7 +121,8 @@ final class Doorkeeper: Sendable {
                 admission: AdmissionRules(
                     filter: key.settings.filters,
                     scrubbing: key.settings.scrubbing,
-                    limits: limits.fields
+                    limits: limits.fields,
+                    grouping: key.settings.grouping.settings(keys.rules)
                 ),
                 origins: key.settings.allowedOrigins.compactMap { Glob($0) },
                 addresses: NetworkList(key.settings.allowedAddresses)

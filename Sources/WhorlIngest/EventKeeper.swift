@@ -93,7 +93,7 @@ extension SpoolRecord {
     }
 
     /// The event of the record, made anew from its bytes as on its way in.
-    func prepared(_ payloads: PayloadCodec) throws -> PreparedEvent {
+    func prepared(_ payloads: PayloadCodec, _ grouping: GroupingSettings) throws -> PreparedEvent {
         guard let codec = Int16(exactly: codec), let id = EventID(bytes: eventID) else {
             throw SpoolError.unusable("the record names no event")
         }
@@ -105,7 +105,7 @@ extension SpoolRecord {
             sentAt: sentAt.map { Date(microseconds: $0) },
             clientAddress: clientAddress
         )
-        let event = try EventPipeline.process(bytes[...], context, storedNotes: EventNotes.parse(notes))
+        let event = try EventPipeline.process(bytes[...], context, grouping, storedNotes: EventNotes.parse(notes))
         return PreparedEvent(event, codec: codec, payload: payload)
     }
 }

@@ -117,7 +117,7 @@ package struct SpoolReplay: Service {
         }
         let prepared: PreparedEvent
         do {
-            prepared = try entry.record.prepared(codec)
+            prepared = try entry.record.prepared(codec, await keys.grouping(projectID: entry.record.projectID))
         } catch {
             return .refused(entry.id, "\(error)")
         }

@@ -8,12 +8,20 @@ public struct AdmissionRules: Sendable, Equatable {
     public let scrubbing: ScrubSettings
     /// What is cut.
     public let limits: FieldLimits
+    /// How events are grouped.
+    public let grouping: GroupingSettings
 
     /// The rules of a project, within the limits of the installation.
-    public init(filter: FilterSettings = .init(), scrubbing: ScrubSettings = .init(), limits: FieldLimits = .init()) {
+    public init(
+        filter: FilterSettings = .init(),
+        scrubbing: ScrubSettings = .init(),
+        limits: FieldLimits = .init(),
+        grouping: GroupingSettings = .init()
+    ) {
         self.filter = InboundFilter(filter)
         self.scrubbing = scrubbing
         self.limits = limits
+        self.grouping = grouping
     }
 }
 
@@ -55,9 +63,9 @@ extension EventPipeline {
         context.eventID = normalised.eventID
         guard !edits.isEmpty || !cuts.isEmpty else {
             let normalised = losesAddress ? NormalisedEvent(event, context) : normalised
-            return .admitted(processed(normalised, context, payload, notes.notes))
+            return .admitted(processed(normalised, context, payload, notes.notes, rules.grouping))
         }
         let changed = edits.applied(to: document.bytes)
-        return .admitted(try process(changed[...], context, storedNotes: notes.notes))
+        return .admitted(try process(changed[...], context, rules.grouping, storedNotes: notes.notes))
     }
 }

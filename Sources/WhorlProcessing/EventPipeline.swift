@@ -17,19 +17,22 @@ public enum EventPipeline {
     public static func process(
         _ payload: ArraySlice<UInt8>,
         _ context: EventContext,
+        _ grouping: GroupingSettings = .init(),
         storedNotes: [EventNote] = []
     ) throws(Failure) -> ProcessedEvent {
-        processed(NormalisedEvent(try parse(payload), context), context, payload, storedNotes)
+        processed(NormalisedEvent(try parse(payload), context), context, payload, storedNotes, grouping)
     }
 
     static func processed(
         _ normalised: NormalisedEvent,
         _ context: EventContext,
         _ payload: ArraySlice<UInt8>,
-        _ storedNotes: [EventNote]
+        _ storedNotes: [EventNote],
+        _ settings: GroupingSettings
     ) -> ProcessedEvent {
         let event = normalised.event
         let title = EventTitle(event)
+        let grouping = Grouping(event, settings)
         return ProcessedEvent(
             projectID: context.projectID,
             eventID: normalised.eventID,
@@ -41,7 +44,7 @@ public enum EventPipeline {
             declaredType: event.type,
             platform: event.platform.prefix(bytes: 64),
             logger: event.logger?.prefix(bytes: 64),
-            title: title.title,
+            title: grouping.title ?? title.title,
             culprit: Culprit.text(of: event),
             location: title.location,
             metadata: title.metadata,
@@ -50,7 +53,7 @@ public enum EventPipeline {
             dist: normalised.dist,
             tags: normalised.tags,
             userHash: normalised.userIdentity.map { Digest.md5($0) },
-            hashes: Grouping(event).hashes,
+            hashes: grouping.hashes,
             isUnhandled: event.isUnhandled,
             clientAddress: normalised.filledAddress,
             sdk: sdk(of: event),

@@ -148,6 +148,7 @@ struct Collector: Sendable {
         APIRoutes(
             pool: pool,
             codec: rooms.codec,
+            rules: settings.groupingRules,
             publicURL: { publicURL.text },
             projectCreated: rooms.events.know(organization:project:)
         )

@@ -30,7 +30,7 @@ struct CollectorRooms: Sendable {
         )
         codec = try PayloadCodec(pool: pools.api)
         keyCopy = KeyCopy(directory: directory)
-        keys = KeyDirectory(pool: pools.ingest, copy: keyCopy, logger: logger)
+        keys = KeyDirectory(pool: pools.ingest, copy: keyCopy, rules: settings.groupingRules, logger: logger)
         writer = EventWriter(pool: pools.ingest, configuration: settings.writer, logger: logger, registry: registry)
         events = EventMetrics(registry: registry)
         knownChildren = KnownChildren(queries: MetricsQueries(pool: pools.api), events: events, logger: logger)

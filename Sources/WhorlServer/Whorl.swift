@@ -9,7 +9,7 @@ struct WhorlCommand: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             Serve.self, Migrate.self, ProjectCommand.self, KeyCommand.self, SpoolCommand.self, TokenCommand.self,
-            DictionaryCommand.self, SendTest.self, Doctor.self,
+            DictionaryCommand.self, Explain.self, SendTest.self, Doctor.self,
         ]
     )
 }

@@ -12,4 +12,4 @@ package let productStatements: [PostgresStatement] =
     + AdministrationStatements.all + IssueStatements.all + EventStatements.all + TagStatements.all
     + RetentionStatements.all + MetricsStatements.all + OutcomeStatements.all + TagBacklogStatements.all
     + ProjectSettingsStatements.all
-    + BudgetStatements.all + DictionaryStatements.all
+    + BudgetStatements.all + DictionaryStatements.all + MergeStatements.all + TrialStatements.all

@@ -86,8 +86,8 @@ struct PayloadTests {
             var sql = SQLFragment(
                 """
                 WITH hash AS (
-                    INSERT INTO grouping_hash (project_id, id, hash, issue_id)
-                    SELECT 1, nextval('hash_id_sequence'), uuid_send(gen_random_uuid()), 1 RETURNING id
+                    INSERT INTO grouping_hash (project_id, id, hash, issue_id, home_issue_id)
+                    SELECT 1, nextval('hash_id_sequence'), uuid_send(gen_random_uuid()), 1, 1 RETURNING id
                 )
                 INSERT INTO event (project_id, event_id, received_day, received_at, occurred_at, hash_id,
                     environment_id, level, title, tags, payload_codec, payload)

@@ -89,8 +89,8 @@ struct PlanTests {
         INSERT INTO organization (slug, name) VALUES ('o', 'o');
         INSERT INTO project (organization_id, slug, name) VALUES (1, 'p', 'p'), (1, 'q', 'q');
         INSERT INTO environment (project_id, name) VALUES (1, 'production'), (2, 'production');
-        INSERT INTO grouping_hash (project_id, id, hash, issue_id)
-            SELECT 1 + n % 2, n, sha256(int4send(n)), n FROM generate_series(1, 6000) AS n;
+        INSERT INTO grouping_hash (project_id, id, hash, issue_id, home_issue_id)
+            SELECT 1 + n % 2, n, sha256(int4send(n)), n, n FROM generate_series(1, 6000) AS n;
         INSERT INTO issue (project_id, id, short_id, level, type, title, culprit, metadata, platform, is_unhandled,
                 first_seen, last_seen, last_seen_bucket, event_count, user_count)
             SELECT 1 + n % 2, n, n, 4, 'error', 'Fault' || n, '', '{}', 'python', false, now(), s.at,

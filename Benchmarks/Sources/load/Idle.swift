@@ -5,8 +5,12 @@ import Processes
 /// The memory of a collector that holds many connections open while it works.
 enum Idle {
     static func run(_ executable: String, connections: Int) throws {
-        var limit = rlimit(rlim_cur: 65_536, rlim_max: 65_536)
-        guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        limit.rlim_cur = limit.rlim_max
+        guard limit.rlim_max > rlim_t(connections + 500),
+            setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
+        else {
             FileHandle.standardError.write(Data("not allowed to open so many connections\n".utf8))
             exit(1)
         }

@@ -74,8 +74,8 @@ enum Scale {
         CREATE TEMP TABLE fresh AS
             SELECT nextval('hash_id_sequence') AS hash_id, nextval('issue_id_sequence') AS issue_id, n
             FROM generate_series(1, \(issues)) AS n;
-        INSERT INTO grouping_hash (project_id, id, hash, issue_id)
-            SELECT 1, hash_id, sha256(int8send(hash_id)), issue_id FROM fresh;
+        INSERT INTO grouping_hash (project_id, id, hash, issue_id, home_issue_id)
+            SELECT 1, hash_id, sha256(int8send(hash_id)), issue_id, issue_id FROM fresh;
         DO $$ DECLARE d date; BEGIN
             FOR d IN SELECT generate_series(current_date - 29, current_date - 1, '1 day')::date LOOP
                 IF to_regclass('event_' || to_char(d, 'YYYYMMDD')) IS NULL THEN

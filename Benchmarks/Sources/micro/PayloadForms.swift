@@ -29,7 +29,9 @@ struct PayloadForms {
                 }
             let codec = try PayloadCodec(pool: pool)
             measures += try await form("\(traffic), zstd") { events.map { codec.compress($0[...], with: nil) } }
-            measures += try await form("\(traffic), zstd + dictionary") { events.map { codec.compress($0[...]).payload } }
+            measures += try await form("\(traffic), zstd + dictionary") {
+                events.map { codec.compress($0[...]).payload }
+            }
             measures += try await form("\(traffic), block of a batch") {
                 [codec.compress(Array(events.joined())[...], with: nil)]
             }

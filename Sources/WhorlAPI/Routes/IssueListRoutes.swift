@@ -146,9 +146,10 @@ enum IssueListRoutes {
         let issues = try await chosen(request)
         guard !issues.isEmpty else { return .noContent }
         for (projectID, group) in Dictionary(grouping: issues, by: \.projectID) {
-            try await change.apply(to: group.map(\.id), projectID: projectID, request.services.issues)
+            try await change.apply(to: group.map(\.id), projectID: projectID, request)
         }
-        return .json(change.json)
+        guard let merge = try await change.merge(issues, request) else { return .json(change.json) }
+        return .json(.object((change.json.object ?? []) + [("merge", merge)]))
     }
 
     private static func delete(_ request: APIRequest) async throws -> APIAnswer {

@@ -23,7 +23,7 @@ enum IssueRoutes {
                 request in
                 let issue = try await request.issue()
                 try await IssueChange(request.body)
-                    .apply(to: [issue.id], projectID: issue.projectID, request.services.issues)
+                    .apply(to: [issue.id], projectID: issue.projectID, request)
                 return try await detail(request)
             },
             Endpoint(

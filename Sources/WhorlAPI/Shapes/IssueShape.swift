@@ -16,7 +16,7 @@ enum IssueShape {
         stats: JSON,
         thinEvents: Int,
         tags: [JSON],
-        activity: [(id: Int, kind: String, at: Date)]
+        activity: [IssueActivity]
     ) -> JSON {
         .object(
             members(issue, publicURL) + [
@@ -26,7 +26,10 @@ enum IssueShape {
                     .array(
                         activity.map { entry in
                             [
-                                "id": .string(String(entry.id)), "type": .string(entry.kind), "data": [:], "user": nil,
+                                "id": .string(String(entry.id)), "type": .string(entry.kind),
+                                "data": entry.data.flatMap { try? JSONDocument(Array($0.utf8)).root }.map(JSON.init)
+                                    ?? [:],
+                                "user": entry.actor.map { ["name": .string($0)] } ?? nil,
                                 "dateCreated": .string(Timestamp.format(entry.at)),
                             ]
                         }

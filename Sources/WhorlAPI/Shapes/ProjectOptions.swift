@@ -17,6 +17,8 @@ enum ProjectOptions {
             ("sensitiveFields", strings(scrubbing.sensitiveFields)), ("safeFields", strings(scrubbing.safeFields)),
             ("scrubIPAddresses", .bool(scrubbing.removesAddresses)),
             ("allowedDomains", strings(settings.allowedOrigins)),
+            ("fingerprintingRules", .string(settings.grouping.fingerprintRules)),
+            ("groupingEnhancements", .string(settings.grouping.stackRules)),
             (
                 "options",
                 [
@@ -25,6 +27,9 @@ enum ProjectOptions {
                     "filters:blacklisted_ips": .string(settings.filters.addresses.joined(separator: "\n")),
                     "whorl:filters:error_types": .string(settings.filters.errorTypes.joined(separator: "\n")),
                     "whorl:allowed_addresses": strings(settings.allowedAddresses),
+                    "whorl:grouping_version": .int(settings.grouping.version.rawValue),
+                    "whorl:grouping_previous_version": settings.grouping.isInTransition(Date())
+                        ? .optional(settings.grouping.previous?.rawValue) : nil,
                     "whorl:scrub_mail_addresses": .bool(scrubbing.removesMailAddresses),
                     "whorl:quotas": .array(
                         settings.quotas.map { quota in
@@ -51,6 +56,7 @@ enum ProjectOptions {
         try list(body, "sensitiveFields", &settings.scrubbing.sensitiveFields) { $0.utf8.count <= 100 }
         try list(body, "safeFields", &settings.scrubbing.safeFields) { $0.utf8.count <= 100 }
         try list(body, "allowedDomains", &settings.allowedOrigins) { Glob($0) != nil }
+        try applyGrouping(body, to: &settings.grouping, now: Date())
         guard let options = body["options"], options != .null else { return }
         guard options.object != nil else { throw APIError.badRequest("options must be an object") }
         try list(options, "filters:releases", &settings.filters.releases) { Glob($0) != nil }
@@ -60,6 +66,42 @@ enum ProjectOptions {
         try list(options, "whorl:allowed_addresses", &settings.allowedAddresses) { NetworkList([$0]) != nil }
         try boolean(options, "whorl:scrub_mail_addresses", &settings.scrubbing.removesMailAddresses)
         if let quotas = options["whorl:quotas"], quotas != .null { settings.quotas = try Self.quotas(quotas) }
+    }
+
+    /// How long both algorithms are computed when a project moves to another one, in seconds: as long as events are kept.
+    private static let transition = 90 * 86_400.0
+
+    /// Changes rules and algorithm; rules that cannot be read change nothing.
+    static func applyGrouping(_ body: JSON, to grouping: inout ProjectGrouping, now: Date) throws {
+        var changed = grouping
+        if let rules = try text(body, "fingerprintingRules") { changed.fingerprintRules = rules }
+        if let rules = try text(body, "groupingEnhancements") { changed.stackRules = rules }
+        for (name, fingerprints, stacks) in [
+            ("fingerprintingRules", changed.fingerprintRules, ""), ("groupingEnhancements", "", changed.stackRules),
+        ] {
+            do {
+                _ = try GroupingRules(fingerprints: fingerprints, stacks: stacks)
+            } catch {
+                throw APIError.badRequest("\(name): \(error)")
+            }
+        }
+        if let number = body["options"]?["whorl:grouping_version"], number != .null {
+            guard let version = number.int.flatMap(GroupingVersion.init(rawValue:)) else {
+                throw APIError.badRequest("whorl:grouping_version: there is no such algorithm")
+            }
+            if version != changed.version {
+                changed.previous = changed.version
+                changed.version = version
+                changed.previousUntil = now.timeIntervalSince1970 + transition
+            }
+        }
+        grouping = changed
+    }
+
+    private static func text(_ body: JSON, _ key: String) throws -> String? {
+        guard let value = body[key], value != .null else { return nil }
+        guard let text = value.string else { throw APIError.badRequest("\(key) must be a string") }
+        return text
     }
 
     private static func quotas(_ value: JSON) throws -> [Quota] {

@@ -64,7 +64,8 @@ struct GroupingDecision {
 
     /// Every variant with what it was made of.
     var explained: [(hash: GroupingHash, component: GroupingComponent)] {
-        variants(explained: true).map { ($0.hash, $0.component ?? .group(name: "none", contributes: false, hint: nil, children: [])) }
+        variants(explained: true)
+            .map { ($0.hash, $0.component ?? .group(name: "none", contributes: false, hint: nil, children: [])) }
     }
 
     private func variants(explained: Bool) -> [(hash: GroupingHash, component: GroupingComponent?)] {
@@ -88,7 +89,9 @@ struct GroupingDecision {
             return both(
                 stack.hasOwn ? [name] + stack.own.map(\.key) : nil,
                 [name] + stack.all.map(\.key),
-                explained ? { .group(name: name, contributes: true, hint: nil, children: [stack.component(ownOnly: $0)]) } : nil
+                explained
+                    ? { .group(name: name, contributes: true, hint: nil, children: [stack.component(ownOnly: $0)]) }
+                    : nil
             )
         }
     }

@@ -38,7 +38,9 @@ public struct GroupingExplanation: Sendable {
     public var json: JSON {
         var members: [(key: String, value: JSON)] = []
         for (place, variant) in variants.enumerated() {
-            let name = variant.hash.variant + (variant.version == variants.last?.version ? "" : "-v\(variant.version.rawValue)")
+            let name =
+                variant.hash.variant
+                + (variant.version == variants.last?.version ? "" : "-v\(variant.version.rawValue)")
             members.append(
                 (
                     name,

@@ -70,9 +70,10 @@ struct NameScanner {
     func place(of word: StaticString, from start: Int = 0) -> Int? {
         let count = word.utf8CodeUnitCount
         guard count > 0, bytes.count >= start + count else { return nil }
-        return (start...bytes.count - count).first { at in
-            (0..<count).allSatisfy { bytes[at + $0] == word.utf8Start[$0] }
-        }
+        return (start...bytes.count - count)
+            .first { at in
+                (0..<count).allSatisfy { bytes[at + $0] == word.utf8Start[$0] }
+            }
     }
 
     func has(_ word: StaticString) -> Bool { place(of: word) != nil }

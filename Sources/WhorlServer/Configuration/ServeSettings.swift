@@ -21,6 +21,8 @@ struct ServeSettings {
     let spool: Spool.Limits
     /// Whether a canary event flies every minute.
     let hasCanary: Bool
+    /// Grouping rules of the whole installation.
+    let groupingRules: GroupingRules
 
     init(_ source: SettingSource) throws {
         database = try DatabaseSettings(source)
@@ -58,6 +60,7 @@ struct ServeSettings {
         spool.bytes = try source.integer("WHORL_SPOOL_MAX_BYTES", default: spool.bytes, 1_048_576...(1 << 40))
         spool.age = .seconds(3_600 * (try source.integer("WHORL_SPOOL_MAX_AGE_HOURS", default: 168, 1...8_760)))
         self.spool = spool
+        groupingRules = try Self.groupingRules(source)
         hasCanary = try source.word("WHORL_CANARY", default: "on", ["on", "off"]) == "on"
     }
 
@@ -111,6 +114,24 @@ struct ServeSettings {
         fields.breadcrumbs = try source.integer("WHORL_MAX_BREADCRUMBS", default: fields.breadcrumbs, 1...10_000)
         fields.tags = try source.integer("WHORL_MAX_TAGS", default: fields.tags, 1...1_000)
         return fields
+    }
+
+    /// Rules of the installation, read from files.
+    private static func groupingRules(_ source: SettingSource) throws -> GroupingRules {
+        func text(_ name: String) throws -> String {
+            guard let path = source.value(name) else { return "" }
+            guard let data = FileManager.default.contents(atPath: path), data.count <= GroupingRules.maxBytes else {
+                throw SettingsError(description: "\(name): \(path) cannot be read, or is larger than 64 KiB")
+            }
+            return String(decoding: data, as: UTF8.self)
+        }
+        let fingerprints = try text("WHORL_FINGERPRINT_RULES")
+        let stacks = try text("WHORL_STACK_RULES")
+        do {
+            return try GroupingRules(fingerprints: fingerprints, stacks: stacks)
+        } catch {
+            throw SettingsError(description: "WHORL_FINGERPRINT_RULES or WHORL_STACK_RULES: \(error)")
+        }
     }
 
     /// The address under which the outside reaches a collector at this host and port.

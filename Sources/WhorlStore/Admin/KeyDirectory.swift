@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import ServiceLifecycle
 import WhorlPostgres
+import WhorlProcessing
 
 /// The public keys, kept in memory, so that no request waits for the database to know its sender.
 ///
@@ -27,14 +28,28 @@ package actor KeyDirectory: Service {
     private let copy: KeyCopy?
     private var version: Int?
     private var known: [String: KeyInfo] {
-        didSet { places = Self.places(of: known) }
+        didSet {
+            places = Self.places(of: known)
+            groupings = [:]
+        }
     }
+    /// How replayed events are grouped, by project; read anew when keys or settings change.
+    private var groupings: [Int: GroupingSettings] = [:]
+    /// Grouping rules of the installation.
+    package nonisolated let rules: GroupingRules
     private var places: [Int: (organization: String, project: String)] = [:]
     private var singles: [String: Single] = [:]
     private var lookups: [String: Task<KeyInfo?, any Error>] = [:]
 
-    package init(pool: PostgresPool, copy: KeyCopy? = nil, logger: Logger, refresh: Duration = .seconds(3)) {
+    package init(
+        pool: PostgresPool,
+        copy: KeyCopy? = nil,
+        rules: GroupingRules = .none,
+        logger: Logger,
+        refresh: Duration = .seconds(3)
+    ) {
         self.pool = pool
+        self.rules = rules
         self.copy = copy
         self.logger = logger
         self.refresh = refresh
@@ -78,6 +93,15 @@ package actor KeyDirectory: Service {
     package func isLive(projectID: Int) -> Bool? {
         guard version != nil, known.count < Self.maxKnown else { return nil }
         return places[projectID] != nil
+    }
+
+    /// How the events of a project are grouped.
+    package func grouping(projectID: Int) -> GroupingSettings {
+        if let known = groupings[projectID] { return known }
+        let project = known.values.first { $0.projectID == projectID }?.settings.grouping ?? ProjectGrouping()
+        let settings = project.settings(rules)
+        groupings[projectID] = settings
+        return settings
     }
 
     /// The slugs of a project.

@@ -1,7 +1,7 @@
 import Foundation
 import WhorlProcessing
 
-/// Filters, scrubbing and limits of a project, as they lie in the database in JSON; what is absent has its default.
+/// Filters, scrubbing, limits and grouping of a project, as they lie in the database in JSON; what is absent has its default.
 package struct ProjectSettings: Sendable, Equatable {
     package var filters = FilterSettings()
     package var scrubbing = ScrubSettings()
@@ -10,6 +10,7 @@ package struct ProjectSettings: Sendable, Equatable {
     package var allowedOrigins = ["*"]
     /// Addresses and networks that may send; empty lets everybody.
     package var allowedAddresses: [String] = []
+    package var grouping = ProjectGrouping()
 
     package init() {}
 
@@ -49,7 +50,7 @@ package struct Quota: Sendable, Equatable, Codable {
 
 extension ProjectSettings: Codable {
     private enum Keys: String, CodingKey {
-        case filters, scrubbing, quotas, allowedOrigins, allowedAddresses
+        case filters, scrubbing, quotas, allowedOrigins, allowedAddresses, grouping
     }
 
     package init(from decoder: any Decoder) throws {
@@ -59,6 +60,7 @@ extension ProjectSettings: Codable {
         quotas = try values.decodeIfPresent([Quota].self, forKey: .quotas) ?? []
         allowedOrigins = try values.decodeIfPresent([String].self, forKey: .allowedOrigins) ?? ["*"]
         allowedAddresses = try values.decodeIfPresent([String].self, forKey: .allowedAddresses) ?? []
+        grouping = try values.decodeIfPresent(ProjectGrouping.self, forKey: .grouping) ?? .init()
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -68,5 +70,6 @@ extension ProjectSettings: Codable {
         try values.encode(quotas, forKey: .quotas)
         try values.encode(allowedOrigins, forKey: .allowedOrigins)
         try values.encode(allowedAddresses, forKey: .allowedAddresses)
+        try values.encode(grouping, forKey: .grouping)
     }
 }

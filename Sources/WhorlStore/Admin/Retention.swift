@@ -177,7 +177,7 @@ enum RetentionStatements {
         """
         WITH old AS (
             SELECT project_id, id FROM issue i
-            WHERE last_seen_bucket < $1 AND last_seen < $1 AND NOT EXISTS (
+            WHERE last_seen_bucket < $1 AND last_seen < $1 AND merged_into IS NULL AND NOT EXISTS (
                 SELECT FROM event e
                 JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
                 WHERE h.project_id = i.project_id AND h.issue_id = i.id)
@@ -191,7 +191,8 @@ enum RetentionStatements {
             RETURNING h.project_id, h.id
         ),
         queued AS (INSERT INTO deleted_hash (project_id, hash_id) SELECT project_id, id FROM hashes)
-        DELETE FROM issue i USING old WHERE i.project_id = old.project_id AND i.id = old.id
+        DELETE FROM issue i USING old
+        WHERE i.project_id = old.project_id AND (i.id = old.id OR i.merged_into = old.id)
         """,
         [.timestamptz, .int8]
     )

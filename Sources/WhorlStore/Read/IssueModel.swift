@@ -84,6 +84,18 @@ package struct Issue: Sendable {
     }
 }
 
+/// One thing that happened to an issue.
+package struct IssueActivity: Sendable {
+    package let id: Int
+    /// What, by Sentry's word, such as `set_resolved` or `merge`.
+    package let kind: String
+    package let at: Date
+    /// Who; nil for the collector itself.
+    package let actor: String?
+    /// What else is to be said, as a JSON object.
+    package let data: String?
+}
+
 /// The name of an issue that people say to each other, such as `WEB-2A`: the project and a number in Crockford's base 32.
 package struct ShortID: Sendable {
     package let project: String

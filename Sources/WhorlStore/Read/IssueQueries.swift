@@ -147,6 +147,7 @@ package struct IssueQueries: Sendable {
             sql.bind(.array(of: request.projectIDs))
             sql.append(")")
         }
+        sql.append(" AND i.merged_into IS NULL")
         sql.append(search.issue)
         if let from = request.from {
             sql.append(" AND s.last_seen >= ")
@@ -196,12 +197,18 @@ package struct IssueQueries: Sendable {
     }
 
     /// Changes the status of issues of a project and returns the ids of those that there are.
-    package func update(projectID: Int, ids: [Int], status: IssueStatus, substatus: String?) async throws -> [Int] {
+    package func update(
+        projectID: Int,
+        ids: [Int],
+        status: IssueStatus,
+        substatus: String?,
+        actor: String?
+    ) async throws -> [Int] {
         try await pool.execute(
             IssueStatements.update,
             [
                 projectID.postgresValue, .array(of: ids), status.rawValue.postgresValue, .optional(substatus),
-                "set_\(status.name)".postgresValue,
+                "set_\(status.name)".postgresValue, .optional(actor),
             ]
         )
         .map { try $0.read("id") }
@@ -213,10 +220,16 @@ package struct IssueQueries: Sendable {
     }
 
     /// What happened to an issue, newest first.
-    package func activity(projectID: Int, id: Int) async throws -> [(id: Int, kind: String, at: Date)] {
+    package func activity(projectID: Int, id: Int) async throws -> [IssueActivity] {
         try await pool.execute(IssueStatements.activity, [projectID.postgresValue, id.postgresValue])
             .map {
-                (try $0.read("id"), try $0.read("kind"), try $0.read("created_at"))
+                IssueActivity(
+                    id: try $0.read("id"),
+                    kind: try $0.read("kind"),
+                    at: try $0.read("created_at"),
+                    actor: try $0.readOptional("actor"),
+                    data: try $0.readOptional("data")
+                )
             }
     }
 
@@ -274,8 +287,10 @@ enum IssueStatements {
         "issue",
         select
             + """
-            WHERE i.id = $1 AND i.project_id IN (
-                SELECT id FROM project WHERE $2::int8 IS NULL OR organization_id = $2)
+            WHERE i.project_id IN (SELECT id FROM project WHERE $2::int8 IS NULL OR organization_id = $2)
+                AND i.id = coalesce(
+                    (SELECT m.merged_into FROM issue m WHERE m.id = $1 AND m.project_id IN (
+                        SELECT id FROM project WHERE $2::int8 IS NULL OR organization_id = $2)), $1)
             """,
         [.int8, .int8]
     )
@@ -293,7 +308,11 @@ enum IssueStatements {
 
     static let byShortID = PostgresStatement(
         "issue",
-        select + "WHERE p.organization_id = $1 AND p.slug = $2 AND i.short_id = $3",
+        select
+            + """
+            WHERE p.organization_id = $1 AND p.slug = $2 AND i.id = (
+                SELECT coalesce(m.merged_into, m.id) FROM issue m WHERE m.project_id = p.id AND m.short_id = $3)
+            """,
         [.int8, .text, .int8]
     )
 
@@ -306,11 +325,11 @@ enum IssueStatements {
             RETURNING id
         ),
         noted AS (
-            INSERT INTO issue_activity (project_id, issue_id, kind) SELECT $1, id, $5 FROM changed
+            INSERT INTO issue_activity (project_id, issue_id, kind, actor) SELECT $1, id, $5, $6 FROM changed
         )
         SELECT id FROM issue WHERE project_id = $1 AND id = ANY ($2)
         """,
-        [.int8, PostgresType.int8.array, .int2, .text, .text]
+        [.int8, PostgresType.int8.array, .int2, .text, .text, .text]
     )
 
     static let delete = PostgresStatement(
@@ -321,7 +340,7 @@ enum IssueStatements {
         ),
         queued AS (INSERT INTO deleted_hash (project_id, hash_id) SELECT $1, id FROM hashes),
         activity AS (DELETE FROM issue_activity WHERE project_id = $1 AND issue_id = ANY ($2))
-        DELETE FROM issue WHERE project_id = $1 AND id = ANY ($2)
+        DELETE FROM issue WHERE project_id = $1 AND (id = ANY ($2) OR merged_into = ANY ($2))
         """,
         [.int8, PostgresType.int8.array]
     )
@@ -329,7 +348,7 @@ enum IssueStatements {
     static let activity = PostgresStatement(
         "issue",
         """
-        SELECT id, kind, created_at FROM issue_activity
+        SELECT id, kind, created_at, actor, data FROM issue_activity
         WHERE project_id = $1 AND issue_id = $2
         ORDER BY id DESC
         LIMIT 100

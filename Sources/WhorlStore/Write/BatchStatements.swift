@@ -30,22 +30,24 @@ enum BatchStatements {
                 user_hash, title, tags, client_address, payload_codec, payload, sent_at, notes)
         ),
         pointed AS MATERIALIZED (
-            SELECT i.project_id, i.event_id, i.hash_id, h.issue_id
+            SELECT i.project_id, i.event_id, i.hash_id, h.issue_id, s.hash_epoch
             FROM input i
             JOIN grouping_hash h ON h.project_id = i.project_id AND h.id = i.hash_id
+            JOIN issue s ON s.project_id = h.project_id AND s.id = h.issue_id
         ),
         -- The issues are locked before anything is written, in the order of their keys: whatever the plan, two
         -- collectors cannot wait for each other in a circle, and no issue is deleted while an event joins it.
         locked AS MATERIALIZED (
-            SELECT project_id, id FROM issue
+            SELECT project_id, id, hash_epoch FROM issue
             WHERE (project_id, id) IN (SELECT project_id, issue_id FROM pointed)
             ORDER BY project_id, id
             FOR NO KEY UPDATE
         ),
+        -- An issue whose hashes were merged or parted while we waited for its lock has another number by now.
         alive AS MATERIALIZED (
             SELECT p.*
             FROM pointed p
-            JOIN locked l ON l.project_id = p.project_id AND l.id = p.issue_id
+            JOIN locked l ON l.project_id = p.project_id AND l.id = p.issue_id AND l.hash_epoch = p.hash_epoch
         ),
         inserted AS (
             INSERT INTO event (
@@ -105,7 +107,7 @@ enum BatchStatements {
             WHERE i.user_hash IS NOT NULL
             ORDER BY 1, 2, 3, 4
             ON CONFLICT DO NOTHING
-            RETURNING project_id, hash_id, environment_id
+            RETURNING project_id, hash_id, environment_id, user_hash
         ),
         backlog AS (
             INSERT INTO tag_backlog (project_id, id, hash_ids, environment_ids, days, occurred_at, tags)
@@ -126,11 +128,16 @@ enum BatchStatements {
             GROUP BY 1, 2
         ),
         user_totals AS (
-            SELECT u.project_id, h.issue_id, count(*) AS users
+            -- Whoever met the issue under another of its hashes is counted already.
+            SELECT u.project_id, h.issue_id, count(DISTINCT u.user_hash) AS users
             FROM users u
             JOIN (SELECT DISTINCT project_id, hash_id, issue_id FROM alive) AS h
                 ON h.project_id = u.project_id AND h.hash_id = u.hash_id
-            WHERE u.environment_id = 0
+            WHERE u.environment_id = 0 AND NOT EXISTS (
+                SELECT FROM grouping_hash g
+                JOIN hash_user o ON o.project_id = g.project_id AND o.hash_id = g.id AND o.environment_id = 0
+                    AND o.user_hash = u.user_hash
+                WHERE g.project_id = u.project_id AND g.issue_id = h.issue_id AND g.id <> u.hash_id)
             GROUP BY 1, 2
         ),
         updated AS (

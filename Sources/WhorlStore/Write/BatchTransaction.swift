@@ -29,7 +29,7 @@ struct BatchTransaction: Sendable {
 
     func run(_ connection: PostgresConnection, deadline: ContinuousClock.Instant) async throws -> Outcome {
         let isKnown = events.allSatisfy { event in
-            known.hashes[event.hashKey] != nil && known.environments[event.environmentKey] != nil
+            known.knowsHashes(of: event) && known.environments[event.environmentKey] != nil
                 && event.releaseKey.map { known.releases[$0] != nil } ?? true
         }
         if isKnown { return try await store(connection, ReferenceCache(), [], deadline) }
@@ -54,7 +54,7 @@ struct BatchTransaction: Sendable {
         _ deadline: ContinuousClock.Instant
     ) async throws -> Resolution {
         var resolution = Resolution()
-        let unknown = events.indices.filter { known.hashes[events[$0].hashKey] == nil }
+        let unknown = events.indices.filter { !known.knowsHashes(of: events[$0]) }
         if !unknown.isEmpty {
             resolution.duplicates = try await probe(unknown, connection, deadline)
         }
@@ -70,11 +70,12 @@ struct BatchTransaction: Sendable {
             let id = try await name(ReferenceStatements.environment, key, connection, deadline)
             resolution.found.add(environment: key, id)
         }
-        let ordered = fresh.filter { known.hashes[events[$0].hashKey] == nil }
+        let ordered = fresh.filter { !known.knowsHashes(of: events[$0]) }
             .sorted { events[$0].hashKey < events[$1].hashKey }
-        for index in ordered where resolution.found.hashes[events[index].hashKey] == nil {
+        for index in ordered where !resolution.found.knowsHashes(of: events[index]) {
             let (id, isNew) = try await hash(events[index], resolution.found, connection, deadline)
             resolution.found.add(hash: events[index].hashKey, id)
+            for alias in events[index].aliasKeys { resolution.found.add(alias: alias) }
             if isNew { resolution.newIssues.insert(events[index].hashKey) }
         }
         return resolution
@@ -125,8 +126,8 @@ struct BatchTransaction: Sendable {
         let event = prepared.event
         let release = prepared.releaseKey.flatMap { known.releases[$0] ?? found.releases[$0] }
         let values: [PostgresValue] = [
-            event.projectID.postgresValue, prepared.hashKey.hash.postgresValue,
-            .optional(event.hashes.dropFirst().first?.hash), Int16(event.level.number).postgresValue,
+            event.projectID.postgresValue, .array(of: event.hashes.map(\.hash)),
+            Int16(event.level.number).postgresValue,
             event.type.postgresValue, event.title.postgresValue, event.culprit.postgresValue,
             .optional(event.location), event.metadata.text.postgresValue, event.platform.postgresValue,
             .optional(event.logger), event.isUnhandled.postgresValue, event.occurredAt.postgresValue,

@@ -11,6 +11,8 @@ package struct PreparedEvent: Sendable {
     /// What was changed before the payload was written, as JSON; nil when nothing was.
     package let notes: String?
     let hashKey: ReferenceCache.HashKey
+    /// Further hashes that lead to the same issue.
+    let aliasKeys: [ReferenceCache.HashKey]
     let environmentKey: ReferenceCache.NameKey
     let releaseKey: ReferenceCache.NameKey?
     /// The tags as one text, separated by U+001F.
@@ -29,6 +31,7 @@ package struct PreparedEvent: Sendable {
         self.payload = payload
         notes = EventNotes.text(event.storedNotes)
         hashKey = .init(projectID: event.projectID, hash: event.hashes.first?.hash ?? [])
+        aliasKeys = event.hashes.dropFirst().map { .init(projectID: event.projectID, hash: $0.hash) }
         environmentKey = .init(projectID: event.projectID, name: event.environment)
         releaseKey = event.release.map { .init(projectID: event.projectID, name: $0) }
         var tags = ""
@@ -48,6 +51,7 @@ package struct PreparedEvent: Sendable {
         payload = []
         notes = nil
         hashKey = full.hashKey
+        aliasKeys = full.aliasKeys
         environmentKey = full.environmentKey
         releaseKey = full.releaseKey
         tags = full.tags

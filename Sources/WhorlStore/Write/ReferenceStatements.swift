@@ -4,53 +4,60 @@ import WhorlPostgres
 enum ReferenceStatements {
     static let all = [hash, orphan, environment, release]
 
-    /// Finds the hash, or makes it: for the issue of the alias where that is known, else with a new issue.
+    /// Finds the leading hash, or makes it: for the issue that any further hash points to, else with a new issue; and makes
+    /// the further ones that are missing.
     ///
     /// When another collector makes the same hash at that moment, no row comes back; asked again, it is found.
     static let hash = PostgresStatement(
         "resolve_hash",
         """
-        WITH alias_issue AS (
-            -- Kept from being deleted until we have joined it.
-            SELECT i.id FROM grouping_hash h
+        WITH wanted AS (
+            SELECT hash, place FROM unnest($2) WITH ORDINALITY AS w (hash, place)
+        ),
+        found AS (
+            -- The issues are kept from being deleted until we have joined one.
+            SELECT w.place, h.id, i.id AS issue_id
+            FROM wanted w
+            JOIN grouping_hash h ON h.project_id = $1 AND h.hash = w.hash
             JOIN issue i ON i.project_id = h.project_id AND i.id = h.issue_id
-            WHERE h.project_id = $1 AND h.hash = $3
             FOR KEY SHARE OF i
         ),
-        known AS (
-            SELECT
-                (SELECT h.id FROM grouping_hash h
-                    JOIN issue i ON i.project_id = h.project_id AND i.id = h.issue_id
-                    WHERE h.project_id = $1 AND h.hash = $2) AS hash_id,
-                (SELECT id FROM alias_issue) AS alias_issue
+        known AS MATERIALIZED (
+            SELECT (SELECT id FROM found WHERE place = 1) AS hash_id,
+                (SELECT issue_id FROM found ORDER BY place LIMIT 1) AS issue_id
+        ),
+        target AS MATERIALIZED (
+            SELECT coalesce(issue_id, nextval('issue_id_sequence')) AS issue_id FROM known
         ),
         made AS (
-            INSERT INTO grouping_hash (project_id, id, hash, issue_id)
-            SELECT $1, nextval('hash_id_sequence'), $2, coalesce(alias_issue, nextval('issue_id_sequence'))
-            FROM known
-            WHERE hash_id IS NULL
+            INSERT INTO grouping_hash (project_id, id, hash, issue_id, home_issue_id)
+            SELECT $1, nextval('hash_id_sequence'), $2[1], target.issue_id, target.issue_id
+            FROM known, target
+            WHERE known.hash_id IS NULL
             ON CONFLICT (project_id, hash) DO NOTHING
             RETURNING id, issue_id
         ),
-        alias AS (
-            INSERT INTO grouping_hash (project_id, id, hash, issue_id)
-            SELECT $1, nextval('hash_id_sequence'), $3, made.issue_id
-            FROM made, known
-            WHERE $3::bytea IS NOT NULL AND known.alias_issue IS NULL
+        aliases AS (
+            INSERT INTO grouping_hash (project_id, id, hash, issue_id, home_issue_id)
+            SELECT $1, nextval('hash_id_sequence'), w.hash, owner.issue_id, owner.issue_id
+            FROM wanted w, (
+                SELECT issue_id FROM made UNION ALL SELECT issue_id FROM found WHERE place = 1) AS owner
+            WHERE w.place > 1 AND NOT EXISTS (SELECT FROM found f WHERE f.place = w.place)
+            ORDER BY w.hash
             ON CONFLICT (project_id, hash) DO NOTHING
         ),
         number AS (
             UPDATE project_counter SET next_short_id = next_short_id + 1
             FROM made, known
-            WHERE project_counter.project_id = $1 AND known.alias_issue IS NULL
+            WHERE project_counter.project_id = $1 AND known.issue_id IS NULL
             RETURNING next_short_id - 1 AS short_id
         ),
         created AS (
             INSERT INTO issue (
                 project_id, id, short_id, level, type, title, culprit, location, metadata, platform, logger,
                 is_unhandled, first_seen, last_seen, last_seen_bucket, first_release_id)
-            SELECT $1, made.issue_id, number.short_id, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13,
-                date_bin('5 minutes', $13, timestamptz '2000-01-01 00:00:00Z'), $14
+            SELECT $1, made.issue_id, number.short_id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12,
+                date_bin('5 minutes', $12, timestamptz '2000-01-01 00:00:00Z'), $13
             FROM made, number
             RETURNING id
         )
@@ -60,7 +67,8 @@ enum ReferenceStatements {
         LEFT JOIN created ON true
         """,
         [
-            .int8, .bytea, .bytea, .int2, .text, .text, .text, .text, .text, .text, .text, .bool, .timestamptz, .int8,
+            .int8, PostgresType.bytea.array, .int2, .text, .text, .text, .text, .text, .text, .text, .bool,
+            .timestamptz, .int8,
         ]
     )
 

@@ -18,7 +18,8 @@ enum ScriptErrorRule {
 
     /// The kind of an error of the network, which counts where no stack of the application does.
     static func network(_ exception: ExceptionValue) -> GroupingComponent? {
-        guard let value = exception.value, networks.contains(where: { value == $0 || value.hasPrefix($0 + " (") }) else { return nil }
+        guard let value = exception.value, networks.contains(where: { value == $0 || value.hasPrefix($0 + " (") })
+        else { return nil }
         return kind("network", "a request did not get through")
     }
 

@@ -28,6 +28,7 @@ enum SecurityRule {
         guard let scheme = uri.firstRange(of: "://") else {
             return uri.split(separator: ":").first.map(String.init) ?? (uri.isEmpty ? "self" : uri)
         }
-        return String(uri[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" && $0 != "#" && $0 != ":" }).lowercased()
+        return String(uri[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" && $0 != "#" && $0 != ":" })
+            .lowercased()
     }
 }

@@ -29,7 +29,9 @@ struct ValueScanner {
         while at < bytes.count {
             let byte = bytes[at]
             let before = at > 0 ? bytes[at - 1] : 0x20
-            if !NameScanner.isWord(before) || before == UInt8(ascii: "_") && NameScanner.isDigit(byte), replaceValue(byte, before) {
+            if !NameScanner.isWord(before) || before == UInt8(ascii: "_") && NameScanner.isDigit(byte),
+                replaceValue(byte, before)
+            {
                 continue
             }
             if NameScanner.isWord(byte) {
@@ -100,7 +102,9 @@ struct ValueScanner {
             put("<path>", end)
         } else if let end = host() {
             put("<hostname>", end)
-        } else if NameScanner.isDigit(byte) || [0x2B, 0x2D].contains(byte) && at + 1 < bytes.count && NameScanner.isDigit(bytes[at + 1]) {
+        } else if NameScanner.isDigit(byte)
+            || [0x2B, 0x2D].contains(byte) && at + 1 < bytes.count && NameScanner.isDigit(bytes[at + 1])
+        {
             return number(before)
         } else {
             return false
@@ -138,7 +142,8 @@ struct ValueScanner {
     }
 
     private func boolean() -> Int? {
-        for word in ["true", "false", "True", "False"] where bytes[at...].starts(with: word.utf8) && isEnd(at + word.utf8.count) {
+        for word in ["true", "false", "True", "False"]
+        where bytes[at...].starts(with: word.utf8) && isEnd(at + word.utf8.count) {
             return at + word.utf8.count
         }
         return nil
@@ -147,7 +152,9 @@ struct ValueScanner {
     private func url() -> Int? {
         guard NameScanner.isLetter(bytes[at]) else { return nil }
         let scheme = run(at, 16) { NameScanner.isWord($0) || $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "-") }
-        guard byte(scheme) == UInt8(ascii: ":"), byte(scheme + 1) == UInt8(ascii: "/"), byte(scheme + 2) == UInt8(ascii: "/") else { return nil }
+        guard byte(scheme) == UInt8(ascii: ":"), byte(scheme + 1) == UInt8(ascii: "/"),
+            byte(scheme + 2) == UInt8(ascii: "/")
+        else { return nil }
         var end = run(scheme + 3, 2_048) { byte in
             byte > 0x20 && byte != 0x7F && !"\"'<>()[]{}|`,;".utf8.contains(byte)
         }
@@ -204,7 +211,9 @@ struct ValueScanner {
     private func address() -> Int? {
         guard NameScanner.isHex(bytes[at]) || bytes[at] == UInt8(ascii: ":") else { return nil }
         var end = run(at, 45) { NameScanner.isHex($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") }
-        while end > at, [UInt8(ascii: "."), UInt8(ascii: ":")].contains(bytes[end - 1]), end - at > 2, bytes[end - 2] != UInt8(ascii: ":") { end -= 1 }
+        while end > at, [UInt8(ascii: "."), UInt8(ascii: ":")].contains(bytes[end - 1]), end - at > 2,
+            bytes[end - 2] != UInt8(ascii: ":")
+        { end -= 1 }
         let run = bytes[at..<end]
         let dots = run.count { $0 == UInt8(ascii: ".") }
         let colons = run.count { $0 == UInt8(ascii: ":") }
@@ -212,7 +221,11 @@ struct ValueScanner {
         if dots == 3, colons <= 1 {
             let host = run.prefix { $0 != UInt8(ascii: ":") }
             let parts = host.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-            guard parts.count == 4, parts.allSatisfy({ (1...3).contains($0.count) && $0.allSatisfy(NameScanner.isDigit) && (Int(String(decoding: $0, as: UTF8.self)) ?? 256) < 256 })
+            guard parts.count == 4,
+                parts.allSatisfy({
+                    (1...3).contains($0.count) && $0.allSatisfy(NameScanner.isDigit)
+                        && (Int(String(decoding: $0, as: UTF8.self)) ?? 256) < 256
+                })
             else { return nil }
             return end
         }
@@ -248,12 +261,17 @@ struct ValueScanner {
     }
 
     private static let topLevel: Set<String> = [
-        "com", "org", "net", "io", "dev", "app", "cloud", "co", "ai", "de", "uk", "fr", "eu", "us", "jp", "cn", "ru", "br", "in", "info", "biz", "local", "internal", "lan", "svc", "edu", "gov", "ch", "nl", "se", "es", "it", "pl", "au", "ca", "test", "example", "invalid",
+        "com", "org", "net", "io", "dev", "app", "cloud", "co", "ai", "de", "uk", "fr", "eu", "us", "jp", "cn", "ru",
+        "br", "in", "info", "biz", "local", "internal", "lan", "svc", "edu", "gov", "ch", "nl", "se", "es", "it", "pl",
+        "au", "ca", "test", "example", "invalid",
     ]
 
     private func host() -> Int? {
         guard NameScanner.isWord(bytes[at]) else { return nil }
-        var end = run(at, 253) { NameScanner.isWord($0) && $0 < 0x80 && $0 != UInt8(ascii: "_") || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }
+        var end = run(at, 253) {
+            NameScanner.isWord($0) && $0 < 0x80 && $0 != UInt8(ascii: "_") || $0 == UInt8(ascii: ".")
+                || $0 == UInt8(ascii: "-")
+        }
         while end > at, ".-".utf8.contains(bytes[end - 1]) { end -= 1 }
         guard isEnd(end) else { return nil }
         let name = bytes[at..<end]
@@ -277,8 +295,14 @@ struct ValueScanner {
         return String(decoding: bytes[start..<max(start, end)], as: UTF8.self).lowercased()
     }
 
-    private func isMonth(_ word: String) -> Bool { word.count >= 3 && Self.months.contains(String(word.prefix(3))) && (word.count == 3 || word == "sept" || Self.longMonths.contains(word)) }
-    private static let longMonths: Set<String> = ["january", "february", "march", "april", "june", "july", "august", "september", "october", "november", "december"]
+    private func isMonth(_ word: String) -> Bool {
+        word.count >= 3 && Self.months.contains(String(word.prefix(3)))
+            && (word.count == 3 || word == "sept" || Self.longMonths.contains(word))
+    }
+    private static let longMonths: Set<String> = [
+        "january", "february", "march", "april", "june", "july", "august", "september", "october", "november",
+        "december",
+    ]
 
     /// ISO, RFC 822, 850, 1123 and 3339, JavaScript's own, `Jan 02, 1999`, `02.01.1999`, clocks, Python's `datetime.datetime(…)`.
     private func date() -> Int? {
@@ -301,7 +325,9 @@ struct ValueScanner {
         guard NameScanner.isDigit(first) else { return nil }
         let count = digits(at)
         let mark = byte(at + count)
-        if count == 4, mark == UInt8(ascii: "-") || mark == UInt8(ascii: "/"), digits(at + 5) == 2 || digits(at + 5) == 1 {
+        if count == 4, mark == UInt8(ascii: "-") || mark == UInt8(ascii: "/"),
+            digits(at + 5) == 2 || digits(at + 5) == 1
+        {
             let month = digits(at + 5)
             let second = at + 5 + month
             guard byte(second) == mark else { return nil }
@@ -309,13 +335,18 @@ struct ValueScanner {
             guard (1...2).contains(day) else { return nil }
             return clock(after: second + 1 + day)
         }
-        if count <= 2, mark == UInt8(ascii: "/") || mark == UInt8(ascii: "."), (1...2).contains(digits(at + count + 1)) {
+        if count <= 2, mark == UInt8(ascii: "/") || mark == UInt8(ascii: "."), (1...2).contains(digits(at + count + 1))
+        {
             let second = at + count + 1 + digits(at + count + 1)
-            guard byte(second) == mark, [2, 4].contains(digits(second + 1)), isEnd(second + 1 + digits(second + 1)), byte(second + 1 + digits(second + 1)) != mark else { return nil }
+            guard byte(second) == mark, [2, 4].contains(digits(second + 1)), isEnd(second + 1 + digits(second + 1)),
+                byte(second + 1 + digits(second + 1)) != mark
+            else { return nil }
             if mark == UInt8(ascii: "."), digits(second + 1) != 4 { return nil }
             return clock(after: second + 1 + digits(second + 1))
         }
-        if count <= 2, mark == 0x20 || mark == UInt8(ascii: "-"), isMonth(word(at + count + 1)) { return dayAndMonth(at) }
+        if count <= 2, mark == 0x20 || mark == UInt8(ascii: "-"), isMonth(word(at + count + 1)) {
+            return dayAndMonth(at)
+        }
         if count <= 2, mark == UInt8(ascii: ":") { return clockEnd(at) }
         return nil
     }
@@ -341,10 +372,16 @@ struct ValueScanner {
             }
             let isComma = byte(place) == UInt8(ascii: ",")
             let next = place + (isComma ? 1 : 0)
-            guard byte(next) == 0x20 || byte(next) == UInt8(ascii: "-"), NameScanner.isWord(byte(next + 1)) else { break }
+            guard byte(next) == 0x20 || byte(next) == UInt8(ascii: "-"), NameScanner.isWord(byte(next + 1)) else {
+                break
+            }
             let isPart = NameScanner.isDigit(byte(next + 1)) || !hasMonth && isMonth(word(next + 1))
             guard isPart, numbers + (hasMonth ? 1 : 0) < 3 else { break }
-            if numbers + (hasMonth ? 1 : 0) == 2, digits(next + 1) > 0, byte(next + 1 + digits(next + 1)) == UInt8(ascii: ":") { break }
+            if numbers + (hasMonth ? 1 : 0) == 2, digits(next + 1) > 0,
+                byte(next + 1 + digits(next + 1)) == UInt8(ascii: ":")
+            {
+                break
+            }
             place = next + 1
         }
         guard hasMonth, numbers >= 1 else { return nil }
@@ -355,7 +392,8 @@ struct ValueScanner {
     private func clock(after end: Int) -> Int? {
         var place = end
         if byte(place) == UInt8(ascii: ",") { place += 1 }
-        guard byte(place) == 0x20 || byte(place) | 0x20 == UInt8(ascii: "t") || byte(place) == UInt8(ascii: "_"), NameScanner.isDigit(byte(place + 1)),
+        guard byte(place) == 0x20 || byte(place) | 0x20 == UInt8(ascii: "t") || byte(place) == UInt8(ascii: "_"),
+            NameScanner.isDigit(byte(place + 1)),
             let clock = clockEnd(place + 1)
         else { return isEnd(end) ? end : nil }
         return clock
@@ -368,16 +406,20 @@ struct ValueScanner {
         place += 3
         if byte(place) == UInt8(ascii: ":"), digits(place + 1) == 2 {
             place += 3
-            if byte(place) == UInt8(ascii: ".") || byte(place) == UInt8(ascii: ","), digits(place + 1) > 0 { place += 1 + digits(place + 1) }
+            if byte(place) == UInt8(ascii: ".") || byte(place) == UInt8(ascii: ","), digits(place + 1) > 0 {
+                place += 1 + digits(place + 1)
+            }
         }
-        for half in [" AM", " PM", "AM", "PM", " am", " pm", "am", "pm"] where bytes[place...].starts(with: half.utf8) && isEnd(place + half.utf8.count) {
+        for half in [" AM", " PM", "AM", "PM", " am", " pm", "am", "pm"]
+        where bytes[place...].starts(with: half.utf8) && isEnd(place + half.utf8.count) {
             place += half.utf8.count
         }
         // Zones: Z, +01:00, " +0100", " GMT", " UTC", " GMT+0100 (Central European Time)"
         if byte(place) == UInt8(ascii: "Z"), isEnd(place + 1) { return place + 1 }
         var zone = place
         if byte(zone) == 0x20 { zone += 1 }
-        for name in ["GMT", "UTC", "CET", "CEST", "EST", "EDT", "PST", "PDT", "MSK", "Z"] where bytes[min(zone, bytes.count)...].starts(with: name.utf8) {
+        for name in ["GMT", "UTC", "CET", "CEST", "EST", "EDT", "PST", "PDT", "MSK", "Z"]
+        where bytes[min(zone, bytes.count)...].starts(with: name.utf8) {
             zone += name.utf8.count
             place = zone
         }
@@ -395,14 +437,22 @@ struct ValueScanner {
 
     // MARK: - Numbers
 
-    private static let units: Set<String> = ["ms", "us", "ns", "s", "sec", "secs", "second", "seconds", "m", "min", "mins", "h", "hr", "hrs", "d", "msec", "µs"]
-    private static let measures: Set<String> = ["b", "kb", "mb", "gb", "tb", "kib", "mib", "gib", "k", "bytes", "px", "x", "hz", "mhz", "ghz", "pt", "em", "rem", "gi", "mi", "ki"]
+    private static let units: Set<String> = [
+        "ms", "us", "ns", "s", "sec", "secs", "second", "seconds", "m", "min", "mins", "h", "hr", "hrs", "d", "msec",
+        "µs",
+    ]
+    private static let measures: Set<String> = [
+        "b", "kb", "mb", "gb", "tb", "kib", "mib", "gib", "k", "bytes", "px", "x", "hz", "mhz", "ghz", "pt", "em",
+        "rem", "gi", "mi", "ki",
+    ]
 
     private mutating func number(_ before: UInt8) -> Bool {
         var start = at
         if !NameScanner.isDigit(bytes[start]) {
             // A sign that joins two words is none.
-            guard !NameScanner.isWord(before), before != UInt8(ascii: ")"), before != UInt8(ascii: "]") else { return false }
+            guard !NameScanner.isWord(before), before != UInt8(ascii: ")"), before != UInt8(ascii: "]") else {
+                return false
+            }
             start += 1
         }
         let whole = digits(start)
@@ -429,7 +479,9 @@ struct ValueScanner {
                 while byte(end) == UInt8(ascii: "."), digits(end + 1) > 0 { end += 1 + digits(end + 1) }
             }
         }
-        if byte(end) | 0x20 == UInt8(ascii: "e"), digits(end + 1) > 0 || [0x2B, 0x2D].contains(byte(end + 1)) && digits(end + 2) > 0 {
+        if byte(end) | 0x20 == UInt8(ascii: "e"),
+            digits(end + 1) > 0 || [0x2B, 0x2D].contains(byte(end + 1)) && digits(end + 2) > 0
+        {
             isFloat = true
             end += 1 + (digits(end + 1) > 0 ? 0 : 1)
             end += digits(end)
@@ -468,7 +520,8 @@ struct ValueScanner {
     }
 
     private static let codes: Set<String> = [
-        "status", "code", "errno", "error", "http", "sqlstate", "ora", "exit", "signal", "hresult", "statuscode", "status_code", "err", "oserror", "winerror", "errorcode", "error_code", "exitcode", "returned", "response",
+        "status", "code", "errno", "error", "http", "sqlstate", "ora", "exit", "signal", "hresult", "statuscode",
+        "status_code", "err", "oserror", "winerror", "errorcode", "error_code", "exitcode", "returned", "response",
     ]
 
     /// Whether the number is a name by what stands before it: a status, an error number, a SQLSTATE.
@@ -479,6 +532,7 @@ struct ValueScanner {
         if word == "returned" || word == "response" { return count == 3 }
         if Self.codes.contains(word) { return true }
         // error #2032, status: 404, "status code of 500", "code = 5"
-        return (word == "of" || word == "is" || word == "was" || word == "number") && Self.codes.contains(String(decoding: wordBefore, as: UTF8.self))
+        return (word == "of" || word == "is" || word == "was" || word == "number")
+            && Self.codes.contains(String(decoding: wordBefore, as: UTF8.self))
     }
 }

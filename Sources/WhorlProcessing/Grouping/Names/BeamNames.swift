@@ -24,7 +24,9 @@ enum BeamNames {
         } else if text.hasPrefix("-"), let place = text.dropFirst().ranges(of: "/").first {
             // -inlined-name/1- and the comprehensions -total/1-lc$^0/1-0-
             let start = text.hasPrefix("-inlined-") ? text.dropFirst(9) : text.dropFirst()
-            if let end = start[start.index(start.startIndex, offsetBy: 0)...].firstRange(of: "-"), end.lowerBound > place.lowerBound {
+            if let end = start[start.index(start.startIndex, offsetBy: 0)...].firstRange(of: "-"),
+                end.lowerBound > place.lowerBound
+            {
                 text = start[..<end.lowerBound]
             } else {
                 text = start

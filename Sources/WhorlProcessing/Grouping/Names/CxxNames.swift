@@ -14,7 +14,8 @@ enum CxxNames {
         scanner.dropBracketed(UInt8(ascii: "<"), UInt8(ascii: ">"))
         scanner.dropBracketed(UInt8(ascii: "["), UInt8(ascii: "]"))
         scanner.dropBracketed(UInt8(ascii: "("), UInt8(ascii: ")"))
-        for suffix: StaticString in [" const", " volatile", " &&", " &", " noexcept", " const"] where scanner.hasSuffix(suffix) {
+        for suffix: StaticString in [" const", " volatile", " &&", " &", " noexcept", " const"]
+        where scanner.hasSuffix(suffix) {
             scanner.bytes.removeLast(suffix.utf8CodeUnitCount)
         }
         scanner.dropSuffix { $0 == 0x20 }
@@ -22,21 +23,27 @@ enum CxxNames {
         if !isOperator, let blank = scanner.bytes.lastIndex(of: 0x20) { scanner.bytes.removeFirst(blank + 1) }
         while let first = scanner.bytes.first, [0x2A, 0x26].contains(first) { scanner.bytes.removeFirst() }
         var result = scanner.text
-        for space in ["std::__1::", "std::__cxx11::", "std::__2::", "std::__ndk1::"] where result.firstRange(of: space) != nil {
+        for space in ["std::__1::", "std::__cxx11::", "std::__2::", "std::__ndk1::"]
+        where result.firstRange(of: space) != nil {
             result = result.replacing(space, with: "std::")
         }
         result = result.replacing("\u{1}", with: "(").replacing("\u{2}", with: ")")
-            .replacing("\u{3}", with: "<").replacing("\u{4}", with: ">").replacing("\u{5}", with: "[").replacing("\u{6}", with: "]")
+            .replacing("\u{3}", with: "<").replacing("\u{4}", with: ">").replacing("\u{5}", with: "[")
+            .replacing("\u{6}", with: "]")
         return result.isEmpty ? name : result
     }
 
     /// Whether the name looks like one with a C++ argument list.
     static func isSignature(_ name: String) -> Bool {
-        name.firstRange(of: "::") != nil && (name.hasSuffix(")") || name.hasSuffix(") const") || name.hasSuffix(") noexcept"))
+        name.firstRange(of: "::") != nil
+            && (name.hasSuffix(")") || name.hasSuffix(") const") || name.hasSuffix(") noexcept"))
             && name.firstRange(of: " -> ") == nil
     }
 
-    private static let anonymous = ["(anonymous namespace)", "`anonymous namespace'", "`anonymous-namespace'", "<anonymous>", "_GLOBAL__N_1", "{anonymous}"]
+    private static let anonymous = [
+        "(anonymous namespace)", "`anonymous namespace'", "`anonymous-namespace'", "<anonymous>", "_GLOBAL__N_1",
+        "{anonymous}",
+    ]
 
     private static func lambdas(_ text: String) -> String {
         guard text.firstRange(of: "lambda") != nil || text.firstRange(of: "$_") != nil else { return text }
@@ -45,8 +52,12 @@ enum CxxNames {
         var at = 0
         while at < scanner.bytes.count {
             let rest = scanner.bytes[at...]
-            if rest.starts(with: "{lambda(".utf8) || rest.starts(with: "'lambda".utf8) || rest.starts(with: "<lambda".utf8) {
-                let close: UInt8 = rest.first == UInt8(ascii: "{") ? UInt8(ascii: "}") : rest.first == UInt8(ascii: "<") ? UInt8(ascii: ">") : UInt8(ascii: "'")
+            if rest.starts(with: "{lambda(".utf8) || rest.starts(with: "'lambda".utf8)
+                || rest.starts(with: "<lambda".utf8)
+            {
+                let close: UInt8 =
+                    rest.first == UInt8(ascii: "{")
+                    ? UInt8(ascii: "}") : rest.first == UInt8(ascii: "<") ? UInt8(ascii: ">") : UInt8(ascii: "'")
                 var depth = 0
                 var end = at + 1
                 while end < scanner.bytes.count {

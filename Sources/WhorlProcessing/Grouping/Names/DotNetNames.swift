@@ -2,8 +2,9 @@
 enum DotNetNames {
     /// The type, and the method that a person wrote: state machines and closures lead back to their method.
     static func names(module: String?, function: String?) -> (module: String?, function: String?) {
-        guard module.map({ $0.hasByte("<`[") || $0.hasSuffix("MoveNext") }) ?? false
-            || function.map({ $0.hasByte("<`[|({+ ") }) ?? false
+        guard
+            module.map({ $0.hasByte("<`[") || $0.hasSuffix("MoveNext") }) ?? false
+                || function.map({ $0.hasByte("<`[|({+ ") }) ?? false
         else { return (module, function) }
         var type = module.map { NameScanner($0) }
         var method = function.map { NameScanner($0) }
@@ -52,7 +53,9 @@ enum DotNetNames {
             if isLambda { scanner.bytes += Array("{lambda}".utf8) }
             method = scanner
         }
-        return (type.map(\.text).flatMap { $0.isEmpty ? nil : $0 }, method.map(\.text).flatMap { $0.isEmpty ? nil : $0 })
+        return (
+            type.map(\.text).flatMap { $0.isEmpty ? nil : $0 }, method.map(\.text).flatMap { $0.isEmpty ? nil : $0 }
+        )
     }
 
     /// The method in `<Method>d__7`, `<Method>b__1_0` and `<Method>g__Local|3_0`; the innermost of nested ones.

@@ -42,7 +42,9 @@ enum JVMNames {
     }
 
     /// Methods by which a lambda that is a class of its own is called.
-    private static let calls: Set<String> = ["invoke", "invokeSuspend", "apply", "accept", "call", "run", "get", "test"]
+    private static let calls: Set<String> = [
+        "invoke", "invokeSuspend", "apply", "accept", "call", "run", "get", "test",
+    ]
 
     /// Class and method of a frame: `Foo$read$1.invoke` is the lambda in `Foo.read`, as newer compilers name it.
     static func names(module: String?, function: String?) -> (module: String?, function: String?) {
@@ -50,7 +52,8 @@ enum JVMNames {
         if let function, calls.contains(function), module.hasByte("$") {
             let parts = module.split(separator: "$", omittingEmptySubsequences: false)
             if parts.count >= 3, let number = parts.last, !number.isEmpty, number.allSatisfy(\.isNumber),
-                let owner = parts.dropLast().last(where: { !$0.allSatisfy(\.isNumber) }), owner.first?.isLowercase ?? false
+                let owner = parts.dropLast().last(where: { !$0.allSatisfy(\.isNumber) }),
+                owner.first?.isLowercase ?? false
             {
                 let outer = parts.prefix { $0 != owner }.joined(separator: "$")
                 return (Self.module(outer), "lambda$\(owner.prefix { $0 != "-" })")
@@ -67,7 +70,8 @@ enum JVMNames {
         var scanner = NameScanner(name)
         if scanner.hasPrefix("access$") { scanner.bytes.removeFirst(7) }
         for suffix: StaticString in ["$suspendImpl", "$default", "$lambda", "$annotations", "$delegate"] {
-            if scanner.hasSuffix(suffix), suffix.utf8CodeUnitCount < scanner.bytes.count, !scanner.hasPrefix("lambda$") {
+            if scanner.hasSuffix(suffix), suffix.utf8CodeUnitCount < scanner.bytes.count, !scanner.hasPrefix("lambda$")
+            {
                 if suffix.description == "$lambda" { continue }
                 scanner.bytes.removeLast(suffix.utf8CodeUnitCount)
             }

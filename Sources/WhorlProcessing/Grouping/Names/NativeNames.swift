@@ -13,7 +13,9 @@ enum NativeNames {
         if name.utf8.starts(with: "0x".utf8), name.utf8.dropFirst(2).allSatisfy(NameScanner.isHex) { return nil }
         guard name.hasByte("<([{ #@.:$") || name.utf8.starts(with: "_".utf8) else { return name }
         let bytes = name.utf8
-        if bytes.starts(with: "-[".utf8) || bytes.starts(with: "+[".utf8) || bytes.starts(with: "__".utf8) && name.hasByte("[") {
+        if bytes.starts(with: "-[".utf8) || bytes.starts(with: "+[".utf8)
+            || bytes.starts(with: "__".utf8) && name.hasByte("[")
+        {
             return ObjectiveCNames.function(name)
         }
         if SwiftNames.isSwift(name) { return SwiftNames.function(name) }
@@ -24,7 +26,10 @@ enum NativeNames {
     /// `.cold.1`, `.part.0`, `.isra.0`, `.constprop.0`, `.llvm.123`, `.resume.0` and the like.
     private static func withoutOptimiserSuffix(_ name: String) -> String {
         var text = name[...]
-        let words = [".cold", ".part.", ".isra.", ".constprop.", ".llvm.", ".lto_priv.", ".resume.", ".clone.", ".localalias", ".warm", ".hot", ".destroy", ".cleanup"]
+        let words = [
+            ".cold", ".part.", ".isra.", ".constprop.", ".llvm.", ".lto_priv.", ".resume.", ".clone.", ".localalias",
+            ".warm", ".hot", ".destroy", ".cleanup",
+        ]
         for word in words {
             if let place = text.firstRange(of: word), place.lowerBound != text.startIndex {
                 text = text[..<place.lowerBound]

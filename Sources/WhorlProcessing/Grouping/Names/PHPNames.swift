@@ -25,7 +25,7 @@ enum PHPNames {
     /// `eval()'d code` and numbered temporary files count as where they come from.
     static func file(_ path: String) -> String {
         guard path.hasByte("'(") else { return path }
-        if let code = path.firstRange(of: "(") , path.firstRange(of: "eval()'d code") != nil {
+        if let code = path.firstRange(of: "("), path.firstRange(of: "eval()'d code") != nil {
             return String(path[..<code.lowerBound])
         }
         return path

@@ -8,11 +8,13 @@ enum RustNames {
             return true
         }
         if let open = scanner.bytes.firstIndex(of: UInt8(ascii: "[")), open + 17 < scanner.bytes.count,
-            scanner.bytes[open + 17] == UInt8(ascii: "]"), scanner.bytes[(open + 1)..<(open + 17)].allSatisfy(NameScanner.isHex)
+            scanner.bytes[open + 17] == UInt8(ascii: "]"),
+            scanner.bytes[(open + 1)..<(open + 17)].allSatisfy(NameScanner.isHex)
         {
             return true
         }
-        return scanner.has("<impl ") || scanner.has("{{closure}}") || scanner.has("{closure#") || scanner.has("{closure_env")
+        return scanner.has("<impl ") || scanner.has("{{closure}}") || scanner.has("{closure#")
+            || scanner.has("{closure_env")
             || scanner.has("{impl#") || scanner.has("{{impl}}") || scanner.hasPrefix("<") && scanner.has(" as ")
             || scanner.has("::<") || scanner.hasPrefix("<") && scanner.has(">::") || scanner.has("{async_")
             || scanner.hasPrefix("core::") || scanner.hasPrefix("alloc::") || scanner.hasPrefix("tokio::")
@@ -46,7 +48,8 @@ enum RustNames {
             scanner.bytes.removeFirst(end + 1)
         }
         scanner.dropBracketed(UInt8(ascii: "<"), UInt8(ascii: ">"))
-        var parts = (head.isEmpty ? [] : [head])
+        var parts =
+            (head.isEmpty ? [] : [head])
             + scanner.text.split(separator: "::", omittingEmptySubsequences: true).map(String.init)
         var isClosure = false
         parts.removeAll { part in

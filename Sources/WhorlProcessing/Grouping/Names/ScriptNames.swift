@@ -9,7 +9,9 @@ enum ScriptNames {
         }
         if let alias = text.firstRange(of: " [as ") { text = text[..<alias.lowerBound] }
         // Firefox: outer/inner, outer/<, and a query behind the name of a file never.
-        while text.hasSuffix("/<") || text.hasSuffix("</") || text.hasSuffix("*") { text = text.dropLast(text.hasSuffix("*") ? 1 : 2) }
+        while text.hasSuffix("/<") || text.hasSuffix("</") || text.hasSuffix("*") {
+            text = text.dropLast(text.hasSuffix("*") ? 1 : 2)
+        }
         if let slash = text.lastIndex(of: "/") { text = text[text.index(after: slash)...] }
         if let dot = text.lastIndex(of: ".") {
             let last = text[text.index(after: dot)...]

@@ -4,7 +4,8 @@ enum SwiftNames {
         for mark in [
             "closure #", " in ", "specialized ", "partial apply", "reabstraction thunk", "protocol witness", "@objc ",
             ".getter", ".setter", ".modify", ".read :", "static ", "implicit closure", "suspend resume", "await resume",
-            "suspended partial", "async let", "dispatch thunk", ") -> ", " throws", "async ", ".init(", "__allocating_init",
+            "suspended partial", "async let", "dispatch thunk", ") -> ", " throws", "async ", ".init(",
+            "__allocating_init",
             ".deinit", "__deallocating_deinit", "merged ", "outlined ", "default argument", "variable initialization",
             "(extension in ",
         ] where name.firstRange(of: mark) != nil {
@@ -34,7 +35,8 @@ enum SwiftNames {
                 isChanged = true
             }
             // closure #2 (Swift.Int) -> () in closure #1 in f()
-            if text.hasPrefix("closure #") || text.hasPrefix("implicit closure #") || text.hasPrefix("async let closure")
+            if text.hasPrefix("closure #") || text.hasPrefix("implicit closure #")
+                || text.hasPrefix("async let closure")
                 || text.hasPrefix("autoclosure #"), let inner = afterIn(text)
             {
                 isClosure = true
@@ -43,12 +45,17 @@ enum SwiftNames {
             }
             // generic specialization <Swift.Int> of f
             for word in ["specialization <", "specialized <"] {
-                if let start = text.firstRange(of: word), let of = text.firstRange(of: "> of ") , start.lowerBound < of.lowerBound {
+                if let start = text.firstRange(of: word), let of = text.firstRange(of: "> of "),
+                    start.lowerBound < of.lowerBound
+                {
                     text = text[of.upperBound...]
                     isChanged = true
                 }
             }
-            if let thunk = text.firstRange(of: " for "), text.hasPrefix("protocol witness") || text.hasPrefix("partial apply forwarder") || text.hasPrefix("dispatch thunk") {
+            if let thunk = text.firstRange(of: " for "),
+                text.hasPrefix("protocol witness") || text.hasPrefix("partial apply forwarder")
+                    || text.hasPrefix("dispatch thunk")
+            {
                 text = text[thunk.upperBound...]
                 isChanged = true
             }
@@ -67,8 +74,10 @@ enum SwiftNames {
     }
 
     private static let prefixes = [
-        "specialized ", "merged ", "partial apply for ", "partial apply of ", "partial apply forwarder for ", "@objc ", "@nonobjc ", "static ", "class ",
-        "function signature specialization of ", "generic specialization of ", "generic not re-abstracted specialization of ",
+        "specialized ", "merged ", "partial apply for ", "partial apply of ", "partial apply forwarder for ", "@objc ",
+        "@nonobjc ", "static ", "class ",
+        "function signature specialization of ", "generic specialization of ",
+        "generic not re-abstracted specialization of ",
         "dispatch thunk of ", "vtable thunk for ", "implicit ", "async function pointer to ", "distributed thunk ",
         "back deployment fallback for ", "outlined ", "@callee_guaranteed ", "dynamic ", "override ",
     ]
@@ -88,7 +97,8 @@ enum SwiftNames {
             case UInt8(ascii: ")"), UInt8(ascii: "]"): depth -= 1
             case UInt8(ascii: ">"): if place > 0, bytes[place - 1] != UInt8(ascii: "-") { depth -= 1 }
             case UInt8(ascii: " ") where depth <= 0:
-                if place + 4 <= bytes.count, bytes[place + 1] == UInt8(ascii: "i"), bytes[place + 2] == UInt8(ascii: "n"),
+                if place + 4 <= bytes.count, bytes[place + 1] == UInt8(ascii: "i"),
+                    bytes[place + 2] == UInt8(ascii: "n"),
                     bytes[place + 3] == 0x20
                 {
                     return text[text.utf8.index(text.utf8.startIndex, offsetBy: place + 4)...]
@@ -102,7 +112,10 @@ enum SwiftNames {
     /// A function without what the compiler put around it.
     private static func function(whole text: Substring) -> String {
         var text = text
-        for word in ["suspend resume partial function for ", "await resume partial function for ", "suspended partial function for "] {
+        for word in [
+            "suspend resume partial function for ", "await resume partial function for ",
+            "suspended partial function for ",
+        ] {
             while text.hasPrefix(word) { text = text.dropFirst(word.count) }
         }
         for prefix in prefixes { while text.hasPrefix(prefix) { text = text.dropFirst(prefix.count) } }
@@ -112,7 +125,9 @@ enum SwiftNames {
             scanner = NameScanner("\(text[..<end.lowerBound].dropFirst(14)):\(text[end.upperBound...])")
         }
         // `total(of:) in Shop` as debuggers write it.
-        if let inner = afterIn(text), !inner.isEmpty { scanner = NameScanner(String(text[..<text.index(inner.startIndex, offsetBy: -4)])) }
+        if let inner = afterIn(text), !inner.isEmpty {
+            scanner = NameScanner(String(text[..<text.index(inner.startIndex, offsetBy: -4)]))
+        }
         scanner.dropPrivateDiscriminators()
         scanner.dropBracketed(UInt8(ascii: "<"), UInt8(ascii: ">"))
         scanner.dropReturnType()
@@ -154,7 +169,8 @@ extension NameScanner {
 
     /// `total(of: Swift.Int, in: Shop.Cart)` by its labels, `total(of:in:)`.
     fileprivate mutating func keepLabels() {
-        guard let open = bytes.firstIndex(of: UInt8(ascii: "(")), let close = bytes.lastIndex(of: UInt8(ascii: ")")), open < close
+        guard let open = bytes.firstIndex(of: UInt8(ascii: "(")), let close = bytes.lastIndex(of: UInt8(ascii: ")")),
+            open < close
         else { return }
         let inside = Array(bytes[(open + 1)..<close])
         guard inside.contains(0x20) || !inside.contains(UInt8(ascii: ":")) else { return }

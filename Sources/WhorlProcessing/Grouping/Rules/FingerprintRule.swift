@@ -31,7 +31,9 @@ struct FingerprintRule: Sendable, Equatable {
         // Parts are separated by commas; blanks around them do not count.
         fingerprint = rest.split(separator: ",")
             .map { String($0).trimmingBlanks().trimmingQuotes() }.filter { !$0.isEmpty }
-        guard (1...20).contains(fingerprint.count) else { throw RuleFault(reason: "a rule needs 1 to 20 parts of a fingerprint") }
+        guard (1...20).contains(fingerprint.count) else {
+            throw RuleFault(reason: "a rule needs 1 to 20 parts of a fingerprint")
+        }
     }
 
     func matches(_ event: Event) -> Bool { matchers.allSatisfy { $0.matches(event) } }

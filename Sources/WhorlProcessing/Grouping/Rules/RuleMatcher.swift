@@ -46,7 +46,10 @@ struct RuleMatcher: Sendable, Equatable {
         } else if name.hasPrefix("tags."), name.count > 5 {
             subject = .tag(String(name.dropFirst(5)))
         } else {
-            throw RuleFault(reason: "\(name) is nothing that can be matched; there are \(Self.names.keys.sorted().joined(separator: ", ")), tags.NAME")
+            throw RuleFault(
+                reason:
+                    "\(name) is nothing that can be matched; there are \(Self.names.keys.sorted().joined(separator: ", ")), tags.NAME"
+            )
         }
         guard !pattern.isEmpty, pattern.utf8.count <= 512, let glob = Glob(pattern.replacing("**", with: "*")) else {
             throw RuleFault(reason: "\(name) needs a pattern of 1 to 512 bytes")

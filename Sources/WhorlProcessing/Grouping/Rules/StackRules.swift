@@ -52,7 +52,9 @@ struct StackRules: Sendable, Equatable {
             }
         }
         guard (1...20).contains(matchers.count) else { throw RuleFault(reason: "a rule needs 1 to 20 conditions") }
-        guard (1...10).contains(actions.count) else { throw RuleFault(reason: "a rule needs an action: +app, -app, +group, -group") }
+        guard (1...10).contains(actions.count) else {
+            throw RuleFault(reason: "a rule needs an action: +app, -app, +group, -group")
+        }
         rules.append(Rule(matchers: matchers, actions: actions))
     }
 

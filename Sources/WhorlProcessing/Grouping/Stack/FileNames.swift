@@ -4,13 +4,16 @@ import WhorlProtocol
 enum FileNames {
     /// Names that many files of a project have; the folder tells them apart.
     private static let common: Set<String> = [
-        "index.js", "index.ts", "index.tsx", "index.jsx", "index.mjs", "index.php", "main.js", "main.ts", "main.go", "main.rs",
+        "index.js", "index.ts", "index.tsx", "index.jsx", "index.mjs", "index.php", "main.js", "main.ts", "main.go",
+        "main.rs",
         "mod.rs", "lib.rs", "__init__.py", "__main__.py", "route.ts", "route.js", "page.tsx", "page.js", "handler.js",
-        "handler.ts", "handler.go", "utils.js", "utils.ts", "utils.py", "views.py", "models.py", "service.ts", "helper.rb",
+        "handler.ts", "handler.go", "utils.js", "utils.ts", "utils.py", "views.py", "models.py", "service.ts",
+        "helper.rb",
     ]
     /// Folders that every project has.
     private static let commonFolders: Set<String> = [
-        "src", "app", "lib", "dist", "build", "out", "bin", "public", "static", "assets", "js", "main", "www", "htdocs", "",
+        "src", "app", "lib", "dist", "build", "out", "bin", "public", "static", "assets", "js", "main", "www", "htdocs",
+        "",
     ]
 
     static func file(of frame: Frame, _ family: PlatformFamily) -> (name: String?, ignored: FrameFacts.Reason?) {
@@ -38,7 +41,8 @@ enum FileNames {
 
     /// The name of an image, without its folder and the version behind `.so`.
     static func image(_ path: String) -> String {
-        let base = path.utf8.split { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }.last.flatMap { String($0) } ?? path
+        let base =
+            path.utf8.split { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }.last.flatMap { String($0) } ?? path
         guard let version = base.firstRange(of: ".so.") else { return base.lowercased() }
         return (base[..<version.lowerBound] + ".so").lowercased()
     }
@@ -81,7 +85,8 @@ enum FileNames {
         }
         for byte in name.utf8 {
             switch byte {
-            case UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "~"), UInt8(ascii: "/"), UInt8(ascii: "@"):
+            case UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "~"), UInt8(ascii: "/"),
+                UInt8(ascii: "@"):
                 flush()
                 result.append(byte)
             default: part.append(byte)
@@ -126,10 +131,13 @@ enum FileNames {
     private static func isTelling(_ name: String) -> Bool {
         let generic: Set<Substring> = [
             "main", "app", "index", "bundle", "chunk", "vendor", "vendors", "runtime", "common", "commons", "polyfills",
-            "framework", "page", "layout", "webpack", "static", "min", "js", "mjs", "cjs", "umd", "prod", "es", "esm", "hash", "n",
-            "html", "htm", "_app", "pages", "bootstrap", "scripts", "script", "all", "client", "server", "shared", "core",
+            "framework", "page", "layout", "webpack", "static", "min", "js", "mjs", "cjs", "umd", "prod", "es", "esm",
+            "hash", "n",
+            "html", "htm", "_app", "pages", "bootstrap", "scripts", "script", "all", "client", "server", "shared",
+            "core",
         ]
         return name.split { !$0.isLetter }.contains { $0.count > 2 && !generic.contains($0) }
-            && (name.hasSuffix(".js") || name.hasSuffix(".mjs") || name.hasSuffix(".ts") || name.hasSuffix(".tsx") || name.hasSuffix(".jsx") || name.hasSuffix(".vue") || name.hasSuffix(".svelte"))
+            && (name.hasSuffix(".js") || name.hasSuffix(".mjs") || name.hasSuffix(".ts") || name.hasSuffix(".tsx")
+                || name.hasSuffix(".jsx") || name.hasSuffix(".vue") || name.hasSuffix(".svelte"))
     }
 }

@@ -70,7 +70,8 @@ struct FrameFacts {
         ]
         .compactMap { $0 }
         let reason = (ignored ?? other)?.rawValue
-        let hint = reason ?? (isOwnCorrected ? (isOwn ? "in the application, by a rule" : "of a library, by a rule") : nil)
+        let hint =
+            reason ?? (isOwnCorrected ? (isOwn ? "in the application, by a rule" : "of a library, by a rule") : nil)
         return .group(name: "frame", contributes: reason == nil, hint: hint, children: children)
     }
 }

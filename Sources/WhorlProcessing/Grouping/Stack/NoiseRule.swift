@@ -24,7 +24,9 @@ enum NoiseRule {
 
     /// A class that was made around another one says nothing where that one is in the stack too.
     private static func markProxies(_ frames: inout [FrameFacts]) {
-        let proxies = frames.indices.filter { frames[$0].family == .jvm && JVMNames.isGenerated(frames[$0].frame.module ?? "") }
+        let proxies = frames.indices.filter {
+            frames[$0].family == .jvm && JVMNames.isGenerated(frames[$0].frame.module ?? "")
+        }
         guard !proxies.isEmpty else { return }
         let real = Set(frames.indices.filter { !proxies.contains($0) }.compactMap { frames[$0].module })
         for index in proxies where frames[index].module.map(real.contains) ?? true { frames[index].ignored = .helper }
@@ -36,18 +38,26 @@ enum NoiseRule {
         let function = frame.function ?? ""
         switch facts.family {
         case .script:
-            if function == "eval" || ["[native code]", "native code", "eval code", "<anonymous>", "native"].contains(frame.absPath ?? frame.filename ?? "") {
+            if function == "eval"
+                || ["[native code]", "native code", "eval code", "<anonymous>", "native"]
+                    .contains(frame.absPath ?? frame.filename ?? "")
+            {
                 return .engine
             }
             if scriptHelpers.contains(where: { function.hasPrefix($0) }) { return .helper }
             if let path = frame.absPath ?? frame.filename,
-                scriptHelperFolders.contains(where: { path.firstRange(of: $0) != nil }) || path.hasPrefix("node:") || path.hasPrefix("internal/")
+                scriptHelperFolders.contains(where: { path.firstRange(of: $0) != nil }) || path.hasPrefix("node:")
+                    || path.hasPrefix("internal/")
             {
                 return .helper
             }
         case .python:
             if PythonNames.isComprehension(function) { return .comprehension }
-            if let path = frame.absPath ?? frame.filename, path.firstRange(of: "sentry_sdk/") != nil || path.hasPrefix("<frozen ") || path.hasSuffix("newrelic") { return .helper }
+            if let path = frame.absPath ?? frame.filename,
+                path.firstRange(of: "sentry_sdk/") != nil || path.hasPrefix("<frozen ") || path.hasSuffix("newrelic")
+            {
+                return .helper
+            }
         case .jvm:
             if let module = frame.module, jvmHelpers.contains(where: { module.hasPrefix($0) }) { return .helper }
             if let module = facts.module, module.hasSuffix("$Proxy") || module.hasPrefix("$Proxy") { return .helper }
@@ -59,16 +69,34 @@ enum NoiseRule {
         case .native:
             if nativeHelpers.contains(where: { function.hasPrefix($0) }) { return .helper }
             if (frame.absPath ?? frame.filename ?? "").hasSuffix("<compiler-generated>") { return .helper }
-            if function.hasPrefix("$s"), function.hasSuffix("To") || function.hasSuffix("TW") || function.hasSuffix("TA") || function.hasSuffix("TR") { return .helper }
+            if function.hasPrefix("$s"),
+                function.hasSuffix("To") || function.hasSuffix("TW") || function.hasSuffix("TA")
+                    || function.hasSuffix("TR")
+            {
+                return .helper
+            }
             if thunks.contains(where: { function.hasPrefix($0) }) { return .helper }
         case .ruby:
-            if let path = frame.absPath ?? frame.filename, path.hasPrefix("<internal:") || path.firstRange(of: "/sentry-r") != nil { return .helper }
+            if let path = frame.absPath ?? frame.filename,
+                path.hasPrefix("<internal:") || path.firstRange(of: "/sentry-r") != nil
+            {
+                return .helper
+            }
         case .php:
             if function == "{main}" { return .threadBase }
         case .go:
-            if let module = frame.module, module == "runtime" || module == "runtime/debug" || module.hasPrefix("github.com/getsentry/") { return .helper }
+            if let module = frame.module,
+                module == "runtime" || module == "runtime/debug" || module.hasPrefix("github.com/getsentry/")
+            {
+                return .helper
+            }
         case .dart:
-            if let path = frame.absPath ?? frame.filename, path.hasPrefix("dart:async") || path.firstRange(of: "package:sentry") != nil || path.firstRange(of: "package:stack_trace") != nil { return .helper }
+            if let path = frame.absPath ?? frame.filename,
+                path.hasPrefix("dart:async") || path.firstRange(of: "package:sentry") != nil
+                    || path.firstRange(of: "package:stack_trace") != nil
+            {
+                return .helper
+            }
             if [frame.function, frame.absPath, frame.filename].contains("<asynchronous suspension>") { return .helper }
         case .beam, .other: break
         }
@@ -77,14 +105,16 @@ enum NoiseRule {
 
     private static let scriptHelpers = [
         "processTicksAndRejections", "process.processTicksAndRejections", "_asyncToGenerator", "asyncGeneratorStep",
-        "__awaiter", "__generator", "__async", "tryCatch", "_callee$", "sentryWrapped", "__rejected", "__fulfilled", "fulfilled", "rejected",
+        "__awaiter", "__generator", "__async", "tryCatch", "_callee$", "sentryWrapped", "__rejected", "__fulfilled",
+        "fulfilled", "rejected",
         "Generator.", "regeneratorRuntime", "nrWrapper", "_nextTickCallback", "nextTick",
     ]
     private static let scriptHelperFolders = [
         "/@babel/runtime", "/core-js/", "/regenerator-runtime/", "/tslib/", "/@sentry/", "/zone.js/", "@opentelemetry/",
     ]
     private static let jvmHelpers = [
-        "java.lang.reflect.", "jdk.internal.reflect.", "sun.reflect.", "java.lang.invoke.", "com.sun.proxy.", "jdk.proxy",
+        "java.lang.reflect.", "jdk.internal.reflect.", "sun.reflect.", "java.lang.invoke.", "com.sun.proxy.",
+        "jdk.proxy",
         "io.sentry.", "kotlin.coroutines.jvm.internal.", "kotlinx.coroutines.DispatchedTask",
         "kotlinx.coroutines.internal.", "kotlinx.coroutines.scheduling.",
     ]
@@ -94,11 +124,13 @@ enum NoiseRule {
     ]
     /// What the Swift compiler puts between a call and its function.
     private static let thunks = [
-        "partial apply forwarder for ", "reabstraction thunk ", "thunk for ", "protocol witness for ", "@objc ", "dispatch thunk of ",
+        "partial apply forwarder for ", "reabstraction thunk ", "thunk for ", "protocol witness for ", "@objc ",
+        "dispatch thunk of ",
     ]
     private static let nativeHelpers = [
         "swift_task_", "swift::runJob", "completeTask", "__rust_begin_short_backtrace", "__rust_end_short_backtrace",
-        "std::sys_common::backtrace::__rust", "std::sys::backtrace::__rust", "<unknown>", "sentry_", "_sentry", "sentry::", "sentry_core::", "sentry_panic",
+        "std::sys_common::backtrace::__rust", "std::sys::backtrace::__rust", "<unknown>", "sentry_", "_sentry",
+        "sentry::", "sentry_core::", "sentry_panic",
     ]
 
     private static func isThrowHelper(_ facts: FrameFacts) -> Bool {
@@ -110,7 +142,8 @@ enum NoiseRule {
                 || throwPrefixes.contains { name.hasPrefix($0) || function.hasPrefix($0) }
         case .go:
             return facts.frame.module == "runtime"
-                && ["gopanic", "sigpanic", "panicmem", "goPanicIndex", "panicIndex", "panicdivide", "throw"].contains(function)
+                && ["gopanic", "sigpanic", "panicmem", "goPanicIndex", "panicIndex", "panicdivide", "throw"]
+                    .contains(function)
         case .dotnet: return facts.frame.module?.hasSuffix("ThrowHelper") ?? false
         case .php: return false
         default: return false
@@ -118,21 +151,28 @@ enum NoiseRule {
     }
 
     private static let throwHelpers: Set<String> = [
-        "abort", "raise", "__pthread_kill", "pthread_kill", "__pthread_kill_implementation", "__GI_raise", "__GI_abort", "gsignal",
-        "__abort", "_CxxThrowException", "__cxa_throw", "__cxa_rethrow", "objc_exception_throw", "__exceptionPreprocess",
-        "terminate", "std::terminate", "std::__terminate", "__cxxabiv1::__terminate", "__assert_fail", "__assert_fail_base", "__assert_rtn",
+        "abort", "raise", "__pthread_kill", "pthread_kill", "__pthread_kill_implementation", "__GI_raise", "__GI_abort",
+        "gsignal",
+        "__abort", "_CxxThrowException", "__cxa_throw", "__cxa_rethrow", "objc_exception_throw",
+        "__exceptionPreprocess",
+        "terminate", "std::terminate", "std::__terminate", "__cxxabiv1::__terminate", "__assert_fail",
+        "__assert_fail_base", "__assert_rtn",
         "RaiseException", "KiUserExceptionDispatcher", "KiUserExceptionDispatch", "_sigtramp", "__restore_rt",
         "<signal handler called>", "rust_begin_unwind", "rust_panic", "rust_panic_with_hook", "__rust_start_panic",
         "begin_panic", "panic_fmt", "swift_unexpectedError", "swift_deletedMethodError", "_swift_runtime_on_report",
-        "std::panicking::rust_panic_with_hook", "std::panicking::begin_panic", "core::panicking::panic_fmt", "core::panicking::panic",
-        "+[NSException raise:format:]", "-[NSException raise]", "-[NSAssertionHandler handleFailureInMethod:object:file:lineNumber:description:]",
+        "std::panicking::rust_panic_with_hook", "std::panicking::begin_panic", "core::panicking::panic_fmt",
+        "core::panicking::panic",
+        "+[NSException raise:format:]", "-[NSException raise]",
+        "-[NSAssertionHandler handleFailureInMethod:object:file:lineNumber:description:]",
         "fatalError", "preconditionFailure", "assertionFailure", "__stack_chk_fail", "__chk_fail", "__fortify_fail",
     ]
     private static let throwPrefixes = [
         "core::panicking::", "std::panicking::", "core::option::unwrap_failed", "core::option::expect_failed",
         "core::result::unwrap_failed", "core::cell::panic", "core::slice::index::", "core::str::slice_error_fail",
-        "alloc::alloc::handle_alloc_error", "_assertionFailure", "Swift._assertionFailure", "Swift.fatalError", "_fatalErrorMessage",
-        "Swift._fatalErrorMessage", "Swift.preconditionFailure", "Swift.assertionFailure", "swift::fatalError", "std::__throw_", "std::rt::panic", "std::__1::__throw", "_assertionFailure(",
+        "alloc::alloc::handle_alloc_error", "_assertionFailure", "Swift._assertionFailure", "Swift.fatalError",
+        "_fatalErrorMessage",
+        "Swift._fatalErrorMessage", "Swift.preconditionFailure", "Swift.assertionFailure", "swift::fatalError",
+        "std::__throw_", "std::rt::panic", "std::__1::__throw", "_assertionFailure(",
         "fatalError(", "__Swift_",
     ]
 
@@ -150,8 +190,11 @@ enum NoiseRule {
     }
 
     private static let threadBases: Set<String> = [
-        "main", "_main", "start", "_start", "start_thread", "thread_start", "_pthread_start", "_pthread_body", "clone", "__clone", "clone3",
-        "__clone3", "BaseThreadInitThunk", "RtlUserThreadStart", "_dispatch_worker_thread2", "_dispatch_worker_thread", "start_wqthread", "_pthread_wqthread",
-        "invoke_main", "__scrt_common_main_seh", "mainCRTStartup", "wWinMain", "WinMain", "dyld_start", "_dyld_start", "$main", "static $main", "execute_native_thread_routine",
+        "main", "_main", "start", "_start", "start_thread", "thread_start", "_pthread_start", "_pthread_body", "clone",
+        "__clone", "clone3",
+        "__clone3", "BaseThreadInitThunk", "RtlUserThreadStart", "_dispatch_worker_thread2", "_dispatch_worker_thread",
+        "start_wqthread", "_pthread_wqthread",
+        "invoke_main", "__scrt_common_main_seh", "mainCRTStartup", "wWinMain", "WinMain", "dyld_start", "_dyld_start",
+        "$main", "static $main", "execute_native_thread_routine",
     ]
 }

@@ -1,0 +1,206 @@
+import Foundation
+import WhorlPostgres
+import WhorlProcessing
+
+/// Tries a way of grouping on stored events, without changing any.
+package struct GroupingTrial: Sendable {
+    /// Most events of one trial.
+    package static let maxEvents = 10_000
+    private static let page = 200
+    /// How long a trial may take; what was read until then is what it tells of.
+    private static let patience = Duration.seconds(20)
+    /// Issues that are compared with one that others may be like.
+    private static let candidates = 200
+
+    private let pool: PostgresPool
+    private let codec: PayloadCodec
+
+    package init(pool: PostgresPool, codec: PayloadCodec) {
+        self.pool = pool
+        self.codec = codec
+    }
+
+    /// Events of one issue, or of one group that would be.
+    package struct Part: Sendable, Equatable {
+        /// Nil for a group that would be.
+        package let issueID: Int?
+        package let title: String
+        package let events: Int
+    }
+
+    /// What would become one, or of one.
+    package struct Change: Sendable, Equatable {
+        package let title: String
+        package let issueID: Int?
+        package let parts: [Part]
+        package var events: Int { parts.reduce(0) { $0 + $1.events } }
+    }
+
+    /// What a trial came to.
+    package struct Result: Sendable {
+        package var events = 0
+        package var issuesNow = 0
+        package var issuesThen = 0
+        /// Issues that would be one.
+        package var merges: [Change] = []
+        /// Issues that would be several.
+        package var splits: [Change] = []
+        /// Whether every event of the time was looked at.
+        package var isComplete = true
+    }
+
+    private struct Seen: Sendable {
+        let issueID: Int
+        let title: String
+        let hashes: [[UInt8]]
+    }
+
+    /// Groups the events of a project since a moment anew.
+    package func preview(projectID: Int, since: Date, limit: Int, settings: GroupingSettings) async throws -> Result {
+        var seen: [Seen] = []
+        var before = Date.distantFuture
+        var result = Result()
+        let deadline = ContinuousClock.now + Self.patience
+        while true {
+            guard seen.count < limit, ContinuousClock.now < deadline else {
+                result.isComplete = false
+                break
+            }
+            let rows = try await pool.execute(
+                TrialStatements.page,
+                [
+                    projectID.postgresValue, since.postgresValue,
+                    min(before, Date(timeIntervalSince1970: 2e11)).postgresValue, Self.page.postgresValue,
+                ],
+                timeout: .seconds(10)
+            )
+            try await codec.know(rows.map { try $0.read("payload_codec") })
+            for row in rows {
+                before = try row.read("occurred_at")
+                let payload = try codec.decompress(row.read("payload"), codec: row.read("payload_codec"))
+                guard let event = try? EventPipeline.parse(payload[...]) else { continue }
+                let grouping = Grouping(event, settings)
+                seen.append(
+                    Seen(
+                        issueID: try row.read("issue_id"),
+                        title: try grouping.title ?? row.read("title"),
+                        hashes: grouping.hashes.map(\.hash)
+                    )
+                )
+            }
+            if rows.count < Self.page { break }
+        }
+        Self.compare(seen, &result)
+        return result
+    }
+
+    /// Joins the events as they would have been joined when they came, the oldest first.
+    private static func compare(_ seen: [Seen], _ result: inout Result) {
+        var groups: [[UInt8]: Int] = [:]
+        var titles: [String] = []
+        var issueTitles: [Int: String] = [:]
+        var issuesOfGroup: [Int: [Int: Int]] = [:]
+        var groupsOfIssue: [Int: [Int: Int]] = [:]
+        for event in seen.reversed() {
+            let known = event.hashes.lazy.compactMap { groups[$0] }.first
+            let group = known ?? titles.count
+            if known == nil { titles.append(event.title) }
+            for hash in event.hashes where groups[hash] == nil { groups[hash] = group }
+            issueTitles[event.issueID] = event.title
+            issuesOfGroup[group, default: [:]][event.issueID, default: 0] += 1
+            groupsOfIssue[event.issueID, default: [:]][group, default: 0] += 1
+        }
+        result.events = seen.count
+        result.issuesNow = groupsOfIssue.count
+        result.issuesThen = titles.count
+        result.merges = issuesOfGroup.filter { $0.value.count > 1 }
+            .map { group, issues in
+                Change(
+                    title: titles[group],
+                    issueID: nil,
+                    parts: issues.map { Part(issueID: $0, title: issueTitles[$0] ?? "", events: $1) }
+                        .sorted { ($1.events, $0.issueID ?? 0) < ($0.events, $1.issueID ?? 0) }
+                )
+            }
+            .sorted { ($1.events, $0.title) < ($0.events, $1.title) }
+        result.splits = groupsOfIssue.filter { $0.value.count > 1 }
+            .map { issue, groups in
+                Change(
+                    title: issueTitles[issue] ?? "",
+                    issueID: issue,
+                    parts: groups.map { Part(issueID: nil, title: titles[$0], events: $1) }
+                        .sorted { ($1.events, $0.title) < ($0.events, $1.title) }
+                )
+            }
+            .sorted { ($1.events, $0.title) < ($0.events, $1.title) }
+    }
+
+    /// Issues of a project whose newest events have frames in common with an event, those with the most first; the score is
+    /// the part of all their frames that they share, from 0 to 1.
+    package func similar(
+        to payload: [UInt8],
+        issueID: Int,
+        projectID: Int,
+        settings: GroupingSettings,
+        limit: Int
+    ) async throws -> [(issueID: Int, score: Double)] {
+        guard let event = try? EventPipeline.parse(payload[...]) else { return [] }
+        let own = FrameSignature.frames(of: event, settings)
+        guard !own.isEmpty else { return [] }
+        let rows = try await pool.execute(
+            TrialStatements.newest,
+            [projectID.postgresValue, issueID.postgresValue, Self.candidates.postgresValue],
+            timeout: .seconds(10)
+        )
+        try await codec.know(rows.map { try $0.read("payload_codec") })
+        var scores: [(issueID: Int, score: Double)] = []
+        for row in rows {
+            let payload = try codec.decompress(row.read("payload"), codec: row.read("payload_codec"))
+            guard let other = try? EventPipeline.parse(payload[...]) else { continue }
+            let frames = FrameSignature.frames(of: other, settings)
+            let shared = own.intersection(frames).count
+            guard shared > 0 else { continue }
+            scores.append((try row.read("issue_id"), Double(shared) / Double(own.union(frames).count)))
+        }
+        return Array(scores.sorted { ($1.score, $0.issueID) < ($0.score, $1.issueID) }.prefix(limit))
+    }
+}
+
+enum TrialStatements {
+    static let all = [page, newest]
+
+    static let page = PostgresStatement(
+        "grouping_trial",
+        """
+        SELECT e.occurred_at, e.title, e.payload_codec, e.payload, h.issue_id
+        FROM event e
+        JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
+        WHERE e.project_id = $1 AND e.occurred_at >= $2 AND e.occurred_at < $3 AND e.payload_codec >= 0
+        ORDER BY e.occurred_at DESC
+        LIMIT $4
+        """,
+        [.int8, .timestamptz, .timestamptz, .int8]
+    )
+
+    /// The newest event of each of the issues that were seen last.
+    static let newest = PostgresStatement(
+        "grouping_trial",
+        """
+        SELECT i.id AS issue_id, e.payload_codec, e.payload
+        FROM (
+            SELECT project_id, id FROM issue
+            WHERE project_id = $1 AND id <> $2 AND merged_into IS NULL
+            ORDER BY last_seen_bucket DESC, id DESC
+            LIMIT $3
+        ) AS i, LATERAL (
+            SELECT s.payload_codec, s.payload
+            FROM grouping_hash h
+            JOIN event s ON s.project_id = h.project_id AND s.hash_id = h.id AND s.payload_codec >= 0
+            WHERE h.project_id = i.project_id AND h.issue_id = i.id
+            ORDER BY s.occurred_at DESC
+            LIMIT 1
+        ) AS e
+        """,
+        [.int8, .int8, .int8]
+    )
+}

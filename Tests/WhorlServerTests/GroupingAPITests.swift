@@ -1,0 +1,312 @@
+import Foundation
+import Testing
+import WhorlPostgres
+import WhorlProtocol
+import WhorlTestSupport
+
+@Suite("Grouping, explained, tried and undone")
+struct GroupingAPITests {
+    private let project = "/api/0/projects/acme/web/"
+
+    private func fault(
+        _ type: String,
+        _ function: String,
+        user: String = "7",
+        release: String = "shop@1",
+        extra: [String] = []
+    ) -> JSON {
+        let frames = (["outer"] + extra + [function])
+            .map { name -> JSON in
+                [
+                    "function": .string(name), "module": "shop.cart", "filename": "shop/cart.py", "in_app": true,
+                    "lineno": 3,
+                ]
+            }
+        return [
+            "platform": "python", "release": .string(release), "user": ["id": .string(user)],
+            "tags": ["shop": .string(user == "7" ? "eu" : "us")],
+            "exception": [
+                "values": [["type": .string(type), "value": "x", "stacktrace": ["frames": .array(frames)]]]
+            ],
+        ]
+    }
+
+    private func issues(_ collector: TestCollector) async throws -> [JSON] {
+        try await collector.http.get(project + "issues/?query=").json().array ?? []
+    }
+
+    private func issue(_ collector: TestCollector, _ id: String) async throws -> JSON {
+        try await collector.http.get("/api/0/issues/\(id)/").json()
+    }
+
+    /// What of an issue has to come back after a merge was undone.
+    private func numbers(_ collector: TestCollector, _ id: String) async throws -> [String] {
+        let shown = try await issue(collector, id)
+        let tags = try await collector.http.get("/api/0/issues/\(id)/tags/").json()
+        var numbers = [
+            "id", "shortId", "title", "count", "userCount", "firstSeen", "lastSeen", "status", "firstRelease",
+            "lastRelease",
+        ]
+        .map { shown[$0]?.text ?? "" }
+        numbers.append(shown["stats"]?["24h"]?.array?.compactMap { $0.array?.last?.int }.reduce(0, +).description ?? "")
+        numbers.append(
+            tags.array?.map { "\($0["key"]?.text ?? "")=\($0["totalValues"]?.text ?? "")" }.joined(separator: " ") ?? ""
+        )
+        return numbers
+    }
+
+    @Test("Merged issues become one by their hashes, new events follow, and parting them brings back what was")
+    func mergeAndPart() async throws {
+        try await withCollector { collector in
+            for user in ["7", "8"] {
+                #expect(try await collector.send(event: fault("A", "first", user: user)).status == 200)
+            }
+            #expect(try await collector.send(event: fault("B", "second", user: "7", release: "shop@2")).status == 200)
+            let list = try await issues(collector)
+            let a = try #require(list.first { $0["title"]?.string == "A: x" }?["id"]?.string)
+            let b = try #require(list.first { $0["title"]?.string == "B: x" }?["id"]?.string)
+            let before = [try await numbers(collector, a), try await numbers(collector, b)]
+
+            let merged = try await collector.http.send("PUT", project + "issues/?id=\(a)&id=\(b)", json: ["merge": 1])
+            #expect(merged.status == 200, "\(merged.text)")
+            #expect(try merged.json()["merge"]?["parent"]?.string == a)
+            let only = try await issues(collector)
+            #expect(only.count == 1)
+            #expect(only.first?["count"]?.string == "3")
+            // The user who met both counts once.
+            #expect(only.first?["userCount"]?.int == 2)
+            // Who asks for the other one is shown where it went.
+            #expect(try await issue(collector, b)["id"]?.string == a)
+
+            // New events of either kind join it; a user who is known under the other hash is not counted again.
+            #expect(try await collector.send(event: fault("B", "second", user: "8", release: "shop@2")).status == 200)
+            let joined = try await issue(collector, a)
+            #expect(joined["count"]?.string == "4")
+            #expect(joined["userCount"]?.int == 2)
+            #expect(
+                joined["activity"]?.array?.contains { $0["type"]?.string == "merge" && $0["user"]?["name"] != nil }
+                    == true
+            )
+
+            let hashes = try await collector.http.get("/api/0/issues/\(a)/hashes/").json().array ?? []
+            let foreign = try #require(hashes.first { $0["mergedFrom"]?.string == b }?["id"]?.string)
+            let parted = try await collector.http.send("DELETE", "/api/0/issues/\(a)/hashes/?id=\(foreign)")
+            #expect(parted.status == 200, "\(parted.text)")
+            #expect(try await numbers(collector, a) == before[0])
+            let after = try await numbers(collector, b)
+            #expect(after[0..<3] == before[1][0..<3])
+            // What came in between is where it belongs.
+            #expect(after[3] == "\"2\"" && after[4] == "2")
+            #expect(try await issues(collector).count == 2)
+            // One hash has to stay, and others are not its own.
+            let own = try #require(
+                try await collector.http.get("/api/0/issues/\(a)/hashes/").json().array?.first?["id"]?.string
+            )
+            #expect(try await collector.http.send("DELETE", "/api/0/issues/\(a)/hashes/?id=\(own)").status == 400)
+            #expect(try await collector.http.send("DELETE", "/api/0/issues/\(a)/hashes/?id=\(foreign)").status == 400)
+            #expect(try await collector.http.send("PUT", project + "issues/?id=\(a)", json: ["merge": 1]).status == 400)
+        }
+    }
+
+    @Test("Events that arrive while issues are merged and parted are counted where their hash points in the end")
+    func mergeUnderLoad() async throws {
+        try await withCollector { collector in
+            for type in ["A", "B"] { _ = try await collector.send(event: fault(type, type)) }
+            let ids = try await issues(collector).compactMap { $0["id"]?.string }
+            #expect(ids.count == 2)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<8 {
+                    group.addTask {
+                        for round in 0..<20 {
+                            let type = (number + round) % 2 == 0 ? "A" : "B"
+                            let answer = try await collector.send(event: fault(type, type, user: "\(number)"))
+                            #expect(answer.status == 200)
+                        }
+                    }
+                }
+                group.addTask {
+                    for _ in 0..<10 {
+                        let merged = try await collector.http.send(
+                            "PUT",
+                            project + "issues/?id=\(ids[0])&id=\(ids[1])",
+                            json: ["merge": 1]
+                        )
+                        let target = try merged.json()["merge"]?["parent"]?.string ?? ""
+                        let hashes = try await collector.http.get("/api/0/issues/\(target)/hashes/").json().array ?? []
+                        guard let foreign = hashes.first(where: { $0["mergedFrom"]?.string != nil })?["id"]?.string
+                        else {
+                            Issue.record("nothing was merged: \(merged.text)")
+                            return
+                        }
+                        let parted = try await collector.http.send(
+                            "DELETE",
+                            "/api/0/issues/\(target)/hashes/?id=\(foreign)"
+                        )
+                        #expect(parted.status == 200, "\(parted.text)")
+                    }
+                }
+                try await group.waitForAll()
+            }
+            for id in ids {
+                #expect(try await issue(collector, id)["count"]?.string == "81")
+                #expect(try await issue(collector, id)["userCount"]?.int == 8)
+            }
+        }
+    }
+
+    @Test("An event is explained: what counted, what did not and why, and the rule that decided")
+    func explained() async throws {
+        try await withCollector { collector in
+            let id = EventID.random()
+            let event: JSON = [
+                "platform": "python",
+                "exception": [
+                    "values": [
+                        [
+                            "type": "E", "value": "order 17",
+                            "stacktrace": [
+                                "frames": [
+                                    ["function": "pay", "module": "shop.cart", "in_app": true],
+                                    ["function": "call", "module": "lib", "in_app": false],
+                                ]
+                            ],
+                        ]
+                    ]
+                ],
+            ]
+            #expect(try await collector.send(event: event, id: id).status == 200)
+            let info = try await collector.http.get(project + "events/\(id.hex)/grouping-info/").json()
+            let app = info["variants"]?["app"]
+            #expect(app?["hash"]?.string == info["hash"]?.string)
+            #expect(app?["leading"] == true)
+            #expect(app?["component"]?.text.contains("not part of the application") == true)
+            #expect(info["variants"]?["system"]?["hash"]?.string != app?["hash"]?.string)
+            #expect(info["rule"] == .null)
+        }
+    }
+
+    @Test("Rules are tried before they are kept, refused with the line that is wrong, and then decide")
+    func rules() async throws {
+        try await withCollector { collector in
+            for type in ["TimeoutA", "TimeoutB", "Other"] {
+                #expect(try await collector.send(event: fault(type, type)).status == 200)
+            }
+            #expect(try await issues(collector).count == 3)
+            let rule = "error.type:Timeout* -> timeouts title=\"Timeout in {{ function }}\""
+            let tried = try await collector.http.send(
+                "POST",
+                project + "grouping/preview/",
+                json: ["fingerprintingRules": .string(rule), "days": 1]
+            )
+            #expect(tried.status == 200, "\(tried.text)")
+            let preview = try tried.json()
+            #expect(preview["events"]?.int == 3 && preview["issuesNow"]?.int == 3 && preview["issuesThen"]?.int == 2)
+            #expect(preview["merges"]?.array?.first?["parts"]?.array?.count == 2)
+            #expect(preview["splitCount"]?.int == 0 && preview["isComplete"] == true)
+            // Nothing was kept of it.
+            #expect(try await collector.http.get(project).json()["fingerprintingRules"]?.string == "")
+
+            let wrong = try await collector.http.send(
+                "PUT",
+                project,
+                json: ["fingerprintingRules": .string("# fine\n\(rule)\nerror.tpye:X -> y")]
+            )
+            #expect(wrong.status == 400)
+            #expect(try wrong.json()["detail"]?.string?.contains("line 3") == true)
+
+            let kept = try await collector.http.send("PUT", project, json: ["fingerprintingRules": .string(rule)])
+            #expect(kept.status == 200)
+            let isNoticed = try await eventually(within: .seconds(10)) {
+                _ = try await collector.send(event: fault("TimeoutA", "TimeoutA"))
+                return try await issues(collector).contains { $0["title"]?.string == "Timeout in TimeoutA" }
+            }
+            #expect(isNoticed)
+            _ = try await collector.send(event: fault("TimeoutB", "TimeoutB"))
+            #expect(try await issues(collector).count == 4)
+        }
+    }
+
+    @Test("Issues with the same frames are suggested")
+    func similar() async throws {
+        try await withCollector { collector in
+            _ = try await collector.send(event: fault("A", "pay", extra: ["one", "two", "three"]))
+            _ = try await collector.send(event: fault("B", "pay", extra: ["one", "two", "four"]))
+            _ = try await collector.send(event: ["message": "nothing in common"])
+            let list = try await issues(collector)
+            let a = try #require(list.first { $0["title"]?.string == "A: x" }?["id"]?.string)
+            let similar = try await collector.http.get("/api/0/issues/\(a)/similar/").json().array ?? []
+            #expect(similar.count == 1)
+            #expect(similar.first?["issue"]?["title"]?.string == "B: x")
+            #expect(Double(similar.first?["score"]?.text ?? "").map { $0 > 0.5 } == true)
+        }
+    }
+
+    @Test("A project that moves to another algorithm keeps its issues whole")
+    func transition() async throws {
+        try await withCollector { collector in
+            let old = ["options": ["whorl:grouping_version": 1]] as JSON
+            #expect(try await collector.http.send("PUT", project, json: old).status == 200)
+            // The function's closure number is part of the name to the first algorithm only.
+            func event(_ closure: Int) -> JSON {
+                [
+                    "platform": "go",
+                    "exception": [
+                        "values": [
+                            [
+                                "type": "E", "value": "x",
+                                "stacktrace": [
+                                    "frames": [
+                                        [
+                                            "function": .string("Handle.func\(closure)"), "module": "shop",
+                                            "in_app": true,
+                                        ]
+                                    ]
+                                ],
+                            ]
+                        ]
+                    ],
+                ]
+            }
+            let connection = try await PostgresConnection.connect(collector.databaseURL, deadline: .now + .seconds(10))
+            func setting(_ text: String) async throws {
+                try await connection.script(
+                    "UPDATE project SET settings = '{\"grouping\":\(text)}' WHERE slug = 'web'",
+                    deadline: .now + .seconds(5)
+                )
+            }
+            func algorithms(_ count: Int) async throws {
+                let isNoticed = try await eventually(within: .seconds(10)) {
+                    let id = EventID.random()
+                    _ = try await collector.send(event: event(1), id: id)
+                    let hashes =
+                        try await collector.http
+                        .get(
+                            "/api/0/issues/\(try await issues(collector).first?["id"]?.string ?? "")/hashes/"
+                        )
+                        .json().array ?? []
+                    return hashes.count == count
+                }
+                #expect(isNoticed)
+            }
+            try await setting("{\"version\":1}")
+            try await algorithms(1)
+            let until = Int(Date().timeIntervalSince1970) + 1_000
+            try await setting("{\"version\":2,\"previous\":1,\"previousUntil\":\(until)}")
+            try await algorithms(2)
+            #expect(try await issues(collector).count == 1)
+            // The transition is over: the new algorithm alone finds the same issue, whatever the closure's number.
+            try await setting("{\"version\":2}")
+            let isJoined = try await eventually(within: .seconds(10)) {
+                let id = EventID.random()
+                _ = try await collector.send(event: event(7), id: id)
+                let info = try await collector.http.get(project + "events/\(id.hex)/grouping-info/").json()
+                return info["variants"]?["app"]?["hash"]?.string == info["hash"]?.string
+            }
+            #expect(isJoined)
+            let last = try await issues(collector)
+            // An event that came before the change was noticed may have its own issue under the old algorithm.
+            #expect(last.contains { $0["count"]?.string.flatMap { Int($0) } ?? 0 >= 2 })
+            await connection.close()
+        }
+    }
+}
