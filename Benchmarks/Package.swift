@@ -20,6 +20,7 @@ let package = Package(
         .target(name: "CWhorlProcess"),
         .target(name: "CWhorlSearch"),
         .target(name: "CWhorlDictionary"),
+        .target(name: "CWhorlDemangle", linkerSettings: [.linkedLibrary("stdc++", .when(platforms: [.linux]))]),
         .target(
             name: "WhorlTelemetry",
             dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")]
@@ -30,7 +31,7 @@ let package = Package(
         ),
         .target(name: "WhorlSchema", resources: [.embedInCode("migrations")]),
         .target(name: "WhorlProtocol"),
-        .target(name: "WhorlProcessing", dependencies: ["WhorlProtocol", "CWhorlCrypto", "CWhorlSearch"]),
+        .target(name: "WhorlProcessing", dependencies: ["WhorlProtocol", "CWhorlCrypto", "CWhorlSearch", "CWhorlDemangle"]),
         .target(
             name: "WhorlStore",
             dependencies: [

@@ -10,10 +10,11 @@ let package = Package(
         .systemLibrary(name: "CWhorlCompression"),
         .systemLibrary(name: "CWhorlCrypto"),
         .target(name: "CWhorlSearch"),
+        .target(name: "CWhorlDemangle", linkerSettings: [.linkedLibrary("stdc++")]),
         .target(name: "WhorlProtocol", swiftSettings: sanitized),
         .target(
             name: "WhorlProcessing",
-            dependencies: ["WhorlProtocol", "CWhorlCrypto", "CWhorlSearch"],
+            dependencies: ["WhorlProtocol", "CWhorlCrypto", "CWhorlSearch", "CWhorlDemangle"],
             swiftSettings: sanitized
         ),
         .executableTarget(

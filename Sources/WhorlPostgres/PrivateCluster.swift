@@ -86,6 +86,7 @@ package final class PrivateCluster: Sendable {
             let options = [
                 "listen_addresses=", "unix_socket_directories=\(sockets)", "max_connections=60", "jit=off",
                 "log_checkpoints=off", "max_wal_size=2GB", "checkpoint_timeout=15min", "cluster_name=whorl",
+                "shared_buffers=\(Self.sharedBuffersMegabytes)MB",
             ]
             let outcome = try await run(
                 "pg_ctl",
@@ -98,6 +99,12 @@ package final class PrivateCluster: Sendable {
         }
         try await awaitAnswer(deadline: deadline)
         try await useLock.lock(.shared, deadline: deadline)
+    }
+
+    /// An eighth of the memory, as the pages of a day's busy issues should stay in it; 128 MB, as usual, at least.
+    private static var sharedBuffersMegabytes: Int {
+        let memory = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) / (1 << 20)
+        return min(max(memory / 8, 128), 1_024)
     }
 
     /// Stops the server, unless another process uses it; the one that leaves last stops it.

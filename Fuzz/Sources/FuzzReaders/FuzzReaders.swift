@@ -17,6 +17,9 @@ public func fuzz(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     case "admission": admission(bytes)
     case "cursor": cursor(String(decoding: bytes, as: UTF8.self))
     case "search": search(String(decoding: bytes, as: UTF8.self))
+    case "grouping": grouping(bytes)
+    case "names": names(String(decoding: bytes, as: UTF8.self))
+    case "rules": rules(String(decoding: bytes, as: UTF8.self))
     case "credentials": credentials(String(decoding: bytes, as: UTF8.self))
     default: fatalError("FUZZ_TARGET names no reader")
     }
@@ -125,3 +128,57 @@ private func cursor(_ text: String) {
 }
 
 private func search(_ text: String) { _ = try? SearchQuery(text) }
+
+/// Whatever the event, there is a hash, the same each time, and the explanation tells of the same.
+private func grouping(_ bytes: [UInt8]) {
+    guard let document = try? JSONDocument(bytes), document.root.isObject else { return }
+    let event = Event(document.root)
+    for version in GroupingVersion.allCases {
+        var settings = GroupingSettings()
+        settings.version = version
+        let grouping = Grouping(event, settings)
+        precondition(!grouping.hashes.isEmpty && grouping.hashes.allSatisfy { $0.hash.count == 16 })
+        precondition(Grouping(event, settings).hashes == grouping.hashes)
+        precondition(GroupingExplanation(event, settings).variants.map(\.hash) == grouping.hashes)
+    }
+    _ = (EventPipeline.culprit(of: event), EventPipeline.metadata(of: event))
+}
+
+/// The first line names a platform; the others are names and messages.
+private func names(_ text: String) {
+    let lines = text.split(separator: "\n", maxSplits: 20, omittingEmptySubsequences: false).map(String.init)
+    for line in lines { precondition((Demangler.demangled(line)?.utf8.count ?? 0) <= Demangler.maxResult) }
+    func frame(_ place: Int) -> JSON {
+        [
+            "function": .string(lines[place]), "module": .string(lines[(place + 1) % lines.count]),
+            "filename": .string(lines[(place + 2) % lines.count]), "context_line": .string(lines[place]),
+        ]
+    }
+    let event: JSON = [
+        "platform": .string(lines[0]), "message": .string(text),
+        "exception": [
+            "values": [
+                ["type": .string(lines[0]), "value": .string(text)],
+                [
+                    "type": .string(lines[lines.count - 1]), "value": "x",
+                    "stacktrace": ["frames": .array(lines.indices.map(frame))],
+                ],
+            ]
+        ],
+    ]
+    grouping(event.encoded())
+}
+
+private func rules(_ text: String) {
+    for rules in [try? GroupingRules(fingerprints: text), try? GroupingRules(stacks: text)].compactMap({ $0 }) {
+        var settings = GroupingSettings()
+        settings.rules = rules
+        guard let document = try? JSONDocument(Array(sample.utf8)) else { fatalError("the sample is no JSON") }
+        precondition(!Grouping(Event(document.root), settings).hashes.isEmpty)
+    }
+}
+
+private let sample = """
+    {"platform":"python","tags":{"shop":"eu"},"exception":{"values":[{"type":"TimeoutError","value":"x","stacktrace":{"frames":[
+    {"function":"retry_once","module":"shop.a","filename":"a.py"},{"function":"pay","module":"shop.b","filename":"b.py"}]}}]}}
+    """

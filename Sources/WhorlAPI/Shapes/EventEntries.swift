@@ -1,4 +1,5 @@
 import Foundation
+import WhorlProcessing
 import WhorlProtocol
 
 /// The parts of an event, each under its type, with the camel-case names of Sentry's API.
@@ -69,11 +70,12 @@ struct EventEntries {
     }
 
     private static func frame(_ frame: Frame) -> JSON {
-        [
+        let readable = frame.function.flatMap { Demangler.demangled($0) }
+        return [
             "filename": .optional(frame.filename), "absPath": .optional(frame.absPath),
             "module": .optional(frame.module), "package": .optional(frame.package),
-            "platform": .optional(frame.platform), "function": .optional(frame.function),
-            "rawFunction": .optional(frame.rawFunction), "lineNo": .optional(frame.lineno),
+            "platform": .optional(frame.platform), "function": .optional(readable ?? frame.function),
+            "rawFunction": .optional(frame.rawFunction ?? readable.flatMap { _ in frame.function }), "lineNo": .optional(frame.lineno),
             "colNo": .optional(frame.colno), "inApp": .bool(frame.inApp ?? false), "context": context(frame),
             "vars": frame.node.member("vars").map(JSON.init) ?? nil,
             "instructionAddr": text(frame, "instruction_addr"), "symbolAddr": text(frame, "symbol_addr"),

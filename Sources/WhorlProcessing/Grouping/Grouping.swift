@@ -1,10 +1,10 @@
 import WhorlProtocol
 
-/// Decides which events belong together, by the first of these that the event has: a checksum, a fingerprint of a rule or of
-/// the client, a kind that browsers name, exceptions, the thread that matters, a stack, a security report, a message. What
-/// has nothing is one group.
+/// Decides which events belong together.
 ///
-/// A fingerprint that names `{{ default }}` beside other parts salts the computed hashes with them.
+/// By the first of these that an event has: a fingerprint rule, a checksum, a fingerprint of the client, a kind that browsers
+/// name, exceptions, the thread that matters, a stack, a security report, a message. What has nothing is one group. A
+/// fingerprint that names `{{ default }}` beside other parts salts the computed hashes with them.
 public struct Grouping: Sendable {
     /// The hashes, the leading one first: over the application's frames, then over all frames, then those of the version that
     /// the project is moving to.

@@ -8,11 +8,17 @@ enum CrashFrame {
         let stack =
             event.exceptions.last { $0.stacktrace != nil }?.stacktrace ?? event.stacktrace
             ?? event.threads.first { $0.crashed || $0.current }?.stacktrace
-        return stack.flatMap { frame(in: $0.frames) }
+        return stack.flatMap { frame(in: $0.frames, event.platform) }
     }
 
-    static func frame(in frames: [Frame]) -> Frame? {
+    static func frame(in frames: [Frame], _ platform: String) -> Frame? {
+        func isOwn(_ frame: Frame) -> Bool {
+            InAppRule.isOwn(frame, PlatformFamily(frame.platform ?? platform), function: function(of: frame))
+        }
         let named = frames.filter { $0.function.map { !unnamed.contains($0) } ?? false }
-        return named.last { $0.inApp == true } ?? named.last ?? frames.last { $0.inApp == true } ?? frames.last
+        return named.last(where: isOwn) ?? named.last ?? frames.last(where: isOwn) ?? frames.last
     }
+
+    /// The function as people write it, where its name is mangled.
+    static func function(of frame: Frame) -> String? { frame.function.map { Demangler.demangled($0) ?? $0 } }
 }

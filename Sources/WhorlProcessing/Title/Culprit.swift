@@ -9,12 +9,13 @@ enum Culprit {
         if event.exceptions.last?.mechanism?.isSynthetic == true { return "" }
         if let frame = CrashFrame.frame(of: event) {
             let place = frame.module ?? frame.filename
-            let text: String
-            switch frame.platform ?? event.platform {
-            case "native", "c", "cocoa", "objc", "swift": text = frame.function ?? "?"
-            case "javascript", "node": text = "\(frame.function ?? "?")(\(place ?? "?"))"
-            default: text = "\(place ?? "?") in \(frame.function ?? "?")"
-            }
+            let function = CrashFrame.function(of: frame) ?? "?"
+            let text =
+                switch PlatformFamily(frame.platform ?? event.platform) {
+                case .native: function
+                case .script: "\(function)(\(place ?? "?"))"
+                default: "\(place ?? "?") in \(function)"
+                }
             return text.prefix(bytes: maxBytes)
         }
         return (event.request?.member("url")?.string ?? "").prefix(bytes: maxBytes)

@@ -20,7 +20,8 @@ struct EventTitle {
             metadata = ["title": .string(title)]
             return
         }
-        let frame = main.stacktrace.flatMap { CrashFrame.frame(in: $0.frames) } ?? CrashFrame.frame(of: event)
+        let frame =
+            main.stacktrace.flatMap { CrashFrame.frame(in: $0.frames, event.platform) } ?? CrashFrame.frame(of: event)
         let isSynthetic = main.mechanism?.isSynthetic ?? false
         let value = main.value?.prefix(bytes: 1_024)
         var metadata: [(key: String, value: JSON)] = []
@@ -30,10 +31,14 @@ struct EventTitle {
         add("type", isSynthetic ? nil : main.type?.prefix(bytes: 128))
         add("value", value)
         add("filename", frame?.filename?.prefix(bytes: 256))
-        add("function", frame?.function?.prefix(bytes: 256))
+        let function = frame.flatMap(CrashFrame.function)
+        add("function", function?.prefix(bytes: 256))
         self.metadata = .object(metadata)
         location = frame?.filename?.prefix(bytes: 256)
-        let name = (isSynthetic ? frame?.function : main.type)?.prefix(bytes: 256)
+        // A type may be the name of a symbol too.
+        let type = main.type.map { Demangler.demangled($0) ?? $0 }
+        let name = (isSynthetic ? function ?? type : type)
+            .flatMap { name in name.trimmingBlanks().isEmpty ? nil : name.prefix(bytes: 256) }
         let line = value.map { firstLine($0, Self.maxValue) } ?? ""
         switch (name, line.isEmpty) {
         case (let name?, true): title = name

@@ -137,6 +137,12 @@ struct ServeOptions: ParsableArguments {
     @Option(help: "WHORL_CANARY: on or off: an event of our own every minute. (default: on)")
     var canary: String?
 
+    @Option(help: "WHORL_FINGERPRINT_RULES: a file with fingerprint rules for all projects. (default: unset)")
+    var fingerprintRules: String?
+
+    @Option(help: "WHORL_STACK_RULES: a file with stack-trace rules for all projects. (default: unset)")
+    var stackRules: String?
+
     /// The values that were given, by the name of the variable.
     var flags: [String: String] {
         [
@@ -157,6 +163,7 @@ struct ServeOptions: ParsableArguments {
             "WHORL_MAX_ELEMENTS": maxElements, "WHORL_MAX_FRAMES": maxFrames, "WHORL_MAX_EXCEPTIONS": maxExceptions,
             "WHORL_MAX_BREADCRUMBS": maxBreadcrumbs, "WHORL_MAX_TAGS": maxTags, "WHORL_SPOOL_MAX_BYTES": spoolMaxBytes,
             "WHORL_SPOOL_MAX_AGE_HOURS": spoolMaxAgeHours, "WHORL_CANARY": canary,
+            "WHORL_FINGERPRINT_RULES": fingerprintRules, "WHORL_STACK_RULES": stackRules,
             "WHORL_DATABASE_CONNECTIONS": databaseConnections,
             "WHORL_DATABASE_TIMEOUT_MS": databaseTimeoutMs, "WHORL_IDLE_TIMEOUT_SECONDS": idleTimeoutSeconds,
         ]

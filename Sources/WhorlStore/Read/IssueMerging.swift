@@ -1,8 +1,10 @@
 import Foundation
 import WhorlPostgres
 
-/// Merging issues and parting them again, by hash: nothing is copied and nothing is lost. Hashes point to another issue, and
-/// its numbers are summed anew from those of its hashes.
+/// Merges issues and parts them again, by hash.
+///
+/// Nothing is copied and nothing is lost: hashes point to another issue, and its numbers are summed anew from those of its
+/// hashes.
 package struct IssueMerging: Sendable {
     /// Issues of one merge.
     package static let maxIssues = 100
@@ -64,8 +66,9 @@ package struct IssueMerging: Sendable {
         }
     }
 
-    /// Parts hashes from their issue: each goes back to the issue that it was made for, as it was; those that were made for
-    /// this one become a new issue. Returns the issues that they are in now.
+    /// Parts hashes from their issue; returns the issues that they are in now.
+    ///
+    /// Each goes back to the issue that it was made for, as it was; those that were made for this one become a new issue.
     package func part(projectID: Int, issueID: Int, hashes: [[UInt8]], actor: String?) async throws -> [Int] {
         try await pool.transaction("merge_issues", timeout: Self.timeout) { connection, deadline in
             _ = try await connection.execute(

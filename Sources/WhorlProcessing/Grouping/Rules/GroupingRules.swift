@@ -30,6 +30,7 @@ public struct GroupingRules: Sendable, Equatable {
         /// A sentence for the person who wrote it.
         public let reason: String
 
+        /// The sentence with its line.
         public var description: String { line == 0 ? reason : "line \(line): \(reason)" }
     }
 

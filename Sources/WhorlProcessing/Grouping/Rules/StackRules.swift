@@ -1,8 +1,9 @@
 import WhorlProtocol
 
-/// Stack-trace rules: `matchers actions`, where an action marks frames in-app (`+app`, `-app`) or lets them count or not
-/// (`+group`, `-group`); with `^` in front all that the frame called, with `v` all that called it. `max-frames=N` counts
-/// only the N frames nearest to the fault.
+/// Rules about the frames of stacks, each with conditions and actions.
+///
+/// An action marks frames in-app (`+app`, `-app`) or lets them count or not (`+group`, `-group`); with `^` in front all that
+/// the frame called, with `v` all that called it. `max-frames=N` counts only the N frames nearest to the fault.
 struct StackRules: Sendable, Equatable {
     private enum Range: Sendable, Equatable {
         case itself

@@ -1,7 +1,9 @@
 import WhorlProtocol
 
-/// What of a frame counts: its module, else its cleaned file name; its function; and on platforms that ship their source
-/// the line. Never line numbers, columns, addresses, build folders or query strings.
+/// What of a frame counts.
+///
+/// Its module, else its cleaned file name; its function; and on platforms that ship their source the line. Never line
+/// numbers, columns, addresses, build folders or query strings.
 enum FrameNames {
     /// A line beyond this length is minified or generated, and changes with every build.
     private static let maxContextLine = 120
