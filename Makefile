@@ -21,7 +21,7 @@ run: build ## Build and start the collector; Ctrl-C stops it
 test: setup ## Run every test
 	@.ci/test
 
-faults: setup ## Try every fault, all rounds (an hour)
+faults: setup ## Try every fault, all rounds (ten minutes)
 	swift build --build-tests
 	WHORL_FAULTS=full swift test --skip-build --no-parallel --filter WhorlFaultTests
 

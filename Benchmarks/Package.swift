@@ -31,7 +31,10 @@ let package = Package(
         ),
         .target(name: "WhorlSchema", resources: [.embedInCode("migrations")]),
         .target(name: "WhorlProtocol"),
-        .target(name: "WhorlProcessing", dependencies: ["WhorlProtocol", "CWhorlCrypto", "CWhorlSearch", "CWhorlDemangle"]),
+        .target(
+            name: "WhorlProcessing",
+            dependencies: ["WhorlProtocol", "CWhorlCrypto", "CWhorlSearch", "CWhorlDemangle"]
+        ),
         .target(
             name: "WhorlStore",
             dependencies: [

@@ -7,6 +7,7 @@ package enum Schema {
         (2, "backlog_order", text(PackageResources.v0002_backlog_order_sql)),
         (3, "payload_dictionary", text(PackageResources.v0003_payload_dictionary_sql)),
         (4, "grouping", text(PackageResources.v0004_grouping_sql)),
+        (5, "regrouping", text(PackageResources.v0005_regrouping_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

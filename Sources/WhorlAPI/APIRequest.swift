@@ -122,6 +122,7 @@ struct APIServices: Sendable {
     let outcomes: OutcomeQueries
     let merging: IssueMerging
     let trial: GroupingTrial
+    let regroup: RegroupJobs
     /// Grouping rules of the installation.
     let rules: GroupingRules
     let publicURL: @Sendable () -> String

@@ -29,6 +29,7 @@ package struct APIRoutes: Sendable {
             outcomes: OutcomeQueries(pool: pool),
             merging: IssueMerging(pool: pool),
             trial: GroupingTrial(pool: pool, codec: codec),
+            regroup: RegroupJobs(pool: pool),
             rules: rules,
             publicURL: publicURL,
             projectCreated: projectCreated

@@ -119,6 +119,13 @@ enum OpenAPISchemas {
                 "mergeCount": "integer", "splitCount": "integer", "merges": "array", "splits": "array",
             ])
         ),
+        (
+            "RegroupJob",
+            object([
+                "id": "string", "state": "string", "since": "date", "total": "integer", "processed": "integer",
+                "moved": "integer", "user": "string?", "error": "string?", "dateCreated": "date",
+            ])
+        ),
         ("IssueHash", object(["id": "string", "count": "integer", "mergedFrom": "string?"])),
         ("SimilarIssue", object(["issue": "object", "score": "number"])),
         ("Filter", object(["id": "string", "active": "boolean"])),

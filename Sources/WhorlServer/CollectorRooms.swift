@@ -65,6 +65,9 @@ struct CollectorRooms: Sendable {
                 registry: registry
             ),
         ]
+        services.append(
+            Regrouping(pool: pools.api, codec: codec, logger: logger) { [keys] in await keys.grouping(projectID: $0) }
+        )
         if settings.hasCanary {
             let queries = EventQueries(pool: pools.api, codec: codec)
             services.append(Canary(keeper: keeper, events: queries, registry: registry, logger: logger))

@@ -13,3 +13,5 @@ package let productStatements: [PostgresStatement] =
     + RetentionStatements.all + MetricsStatements.all + OutcomeStatements.all + TagBacklogStatements.all
     + ProjectSettingsStatements.all
     + BudgetStatements.all + DictionaryStatements.all + MergeStatements.all + TrialStatements.all
+    + RegroupStatements.all
+    + RegroupCounting.all

@@ -231,6 +231,80 @@ struct GroupingAPITests {
         }
     }
 
+    @Test("Stored events are grouped anew by a job, with all of their numbers, and moved back")
+    func regrouped() async throws {
+        try await withCollector { collector in
+            for user in ["7", "8"] {
+                #expect(try await collector.send(event: fault("A", "first", user: user)).status == 200)
+            }
+            for release in ["shop@2", "shop@3"] {
+                #expect(try await collector.send(event: fault("B", "second", release: release)).status == 200)
+            }
+            #expect(try await collector.send(event: fault("C", "third")).status == 200)
+            let list = try await issues(collector)
+            func id(_ title: String) throws -> String {
+                try #require(list.first { $0["title"]?.string == title }?["id"]?.string)
+            }
+            let ids = [try id("A: x"), try id("B: x"), try id("C: x")]
+            var before: [[String]] = []
+            for id in ids { before.append(try await numbers(collector, id)) }
+
+            let rules = """
+                error.type:A -> together
+                error.type:B -> together
+                error.type:C tags.shop:us -> apart
+                message:probe* -> probe title="noticed"
+                """
+            #expect(
+                try await collector.http.send("PUT", project, json: ["fingerprintingRules": .string(rules)]).status
+                    == 200
+            )
+            let isNoticed = try await eventually(within: .seconds(10)) {
+                _ = try await collector.send(event: ["message": "probe"])
+                return try await issues(collector).contains { $0["title"]?.string == "noticed" }
+            }
+            let titles = try await issues(collector).map { $0["title"]?.string ?? "" }
+            #expect(isNoticed, "\(titles)")
+
+            func job(_ state: String) async throws -> JSON {
+                let isReached = try await eventually(within: .seconds(30)) {
+                    try await collector.http.get(project + "grouping/regroup/").json().array?.first?["state"]?.string
+                        == state
+                }
+                let job = try await collector.http.get(project + "grouping/regroup/").json().array?.first ?? [:]
+                #expect(isReached, "\(job.text)")
+                return job
+            }
+            let begun = try await collector.http.send("POST", project + "grouping/regroup/", json: ["days": 1])
+            #expect(begun.status == 200, "\(begun.text)")
+            let done = try await job("done")
+            #expect(done["moved"]?.int ?? 0 >= 4 && done["processed"] == done["total"])
+            let together = try await issue(collector, ids[0])
+            #expect(together["count"]?.string == "4" && together["userCount"]?.int == 2)
+            // Both lead to the issue that their events are in now.
+            #expect(try await issue(collector, ids[1])["id"] == together["id"])
+            #expect(try await numbers(collector, ids[2]) == before[2])
+            #expect(
+                try await collector.http
+                    .send(
+                        "PUT",
+                        project + "grouping/regroup/\(done["id"]?.string ?? "")/",
+                        json: ["state": "cancelled"]
+                    )
+                    .status == 409
+            )
+
+            let back = try await collector.http.send(
+                "PUT",
+                project + "grouping/regroup/\(done["id"]?.string ?? "")/",
+                json: ["state": "reverted"]
+            )
+            #expect(back.status == 200, "\(back.text)")
+            _ = try await job("reverted")
+            for (id, numbers) in zip(ids, before) { #expect(try await self.numbers(collector, id) == numbers) }
+        }
+    }
+
     @Test("Issues with the same frames are suggested")
     func similar() async throws {
         try await withCollector { collector in

@@ -26,6 +26,31 @@ enum GroupingRoutes {
                 answer: .one("GroupingPreview"),
                 preview
             ),
+            Endpoint(
+                .get,
+                "/projects/{organization}/{project}/grouping/regroup/",
+                scope: "project:read",
+                "The jobs that grouped stored events anew, the newest first.",
+                answer: .list("RegroupJob")
+            ) { request in
+                .whole(try await request.services.regroup.list(projectID: request.project().id).map(shape), request)
+            },
+            Endpoint(
+                .post,
+                "/projects/{organization}/{project}/grouping/regroup/",
+                scope: "project:write",
+                "Groups the stored events of some days anew, in the background.",
+                answer: .one("RegroupJob"),
+                regroup
+            ),
+            Endpoint(
+                .put,
+                "/projects/{organization}/{project}/grouping/regroup/{job}/",
+                scope: "project:write",
+                "Stops a job, or moves back what it moved.",
+                answer: .one("RegroupJob"),
+                changeJob
+            ),
         ]
         + IssueRoutes.paths.flatMap { path in
             [
@@ -128,6 +153,51 @@ enum GroupingRoutes {
                         ]
                     }
             ),
+        ]
+    }
+
+    // MARK: - Jobs
+
+    private static func regroup(_ request: APIRequest) async throws -> APIAnswer {
+        let project = try await request.project()
+        let days = request.body?["days"]?.int ?? 90
+        guard (1...3_650).contains(days) else { throw APIError.badRequest("days is 1 to 3650") }
+        let since = Date().addingTimeInterval(-Double(days) * 86_400)
+        guard
+            let job = try await request.services.regroup.begin(
+                projectID: project.id,
+                since: since,
+                actor: request.actor
+            )
+        else { throw APIError(status: .conflict, detail: "A job of this project is at work") }
+        return .json(shape(job))
+    }
+
+    private static func changeJob(_ request: APIRequest) async throws -> APIAnswer {
+        let project = try await request.project()
+        let wish: RegroupJobs.Wish
+        switch request.body?["state"]?.string {
+        case "cancelled": wish = .cancel
+        case "reverted": wish = .revert
+        default: throw APIError.badRequest("state is cancelled or reverted")
+        }
+        guard let id = Int(try request.parameter("job")) else { throw APIError.notFound }
+        guard let job = try await request.services.regroup.ask(wish, projectID: project.id, id: id) else {
+            guard try await request.services.regroup.list(projectID: project.id).contains(where: { $0.id == id }) else {
+                throw APIError.notFound
+            }
+            throw APIError(status: .conflict, detail: "The job is not in a state that allows it")
+        }
+        return .json(shape(job))
+    }
+
+    private static func shape(_ job: RegroupJobs.Job) -> JSON {
+        [
+            "id": .string(String(job.id)), "state": .string(job.state), "since": .string(Timestamp.format(job.since)),
+            "total": .int(job.total), "processed": .int(job.processed), "moved": .int(job.moved),
+            "user": .optional(job.actor), "error": .optional(job.error),
+            "dateCreated": .string(Timestamp.format(job.createdAt)),
+            "dateFinished": .optional(job.finishedAt.map { Timestamp.format($0) }),
         ]
     }
 

@@ -28,7 +28,7 @@ struct EventShape {
                 ("context", member("extra")), ("packages", member("modules")), ("sdk", sdk),
                 ("errors", .array(notes.map(note))), ("_meta", meta),
                 ("fingerprints", [.string(hexString(stored.hash))]),
-                ("groupingConfig", ["id": "whorl:1"]),
+                ("groupingConfig", ["id": .string("whorl:\(GroupingVersion.current.rawValue)")]),
                 ("release", stored.release.map { ["version": .string($0)] } ?? nil),
                 ("userReport", nil), ("previousEventID", .optional(previous?.hex)),
                 ("nextEventID", .optional(next?.hex)),

@@ -76,7 +76,8 @@ struct GroupingDecision {
             let component = CustomFingerprint.component(parts, event)
             return [(GroupingHash(variant: "custom", leaves: component.leaves), component)]
         case .single(let variant, let component):
-            return [salted(variant, component.leaves, component)]
+            // A message must not be taken for a fingerprint of the same words.
+            return [salted(variant, [variant] + component.leaves, component)]
         case .first(let first):
             return first.variants.map { salted($0.variant, $0.component.leaves, $0.component) }
         case .exceptions(let rule):

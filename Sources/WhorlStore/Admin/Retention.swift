@@ -60,7 +60,8 @@ package struct Retention: Service {
         if dropped > 0 { logger.info("partitions dropped", metadata: ["partitions": "\(dropped)"]) }
         let steps: [(PostgresStatement, [PostgresValue])] = [
             (RetentionStatements.projectHashes, []), (RetentionStatements.projectIssues, []),
-            (RetentionStatements.projectActivity, []), (RetentionStatements.projectReleases, []),
+            (RetentionStatements.projectActivity, []), (RetentionStatements.projectJobs, []),
+            (RetentionStatements.projectMoves, []), (RetentionStatements.projectReleases, []),
             (RetentionStatements.projectEnvironments, []), (RetentionStatements.deletedEvents, []),
             (RetentionStatements.deletedEnvironments, []),
             (RetentionStatements.deletedHours, []), (RetentionStatements.deletedUsers, []),
@@ -90,7 +91,8 @@ package struct Retention: Service {
 
 enum RetentionStatements {
     static let all = [
-        projectHashes, projectIssues, projectActivity, projectReleases, projectEnvironments, deletedEvents,
+        projectHashes, projectIssues, projectActivity, projectJobs, projectMoves, projectReleases, projectEnvironments,
+        deletedEvents,
         deletedEnvironments, deletedHours, deletedUsers, deletedTags, deletedHashes, oldHours, oldTags,
         oldIssues,
     ]
@@ -141,6 +143,8 @@ enum RetentionStatements {
 
     static let projectIssues = ofDeletedProjects("issue")
     static let projectActivity = ofDeletedProjects("issue_activity")
+    static let projectJobs = ofDeletedProjects("regroup_job")
+    static let projectMoves = ofDeletedProjects("regroup_move")
     static let projectReleases = ofDeletedProjects("release")
     static let projectEnvironments = ofDeletedProjects("environment")
     static let deletedEvents = deleted("event")

@@ -73,7 +73,9 @@ struct BatchTransaction: Sendable {
         let ordered = fresh.filter { !known.knowsHashes(of: events[$0]) }
             .sorted { events[$0].hashKey < events[$1].hashKey }
         for index in ordered where !resolution.found.knowsHashes(of: events[index]) {
-            let (id, isNew) = try await hash(events[index], resolution.found, connection, deadline)
+            let release = events[index].releaseKey
+                .flatMap { known.releases[$0] ?? resolution.found.releases[$0] }
+            let (id, isNew) = try await HashResolver.resolve(events[index], releaseID: release, connection, deadline)
             resolution.found.add(hash: events[index].hashKey, id)
             for alias in events[index].aliasKeys { resolution.found.add(alias: alias) }
             if isNew { resolution.newIssues.insert(events[index].hashKey) }
@@ -114,35 +116,6 @@ struct BatchTransaction: Sendable {
                 deadline: deadline
             )
             if let row = rows.first { return try row.read("id") }
-        }
-    }
-
-    private func hash(
-        _ prepared: PreparedEvent,
-        _ found: ReferenceCache,
-        _ connection: PostgresConnection,
-        _ deadline: ContinuousClock.Instant
-    ) async throws -> (id: Int, isNewIssue: Bool) {
-        let event = prepared.event
-        let release = prepared.releaseKey.flatMap { known.releases[$0] ?? found.releases[$0] }
-        let values: [PostgresValue] = [
-            event.projectID.postgresValue, .array(of: event.hashes.map(\.hash)),
-            Int16(event.level.number).postgresValue,
-            event.type.postgresValue, event.title.postgresValue, event.culprit.postgresValue,
-            .optional(event.location), event.metadata.text.postgresValue, event.platform.postgresValue,
-            .optional(event.logger), event.isUnhandled.postgresValue, event.occurredAt.postgresValue,
-            .optional(release),
-        ]
-        while true {
-            let rows = try await connection.execute(ReferenceStatements.hash, values, deadline: deadline)
-            if let row = rows.first, let id = try row.readOptional("hash_id", as: Int.self) {
-                return (id, try row.read("is_new_issue"))
-            }
-            _ = try await connection.execute(
-                ReferenceStatements.orphan,
-                [event.projectID.postgresValue, prepared.hashKey.hash.postgresValue],
-                deadline: deadline
-            )
         }
     }
 

@@ -1,10 +1,38 @@
 import WhorlClient
 
+#if SHIFTED
+/// Lines that only the second build has, so that everything below stands elsewhere.
+public func padding(_ depth: Int) -> Int {
+    var sum = 0
+    for number in 0..<depth {
+        sum += number
+    }
+    return sum
+}
+#endif
+
 /// An error of the application.
 public struct Refusal: Error {
-    /// A refusal.
-    public init() {}
+    /// The order that was refused.
+    public let order: Int
+
+    /// The refusal of an order.
+    public init(order: Int = 17) { self.order = order }
+}
+
+/// Charges an order, which is always refused.
+@inline(never)
+public func charge(_ order: Int) throws -> Bool {
+    guard order < 0 else { throw Refusal(order: order) }
+    return true
 }
 
 /// Reports an error, and says whether it was taken.
-public func report() -> Bool { Whorl.capture(Refusal()) != nil }
+@inline(never)
+public func report(_ order: Int) -> Bool {
+    do {
+        return try charge(order)
+    } catch {
+        return Whorl.capture(error) != nil
+    }
+}

@@ -1,4 +1,4 @@
 import API
 
 /// A page that says what became of the report.
-public func page() -> String { report() ? "reported" : "not reported" }
+public func page(_ order: Int) -> String { report(order) ? "reported" : "not reported" }

@@ -1,0 +1,116 @@
+import Foundation
+import Logging
+import ServiceLifecycle
+import WhorlPostgres
+import WhorlProcessing
+import WhorlProtocol
+
+/// Works on the jobs that group stored events anew, a page at a time; each page is one transaction with the place that the
+/// job has come to, so a job goes on where it stopped, whoever stopped it.
+///
+/// An event moves to the hash that it would get today, and every number of its old hash moves with it. What was moved is
+/// noted, and can be moved back. Rows without a payload stay where they are.
+package struct Regrouping: Service {
+    private static let page = 100
+    private static let interval = Duration.seconds(2)
+    private static let timeout = Duration.seconds(20)
+
+    private let pool: PostgresPool
+    private let codec: PayloadCodec
+    private let settings: @Sendable (_ projectID: Int) async -> GroupingSettings
+    private let logger: Logger
+
+    /// `settings` gives how the events of a project are grouped now.
+    package init(
+        pool: PostgresPool,
+        codec: PayloadCodec,
+        logger: Logger,
+        settings: @escaping @Sendable (_ projectID: Int) async -> GroupingSettings
+    ) {
+        self.pool = pool
+        self.codec = codec
+        self.logger = logger
+        self.settings = settings
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                try? await Task.sleep(for: Self.interval)
+                do {
+                    while !Task.isCancelled, try await step() {}
+                } catch {
+                    // An outage, or a row that somebody holds: the same page is tried again.
+                    logger.debug("events not regrouped", metadata: ["db.error": "\(error)"])
+                }
+            }
+        }
+    }
+
+    private struct Place {
+        let projectID: Int
+        let id: Int
+        let state: String
+        let batch: Int
+    }
+
+    /// Works on one page of one job; false when there is none to work on.
+    func step() async throws -> Bool {
+        guard let waiting = try await pool.execute(RegroupStatements.waiting).first else { return false }
+        let projectID: Int = try waiting.read("project_id")
+        var settings = await settings(projectID)
+        // What would lead after a transition.
+        settings.previous = nil
+        return try await pool.transaction("regroup", timeout: Self.timeout) { [settings] connection, deadline in
+            let rows = try await connection.execute(
+                RegroupStatements.take,
+                [projectID.postgresValue, waiting.read("id", as: Int.self).postgresValue],
+                deadline: deadline
+            )
+            guard let row = rows.first else { return false }
+            let place = Place(
+                projectID: projectID,
+                id: try row.read("id"),
+                state: try row.read("state"),
+                batch: try row.read("batch")
+            )
+            let page = RegroupPage(connection: connection, deadline: deadline, projectID: projectID, jobID: place.id)
+            if place.state == "reverting" {
+                try await page.revert(place.batch)
+            } else {
+                let events = try await read(page, settings)
+                try await page.forward(place.batch + 1, events)
+            }
+            return true
+        }
+    }
+
+    /// The events of the next page, with the hash that each would get.
+    private func read(_ page: RegroupPage, _ settings: GroupingSettings) async throws -> [RegroupPage.Candidate] {
+        let rows = try await page.execute(RegroupStatements.read, [Self.page.postgresValue])
+        try await codec.know(rows.map { try $0.read("payload_codec") })
+        return try rows.map { row in
+            let number: Int16 = try row.read("payload_codec")
+            let payload: [UInt8] = try row.read("payload")
+            let id = EventID(uuid: try row.read("event_id"))
+            let context = EventContext(
+                projectID: page.projectID,
+                eventID: id,
+                receivedAt: try row.read("received_at"),
+                sentAt: try row.readOptional("sent_at"),
+                clientAddress: try row.readOptional("client_address")
+            )
+            let bytes = try codec.decompress(payload, codec: number)
+            let event = try? EventPipeline.process(bytes[...], context, settings)
+            return RegroupPage.Candidate(
+                eventID: id,
+                day: try row.read("received_day"),
+                occurredAt: try row.read("occurred_at"),
+                hashID: try row.read("hash_id"),
+                hash: try row.read("hash"),
+                releaseID: try row.readOptional("release_id"),
+                event: event.map { PreparedEvent($0, codec: number, payload: payload) }
+            )
+        }
+    }
+}
