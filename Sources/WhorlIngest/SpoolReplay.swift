@@ -90,7 +90,7 @@ package struct SpoolReplay: Service {
                 case .outage: isOutage = true
                 case .failed(let id, let reason):
                     tries[id, default: 0] += 1
-                    if tries[id] == Self.maxTries {
+                    if tries[id, default: 0] >= Self.maxTries {
                         try? await spool.bury(id, reason: "failed \(Self.maxTries) times: \(reason)")
                     }
                 }

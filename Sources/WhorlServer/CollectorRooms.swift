@@ -66,7 +66,7 @@ struct CollectorRooms: Sendable {
             ),
         ]
         services.append(
-            Regrouping(pool: pools.api, codec: codec, logger: logger) { [keys] in await keys.grouping(projectID: $0) }
+            Regrouping(pool: pools.api, codec: codec, rules: settings.groupingRules, logger: logger)
         )
         if settings.hasCanary {
             let queries = EventQueries(pool: pools.api, codec: codec)

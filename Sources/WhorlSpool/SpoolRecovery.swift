@@ -86,7 +86,13 @@ struct SpoolRecovery {
     private func salvage(_ aside: String, into file: SpoolFile) throws -> (saved: Int, lost: Int) {
         var configuration = Configuration()
         configuration.readonly = true
-        guard let damaged = try? DatabaseQueue(path: aside, configuration: configuration) else { return (0, 0) }
+        let damaged: DatabaseQueue
+        do {
+            damaged = try DatabaseQueue(path: aside, configuration: configuration)
+        } catch let error as DatabaseError where Self.meansDamage(error) {
+            // No database at all, so nothing can be read of it.
+            return (0, 0)
+        }
         let records = try salvage("record", of: damaged, into: file) { try SpoolFile.insert($0, into: $1) }
         let letters = try salvage("dead_letter", of: damaged, into: file) { record, database in
             let reason = "was a dead letter of a damaged file"

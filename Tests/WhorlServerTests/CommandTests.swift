@@ -51,6 +51,45 @@ struct CommandTests {
         ] { #expect(help.output.contains(name)) }
     }
 
+    @Test("explain shows what counted and why the rest did not; a bad rule is named by its line")
+    func explain() async throws {
+        let directory = try temporaryDirectory("explain")
+        let event = directory + "/event.json"
+        try """
+        {"platform":"python","exception":{"values":[{"type":"E","value":"order 17","stacktrace":{"frames":[
+        {"function":"pay","module":"shop","in_app":true},{"function":"call\\u001b[31m","module":"lib","in_app":false}]}}]}}
+        """
+        .write(toFile: event, atomically: true, encoding: .utf8)
+        let shown = try await run(["explain", event])
+        #expect(shown.status == 0)
+        for part in ["app ", "system ", "+ function: pay", "not part of the application", "order <int>"] {
+            #expect(shown.output.contains(part), "\(shown.output)")
+        }
+        #expect(!shown.output.contains("\u{1B}"))
+        let rules = directory + "/rules"
+        try "# fine\nerror.type:E -> mine title=\"Mine\"".write(toFile: rules, atomically: true, encoding: .utf8)
+        let ruled = try await run(["explain", event, "--fingerprint-rules", rules, "--json"])
+        #expect(ruled.status == 0 && ruled.output.contains("\"custom\"") && ruled.output.contains("title="))
+        try "\nnonsense".write(toFile: rules, atomically: true, encoding: .utf8)
+        let refused = try await run(["explain", event, "--stack-rules", rules])
+        #expect(refused.status == 64 && refused.output.contains("line 2"))
+        let started = try await run(["serve"], ["WHORL_STACK_RULES": rules, "WHORL_DATA_DIR": directory])
+        #expect(started.status == 64 && started.output.contains("line 2"))
+        #expect(try await run(["explain", directory + "/absent"]).status == 64)
+    }
+
+    @Test("dictionary train says what it saves, and does not train from too little")
+    func dictionary() async throws {
+        try await withCollector { collector in
+            let database = ["DATABASE_URL": collector.databaseURL]
+            for number in 0..<5 { _ = try await collector.send(event: ["message": .string("event \(number)")]) }
+            let few = try await run(["dictionary", "train"], database)
+            #expect(few.status == 64 && few.output.contains("too few events"), "\(few.output)")
+            let listed = try await run(["dictionary", "list"], database)
+            #expect(listed.status == 0 && listed.output.contains("comes with the program"))
+        }
+    }
+
     @Test("A secret can come from a file")
     func secretFile() async throws {
         let directory = try temporaryDirectory("secret")

@@ -105,6 +105,10 @@ struct GroupingAPITests {
             #expect(try await collector.http.send("DELETE", "/api/0/issues/\(a)/hashes/?id=\(own)").status == 400)
             #expect(try await collector.http.send("DELETE", "/api/0/issues/\(a)/hashes/?id=\(foreign)").status == 400)
             #expect(try await collector.http.send("PUT", project + "issues/?id=\(a)", json: ["merge": 1]).status == 400)
+            // Who names a merged issue means the one that is shown.
+            _ = try await collector.http.send("PUT", project + "issues/?id=\(a)&id=\(b)", json: ["merge": 1])
+            #expect(try await collector.http.send("DELETE", project + "issues/?id=\(b)").status == 204)
+            #expect(try await issues(collector).isEmpty)
         }
     }
 

@@ -5,6 +5,14 @@ ALTER TABLE grouping_hash ADD COLUMN home_issue_id bigint;
 UPDATE grouping_hash SET home_issue_id = issue_id;
 ALTER TABLE grouping_hash ALTER COLUMN home_issue_id SET NOT NULL;
 
+-- A collector of the version before may go on for a while beside this one.
+CREATE FUNCTION grouping_hash_home() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.home_issue_id := coalesce(NEW.home_issue_id, NEW.issue_id);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER grouping_hash_home BEFORE INSERT ON grouping_hash FOR EACH ROW EXECUTE FUNCTION grouping_hash_home();
+
 ALTER TABLE issue
     -- The issue that its hashes were merged into; it is shown nowhere meanwhile, and keeps what it was.
     ADD COLUMN merged_into bigint,

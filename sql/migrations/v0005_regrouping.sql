@@ -13,6 +13,8 @@ CREATE TABLE regroup_job (
     total       bigint NOT NULL,
     processed   bigint NOT NULL DEFAULT 0,
     moved       bigint NOT NULL DEFAULT 0,
+    -- Pages that failed since the last one that did not.
+    failures    integer NOT NULL DEFAULT 0,
     actor       text,
     error       text,
     created_at  timestamptz NOT NULL DEFAULT now(),
@@ -28,5 +30,5 @@ CREATE TABLE regroup_move (
     received_day date NOT NULL,
     from_hash_id bigint NOT NULL,
     to_hash_id   bigint NOT NULL,
-    PRIMARY KEY (project_id, job_id, batch, event_id)
+    PRIMARY KEY (project_id, job_id, batch, event_id, received_day)
 );

@@ -124,7 +124,7 @@ enum IssueListRoutes {
                     id: id,
                     organizationID: request.grant.organizationID
                 )
-                if let issue, allowed.contains(issue.projectID) { found.append((issue.projectID, id)) }
+                if let issue, allowed.contains(issue.projectID) { found.append((issue.projectID, issue.id)) }
             }
             return found
         }

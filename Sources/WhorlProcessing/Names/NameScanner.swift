@@ -1,3 +1,5 @@
+import CWhorlSearch
+
 /// Small steps over the bytes of a name, each linear in its length.
 ///
 /// Names come from senders: nothing here is recursive, and nothing looks at a byte more than a fixed number of times.
@@ -107,5 +109,21 @@ extension String {
         }
     }
 
+    /// Whether the text holds a word, byte for byte.
+    func has(_ word: String) -> Bool {
+        var (text, word) = (self, word)
+        return text.withUTF8 { text in
+            word.withUTF8 { word in
+                guard let base = text.baseAddress, let start = word.baseAddress else { return word.isEmpty }
+                return whorl_find(base, text.count, start, word.count) != nil
+            }
+        }
+    }
+
     func hasDigit() -> Bool { utf8.contains { $0 &- 0x30 < 10 } }
+}
+
+extension Substring {
+    /// Whether the text holds a word, byte for byte.
+    func has(_ word: String) -> Bool { String(self).has(word) }
 }

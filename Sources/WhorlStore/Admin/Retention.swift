@@ -69,6 +69,7 @@ package struct Retention: Service {
             (RetentionStatements.oldHours, [first.start.postgresValue]),
             (RetentionStatements.oldTags, [first.postgresValue]),
             (RetentionStatements.oldIssues, [first.start.postgresValue]),
+            (RegroupStatements.expire, [first.start.postgresValue]),
             (OutcomeStatements.rollUp, [now.addingTimeInterval(-2 * Self.day).postgresValue]),
             (OutcomeStatements.expire, [first.start.postgresValue]),
             (OutcomeStatements.forget, [now.addingTimeInterval(-7 * Self.day).postgresValue]),

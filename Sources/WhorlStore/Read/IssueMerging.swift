@@ -288,9 +288,12 @@ enum MergeStatements {
             last_seen_bucket = date_bin(
                 '5 minutes', coalesce(s.last_seen, i.last_seen), timestamptz '2000-01-01 00:00:00Z'),
             last_release_id = coalesce((
-                SELECT e.release_id FROM grouping_hash h
-                JOIN event e ON e.project_id = h.project_id AND e.hash_id = h.id
-                WHERE h.project_id = i.project_id AND h.issue_id = i.id AND e.release_id IS NOT NULL
+                SELECT e.release_id FROM grouping_hash h, LATERAL (
+                    SELECT occurred_at, release_id FROM event
+                    WHERE project_id = h.project_id AND hash_id = h.id
+                    ORDER BY occurred_at DESC
+                    LIMIT 1) AS e
+                WHERE h.project_id = i.project_id AND h.issue_id = i.id
                 ORDER BY e.occurred_at DESC
                 LIMIT 1), i.last_release_id),
             hash_epoch = i.hash_epoch + 1

@@ -95,6 +95,9 @@ enum RegroupCounting {
     )
 
     /// Users who have no other event under the hash; environment 0 stands for all of them.
+    ///
+    /// Of a hash with very many events nobody is looked for: the page would hold up events that arrive. Then users who left
+    /// still count there.
     static let outOfUsers = PostgresStatement(
         "regroup",
         """
@@ -106,7 +109,9 @@ enum RegroupCounting {
             WHERE p.user_hash IS NOT NULL
         ) AS m
         WHERE u.project_id = $1 AND u.hash_id = m.source AND u.environment_id = m.environment_id
-            AND u.user_hash = m.user_hash AND NOT EXISTS (
+            AND u.user_hash = m.user_hash
+            AND (SELECT sum(n.events) FROM hash_environment n WHERE n.project_id = $1 AND n.hash_id = m.source) < 50000
+            AND NOT EXISTS (
                 SELECT FROM event e
                 WHERE e.project_id = $1 AND e.hash_id = m.source AND e.user_hash = m.user_hash
                     AND (m.environment_id = 0 OR e.environment_id = m.environment_id))
@@ -151,9 +156,20 @@ enum RegroupCounting {
         """
         \(page)
         INSERT INTO hash_tag (project_id, hash_id, key, day, value, environment_id, events, first_seen, last_seen)
-        SELECT $1, target, split_part(tag, '=', 1), received_day, substr(tag, strpos(tag, '=') + 1), environment_id,
-            count(*), min(occurred_at), max(occurred_at)
-        FROM page, unnest(tags) AS tag
+        SELECT $1, p.target, p.key, p.received_day,
+            CASE WHEN EXISTS (
+                    SELECT FROM hash_tag t
+                    WHERE t.project_id = $1 AND t.hash_id = p.target AND t.key = p.key AND t.day = p.received_day
+                        AND t.value = p.value)
+                OR (SELECT count(DISTINCT t.value) FROM hash_tag t
+                    WHERE t.project_id = $1 AND t.hash_id = p.target AND t.key = p.key AND t.day = p.received_day)
+                    < \(TagBacklogStatements.maxTagValues)
+            THEN p.value ELSE '__other__' END,
+            p.environment_id, count(*), min(p.occurred_at), max(p.occurred_at)
+        FROM (
+            SELECT page.*, split_part(tag, '=', 1) AS key, substr(tag, strpos(tag, '=') + 1) AS value
+            FROM page, unnest(tags) AS tag
+        ) AS p
         GROUP BY 2, 3, 4, 5, 6
         ORDER BY 2, 3, 4, 5, 6
         ON CONFLICT (project_id, hash_id, key, day, value, environment_id) DO UPDATE SET

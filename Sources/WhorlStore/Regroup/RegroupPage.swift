@@ -79,7 +79,6 @@ struct RegroupPage {
 
     func revert(_ batch: Int) async throws {
         guard batch > 0 else {
-            try await execute(RegroupStatements.removeEmpty)
             try await execute(RegroupStatements.finish, ["reverted".postgresValue])
             return
         }
@@ -98,12 +97,16 @@ struct RegroupPage {
 
     /// Locks the issues of hashes, so that nothing is counted on them meanwhile.
     private func lock(_ hashes: [Int]) async throws -> [Int] {
-        try await connection.execute(
-            RegroupStatements.lock,
-            [projectID.postgresValue, .array(of: hashes)],
-            deadline: deadline
-        )
-        .map { try $0.read("id") }
+        let values: [PostgresValue] = [projectID.postgresValue, .array(of: hashes)]
+        let locked = try await connection.execute(RegroupStatements.lock, values, deadline: deadline)
+            .map { try $0.read("id", as: Int.self) }
+        // While we waited, hashes may have been merged elsewhere.
+        let pointed = try await connection.execute(RegroupStatements.pointed, values, deadline: deadline)
+            .map { try $0.read("issue_id", as: Int.self) }
+        guard Set(pointed).isSubset(of: locked) else {
+            throw PostgresError(.other, "issues were merged while their events were regrouped")
+        }
+        return locked
     }
 
     /// Moves the numbers of a page's events from hash to hash.
@@ -123,7 +126,16 @@ struct RegroupPage {
 
     /// An issue without events is hidden behind the one that got most of them, so that its hashes lead there.
     private func hideEmpty() async throws {
-        for row in try await execute(RegroupStatements.emptied) {
+        let emptied = try await execute(RegroupStatements.emptied)
+        let issues = Set(
+            try emptied.flatMap { [try $0.read("source", as: Int.self), try $0.read("target", as: Int.self)] }
+        )
+        _ = try await connection.execute(
+            MergeStatements.lock,
+            [projectID.postgresValue, .array(of: Array(issues))],
+            deadline: deadline
+        )
+        for row in emptied {
             let values: [PostgresValue] = [
                 projectID.postgresValue, .array(of: [try row.read("source", as: Int.self)]),
                 try row.read("target", as: Int.self).postgresValue,
@@ -131,7 +143,7 @@ struct RegroupPage {
             for statement in [MergeStatements.point, MergeStatements.hide] {
                 _ = try await connection.execute(statement, values, deadline: deadline)
             }
-            try await sum([try row.read("target")])
         }
+        try await sum(Array(Set(try emptied.map { try $0.read("target", as: Int.self) })))
     }
 }

@@ -3,8 +3,8 @@ import WhorlPostgres
 /// The statements of jobs that group stored events anew; `$1` is the project and `$2`, where there is a job, the job.
 enum RegroupStatements {
     static let all = [
-        begin, list, ask, waiting, take, read, lock, move, advance, finish, emptied, hashes, showSources, pointHome,
-        moveBack, forget, retreat, removeEmpty,
+        begin, list, ask, waiting, take, read, lock, pointed, move, advance, finish, fail, emptied, hashes,
+        showSources, pointHome, moveBack, forget, retreat, expire,
     ]
 
     private static let columns = """
@@ -42,14 +42,23 @@ enum RegroupStatements {
 
     static let waiting = PostgresStatement(
         "regroup",
-        "SELECT project_id, id FROM regroup_job WHERE state IN ('running', 'reverting') ORDER BY id LIMIT 1"
+        """
+        SELECT project_id, id FROM regroup_job
+        WHERE state IN ('running', 'reverting') AND created_at < now() - interval '\(delay) seconds'
+        ORDER BY failures, id
+        LIMIT 1
+        """
     )
+
+    /// Seconds after which every collector groups new events by the settings that the job began with.
+    private static let delay = 5
 
     /// Nothing comes back while another collector works on the job.
     static let take = PostgresStatement(
         "regroup",
         """
-        SELECT id, state, batch FROM regroup_job
+        SELECT id, state, batch, position, position_id, created_at + interval '\(delay) seconds' AS until
+        FROM regroup_job
         WHERE project_id = $1 AND id = $2 AND state IN ('running', 'reverting')
         FOR UPDATE SKIP LOCKED
         """,
@@ -62,15 +71,14 @@ enum RegroupStatements {
         """
         SELECT e.event_id, e.received_day, e.received_at, e.occurred_at, e.sent_at, e.client_address, e.release_id,
             e.hash_id, h.hash, e.payload_codec, e.payload
-        FROM regroup_job j
-        JOIN event e ON e.project_id = j.project_id AND e.occurred_at >= j.position
-            AND (e.occurred_at, e.event_id) > (j.position, j.position_id) AND e.received_at < j.created_at
+        FROM event e
         JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
-        WHERE j.project_id = $1 AND j.id = $2 AND e.payload_codec >= 0
+        WHERE e.project_id = $1 AND $2::int8 IS NOT NULL AND e.occurred_at >= $4 AND (e.occurred_at, e.event_id) > ($4, $5)
+            AND e.received_at < $6 AND e.payload_codec >= 0
         ORDER BY e.occurred_at, e.event_id
         LIMIT $3
         """,
-        [.int8, .int8, .int8]
+        [.int8, .int8, .int8, .timestamptz, .uuid, .timestamptz]
     )
 
     static let lock = PostgresStatement(
@@ -81,6 +89,13 @@ enum RegroupStatements {
         ORDER BY id
         FOR UPDATE
         """,
+        [.int8, PostgresType.int8.array]
+    )
+
+    /// Where hashes point; after their issues were locked, it has to be among these.
+    static let pointed = PostgresStatement(
+        "regroup",
+        "SELECT DISTINCT issue_id FROM grouping_hash WHERE project_id = $1 AND id = ANY ($2)",
         [.int8, PostgresType.int8.array]
     )
 
@@ -106,7 +121,7 @@ enum RegroupStatements {
     static let advance = PostgresStatement(
         "regroup",
         """
-        UPDATE regroup_job SET batch = $3, position = $4, position_id = $5, processed = processed + $6,
+        UPDATE regroup_job SET batch = $3, failures = 0, position = $4, position_id = $5, processed = processed + $6,
             moved = moved + $7
         WHERE project_id = $1 AND id = $2
         """,
@@ -116,6 +131,18 @@ enum RegroupStatements {
     static let finish = PostgresStatement(
         "regroup",
         "UPDATE regroup_job SET state = $3, finished_at = now() WHERE project_id = $1 AND id = $2",
+        [.int8, .int8, .text]
+    )
+
+    /// A page that fails again and again ends its job; the others go on.
+    static let fail = PostgresStatement(
+        "regroup",
+        """
+        UPDATE regroup_job SET failures = failures + 1, error = $3,
+            state = CASE WHEN failures >= 9 THEN 'failed' ELSE state END,
+            finished_at = CASE WHEN failures >= 9 THEN now() END
+        WHERE project_id = $1 AND id = $2 AND state IN ('running', 'reverting')
+        """,
         [.int8, .int8, .text]
     )
 
@@ -183,12 +210,14 @@ enum RegroupStatements {
             FROM regroup_move r
             WHERE r.project_id = $1 AND r.job_id = $2 AND r.batch = $3 AND e.project_id = r.project_id
                 AND e.event_id = r.event_id AND e.received_day = r.received_day AND e.hash_id = r.to_hash_id
-            RETURNING e.event_id
+                AND EXISTS (
+                    SELECT FROM grouping_hash f WHERE f.project_id = r.project_id AND f.id = r.from_hash_id)
+            RETURNING e.event_id, e.received_day
         )
-        -- What somebody else has moved, or retention has removed, stays as it is.
+        -- What somebody else has moved or deleted, or retention has removed, stays as it is.
         DELETE FROM regroup_move r
-        WHERE r.project_id = $1 AND r.job_id = $2 AND r.batch = $3
-            AND NOT EXISTS (SELECT FROM back b WHERE b.event_id = r.event_id)
+        WHERE r.project_id = $1 AND r.job_id = $2 AND r.batch = $3 AND NOT EXISTS (
+            SELECT FROM back b WHERE b.event_id = r.event_id AND b.received_day = r.received_day)
         """,
         [.int8, .int8, .int8]
     )
@@ -205,23 +234,16 @@ enum RegroupStatements {
         [.int8, .int8, .int8]
     )
 
-    /// Issues that the job made and that have nothing any more.
-    static let removeEmpty = PostgresStatement(
+    /// What was moved by jobs that ended before a moment; they cannot be taken back any more.
+    static let expire = PostgresStatement(
         "regroup",
         """
-        WITH empty AS (
-            SELECT i.project_id, i.id FROM issue i, regroup_job j
-            WHERE j.project_id = $1 AND j.id = $2 AND i.project_id = $1 AND i.event_count = 0
-                AND i.merged_into IS NULL AND i.last_seen_bucket < j.created_at AND NOT EXISTS (
-                    SELECT FROM grouping_hash h
-                    JOIN hash_environment n ON n.project_id = h.project_id AND n.hash_id = h.id
-                    WHERE h.project_id = i.project_id AND h.issue_id = i.id)
-        ),
-        hashes AS (
-            DELETE FROM grouping_hash h USING empty e WHERE h.project_id = e.project_id AND h.issue_id = e.id
-        )
-        DELETE FROM issue i USING empty e WHERE i.project_id = e.project_id AND i.id = e.id
+        DELETE FROM regroup_move WHERE ctid = ANY (ARRAY(
+            SELECT r.ctid FROM regroup_move r
+            JOIN regroup_job j ON j.project_id = r.project_id AND j.id = r.job_id
+            WHERE j.finished_at < $1
+            LIMIT $2))
         """,
-        [.int8, .int8]
+        [.timestamptz, .int8]
     )
 }

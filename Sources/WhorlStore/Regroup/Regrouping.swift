@@ -17,20 +17,15 @@ package struct Regrouping: Service {
 
     private let pool: PostgresPool
     private let codec: PayloadCodec
-    private let settings: @Sendable (_ projectID: Int) async -> GroupingSettings
+    private let rules: GroupingRules
     private let logger: Logger
 
-    /// `settings` gives how the events of a project are grouped now.
-    package init(
-        pool: PostgresPool,
-        codec: PayloadCodec,
-        logger: Logger,
-        settings: @escaping @Sendable (_ projectID: Int) async -> GroupingSettings
-    ) {
+    /// `rules` are those of the installation.
+    package init(pool: PostgresPool, codec: PayloadCodec, rules: GroupingRules, logger: Logger) {
         self.pool = pool
         self.codec = codec
+        self.rules = rules
         self.logger = logger
-        self.settings = settings
     }
 
     package func run() async throws {
@@ -58,13 +53,29 @@ package struct Regrouping: Service {
     func step() async throws -> Bool {
         guard let waiting = try await pool.execute(RegroupStatements.waiting).first else { return false }
         let projectID: Int = try waiting.read("project_id")
-        var settings = await settings(projectID)
+        let id: Int = try waiting.read("id")
+        var settings = try await Administration(pool: pool).settings(projectID: projectID).grouping.settings(rules)
         // What would lead after a transition.
         settings.previous = nil
-        return try await pool.transaction("regroup", timeout: Self.timeout) { [settings] connection, deadline in
+        // Tags that wait would be counted under the hash that the event had.
+        try await TagBacklog.settle(pool)
+        do {
+            return try await work(projectID, id, settings)
+        } catch let error as PostgresError where !error.meansServerAway && !error.isTransient {
+            logger.warning("page of events not regrouped", metadata: ["db.error": "\(error)"])
+            _ = try await pool.execute(
+                RegroupStatements.fail,
+                [projectID.postgresValue, id.postgresValue, error.description.postgresValue]
+            )
+            return false
+        }
+    }
+
+    private func work(_ projectID: Int, _ id: Int, _ settings: GroupingSettings) async throws -> Bool {
+        try await pool.transaction("regroup", timeout: Self.timeout) { connection, deadline in
             let rows = try await connection.execute(
                 RegroupStatements.take,
-                [projectID.postgresValue, waiting.read("id", as: Int.self).postgresValue],
+                [projectID.postgresValue, id.postgresValue],
                 deadline: deadline
             )
             guard let row = rows.first else { return false }
@@ -78,7 +89,7 @@ package struct Regrouping: Service {
             if place.state == "reverting" {
                 try await page.revert(place.batch)
             } else {
-                let events = try await read(page, settings)
+                let events = try await read(page, row, settings)
                 try await page.forward(place.batch + 1, events)
             }
             return true
@@ -86,8 +97,19 @@ package struct Regrouping: Service {
     }
 
     /// The events of the next page, with the hash that each would get.
-    private func read(_ page: RegroupPage, _ settings: GroupingSettings) async throws -> [RegroupPage.Candidate] {
-        let rows = try await page.execute(RegroupStatements.read, [Self.page.postgresValue])
+    private func read(
+        _ page: RegroupPage,
+        _ job: PostgresRow,
+        _ settings: GroupingSettings
+    ) async throws -> [RegroupPage.Candidate] {
+        let rows = try await page.execute(
+            RegroupStatements.read,
+            [
+                Self.page.postgresValue, try job.read("position", as: Date.self).postgresValue,
+                try job.read("position_id", as: UUID.self).postgresValue,
+                try job.read("until", as: Date.self).postgresValue,
+            ]
+        )
         try await codec.know(rows.map { try $0.read("payload_codec") })
         return try rows.map { row in
             let number: Int16 = try row.read("payload_codec")
@@ -100,8 +122,8 @@ package struct Regrouping: Service {
                 sentAt: try row.readOptional("sent_at"),
                 clientAddress: try row.readOptional("client_address")
             )
-            let bytes = try codec.decompress(payload, codec: number)
-            let event = try? EventPipeline.process(bytes[...], context, settings)
+            let bytes = try? codec.decompress(payload, codec: number)
+            let event = try? bytes.map { try EventPipeline.process($0[...], context, settings) }
             return RegroupPage.Candidate(
                 eventID: id,
                 day: try row.read("received_day"),

@@ -4,6 +4,9 @@ import WhorlPostgres
 enum ReferenceStatements {
     static let all = [hash, orphan, environment, release]
 
+    /// Hashes of an issue beyond which further ones of its events are not noted.
+    static let maxHashes = 200
+
     /// Finds the leading hash, or makes it: for the issue that any further hash points to, else with a new issue; and makes
     /// the further ones that are missing.
     ///
@@ -16,7 +19,8 @@ enum ReferenceStatements {
         ),
         found AS (
             -- The issues are kept from being deleted until we have joined one.
-            SELECT w.place, h.id, i.id AS issue_id
+            -- Of an issue that was merged while we waited for it, the row tells where to.
+            SELECT w.place, h.id, coalesce(i.merged_into, i.id) AS issue_id, h.home_issue_id
             FROM wanted w
             JOIN grouping_hash h ON h.project_id = $1 AND h.hash = w.hash
             JOIN issue i ON i.project_id = h.project_id AND i.id = h.issue_id
@@ -24,25 +28,32 @@ enum ReferenceStatements {
         ),
         known AS MATERIALIZED (
             SELECT (SELECT id FROM found WHERE place = 1) AS hash_id,
-                (SELECT issue_id FROM found ORDER BY place LIMIT 1) AS issue_id
+                (SELECT issue_id FROM found ORDER BY place LIMIT 1) AS issue_id,
+                (SELECT home_issue_id FROM found ORDER BY place LIMIT 1) AS home_issue_id
         ),
         target AS MATERIALIZED (
-            SELECT coalesce(issue_id, nextval('issue_id_sequence')) AS issue_id FROM known
+            SELECT n.issue_id, coalesce(known.home_issue_id, n.issue_id) AS home_issue_id
+            FROM known, LATERAL (SELECT coalesce(known.issue_id, nextval('issue_id_sequence')) AS issue_id) AS n
         ),
         made AS (
             INSERT INTO grouping_hash (project_id, id, hash, issue_id, home_issue_id)
-            SELECT $1, nextval('hash_id_sequence'), $2[1], target.issue_id, target.issue_id
+            SELECT $1, nextval('hash_id_sequence'), $2[1], target.issue_id, target.home_issue_id
             FROM known, target
             WHERE known.hash_id IS NULL
             ON CONFLICT (project_id, hash) DO NOTHING
-            RETURNING id, issue_id
+            RETURNING id, issue_id, home_issue_id
         ),
         aliases AS (
             INSERT INTO grouping_hash (project_id, id, hash, issue_id, home_issue_id)
-            SELECT $1, nextval('hash_id_sequence'), w.hash, owner.issue_id, owner.issue_id
+            SELECT $1, nextval('hash_id_sequence'), w.hash, owner.issue_id, owner.home_issue_id
             FROM wanted w, (
-                SELECT issue_id FROM made UNION ALL SELECT issue_id FROM found WHERE place = 1) AS owner
+                SELECT issue_id, home_issue_id FROM made
+                UNION ALL
+                SELECT issue_id, home_issue_id FROM found WHERE place = 1) AS owner
             WHERE w.place > 1 AND NOT EXISTS (SELECT FROM found f WHERE f.place = w.place)
+                -- Frames of libraries come from the sender: the ways to an issue are bounded.
+                AND (SELECT count(*) FROM grouping_hash g
+                    WHERE g.project_id = $1 AND g.issue_id = owner.issue_id) < \(maxHashes)
             ORDER BY w.hash
             ON CONFLICT (project_id, hash) DO NOTHING
         ),

@@ -14,7 +14,9 @@ package struct TagBacklog: Service {
     /// How long one statement may take; then it is tried with half as many batches.
     private static let timeout = Duration.seconds(10)
     /// How long a reader waits for what is not counted yet; then it reads the numbers of a moment ago.
-    private static let patience = Duration.seconds(1)
+    ///
+    /// Milliseconds.
+    private static let patience = 1_000
     /// The advisory lock of counting: three more than that of migrations.
     private static let lock = 0x77_686F_726F
 
@@ -55,8 +57,22 @@ package struct TagBacklog: Service {
     package static func settle(_ pool: PostgresPool) async throws {
         guard try await length(pool) > 0 else { return }
         do {
-            _ = try await count(pool, maxStep, timeout: patience)
-        } catch let error as PostgresError where error.code == .deadline || error.isTransient {}
+            // The server gives up, not we: a deadline that we missed would count as a server that is away.
+            try await pool.transaction("count_tags", timeout: .seconds(5)) { connection, deadline in
+                try await connection.script("SET LOCAL statement_timeout = \(patience)", deadline: deadline)
+                let mine = try await connection.execute(
+                    TagBacklogStatements.tryLock,
+                    [lock.postgresValue],
+                    deadline: deadline
+                )
+                guard try mine.first?.read("is_mine", as: Bool.self) == true else { return }
+                _ = try await connection.execute(
+                    TagBacklogStatements.count,
+                    [maxStep.postgresValue],
+                    deadline: deadline
+                )
+            }
+        } catch let error as PostgresError where error.sqlState == "57014" || error.isTransient {}
     }
 
     private static func length(_ pool: PostgresPool) async throws -> Int {
@@ -74,7 +90,10 @@ package struct TagBacklog: Service {
 }
 
 enum TagBacklogStatements {
-    static let all = [length, count]
+    static let all = [length, tryLock, count]
+
+    /// Whoever else counts is not waited for.
+    static let tryLock = PostgresStatement("count_tags", "SELECT pg_try_advisory_xact_lock($1) AS is_mine", [.int8])
 
     /// Values of one tag key of one hash on one day beyond which further ones are counted as `__other__`.
     static let maxTagValues = 100

@@ -7,10 +7,10 @@ enum ScriptErrorRule {
         guard PlatformFamily(event.platform) == .script, let exception = event.exceptions.last else { return nil }
         let type = exception.type ?? ""
         let value = exception.value ?? ""
-        if type == "ChunkLoadError" || chunks.contains(where: { value.firstRange(of: $0) != nil }) {
+        if type == "ChunkLoadError" || chunks.contains(where: { value.has($0) }) {
             return kind("chunk-load", "a part of the application could not be loaded, most often after a deploy")
         }
-        if hydration.contains(where: { value.firstRange(of: $0) != nil }) {
+        if hydration.contains(where: { value.has($0) }) {
             return kind("hydration", "the page was rendered otherwise on the server")
         }
         return nil

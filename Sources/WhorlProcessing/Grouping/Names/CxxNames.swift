@@ -3,7 +3,7 @@ enum CxxNames {
     /// `shop::Cart<int>::total(std::__1::vector<int> const&) const` is `shop::Cart::total`; lambdas lose their numbers.
     static func function(_ name: String) -> String {
         var text = name
-        for space in anonymous where text.firstRange(of: space) != nil {
+        for space in anonymous where text.has(space) {
             text = text.replacing(space, with: "{anonymous}")
         }
         // GCC: f()::{lambda(int)#1}::operator()(int) const; Clang: f()::$_0::operator()(int) const; MSVC: <lambda_abc>.
@@ -24,7 +24,7 @@ enum CxxNames {
         while let first = scanner.bytes.first, [0x2A, 0x26].contains(first) { scanner.bytes.removeFirst() }
         var result = scanner.text
         for space in ["std::__1::", "std::__cxx11::", "std::__2::", "std::__ndk1::"]
-        where result.firstRange(of: space) != nil {
+        where result.has(space) {
             result = result.replacing(space, with: "std::")
         }
         result = result.replacing("\u{1}", with: "(").replacing("\u{2}", with: ")")
@@ -35,9 +35,9 @@ enum CxxNames {
 
     /// Whether the name looks like one with a C++ argument list.
     static func isSignature(_ name: String) -> Bool {
-        name.firstRange(of: "::") != nil
+        name.has("::")
             && (name.hasSuffix(")") || name.hasSuffix(") const") || name.hasSuffix(") noexcept"))
-            && name.firstRange(of: " -> ") == nil
+            && !name.has(" -> ")
     }
 
     private static let anonymous = [
@@ -46,7 +46,7 @@ enum CxxNames {
     ]
 
     private static func lambdas(_ text: String) -> String {
-        guard text.firstRange(of: "lambda") != nil || text.firstRange(of: "$_") != nil else { return text }
+        guard text.has("lambda") || text.has("$_") else { return text }
         var scanner = NameScanner(text)
         var result: [UInt8] = []
         var at = 0

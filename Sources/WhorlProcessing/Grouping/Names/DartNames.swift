@@ -4,7 +4,7 @@ enum DartNames {
     static func function(_ name: String) -> String {
         var text = name
         var isClosure = false
-        for mark in [".<anonymous closure>", ".<fn>"] where text.firstRange(of: mark) != nil {
+        for mark in [".<anonymous closure>", ".<fn>"] where text.has(mark) {
             isClosure = true
             text = text.replacing(mark, with: "")
         }

@@ -31,13 +31,13 @@ enum NativeNames {
             ".warm", ".hot", ".destroy", ".cleanup",
         ]
         for word in words {
-            if let place = text.firstRange(of: word), place.lowerBound != text.startIndex {
+            if text.has(word), let place = text.firstRange(of: word), place.lowerBound != text.startIndex {
                 text = text[..<place.lowerBound]
             }
         }
         // GCC writes it behind the readable name.
         for clone in [" [clone", " (.cold", " (.isra", " (.part", " (.constprop", " (.llvm"] {
-            if let place = text.firstRange(of: clone) { text = text[..<place.lowerBound] }
+            if text.has(clone), let place = text.firstRange(of: clone) { text = text[..<place.lowerBound] }
         }
         return String(text)
     }

@@ -16,7 +16,7 @@ enum PHPNames {
             text = text[..<at.upperBound] + method
         }
         // Until 8.3 a closure says only its namespace, from 8.4 on where it was made.
-        if text.hasByte("{"), text.firstRange(of: "{closure") != nil {
+        if text.hasByte("{"), text.has("{closure") {
             return "{closure}"
         }
         return text
@@ -25,7 +25,7 @@ enum PHPNames {
     /// `eval()'d code` and numbered temporary files count as where they come from.
     static func file(_ path: String) -> String {
         guard path.hasByte("'(") else { return path }
-        if let code = path.firstRange(of: "("), path.firstRange(of: "eval()'d code") != nil {
+        if let code = path.firstRange(of: "("), path.has("eval()'d code") {
             return String(path[..<code.lowerBound])
         }
         return path

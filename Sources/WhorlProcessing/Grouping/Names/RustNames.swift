@@ -54,7 +54,7 @@ enum RustNames {
         var isClosure = false
         parts.removeAll { part in
             if part.hasPrefix("{") {
-                isClosure = isClosure || part.firstRange(of: "closure") != nil
+                isClosure = isClosure || part.has("closure")
                 return true
             }
             return false

@@ -8,8 +8,8 @@ enum SwiftNames {
             "__allocating_init",
             ".deinit", "__deallocating_deinit", "merged ", "outlined ", "default argument", "variable initialization",
             "(extension in ",
-        ] where name.firstRange(of: mark) != nil {
-            return !name.hasPrefix("<") && name.firstRange(of: "{{closure}}") == nil && !CxxNames.isSignature(name)
+        ] where name.has(mark) {
+            return !name.hasPrefix("<") && !name.has("{{closure}}") && !CxxNames.isSignature(name)
         }
         // Labels: total(of:in:)
         if let open = name.utf8.firstIndex(of: UInt8(ascii: "(")), name.utf8.last == UInt8(ascii: ")") {

@@ -62,7 +62,7 @@ struct FrameFacts {
             GroupingComponent.value("module", module),
             GroupingComponent.value(
                 "filename",
-                file,
+                file ?? frame.filename,
                 ignored: (module != nil ? Reason.moduleSaysMore : fileIgnored)?.rawValue
             ),
             GroupingComponent.value("function", function ?? frame.function, ignored: functionIgnored?.rawValue),

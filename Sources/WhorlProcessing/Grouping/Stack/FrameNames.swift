@@ -39,7 +39,8 @@ enum FrameNames {
         facts.isOwn = InAppRule.isOwn(frame, family, function: function)
         facts.isOwnCorrected = frame.inApp.map { $0 != facts.isOwn } ?? false
         if function == nil, frame.function != nil { facts.functionIgnored = .unnamed }
-        (facts.file, facts.fileIgnored) = FileNames.file(of: frame, family)
+        // Where there is a module, the file is only shown.
+        if facts.module == nil { (facts.file, facts.fileIgnored) = FileNames.file(of: frame, family) }
         if family == .native, facts.module == nil {
             if function == nil || frame.filename == nil {
                 // Without symbols the image is all that survives: addresses change with every start.

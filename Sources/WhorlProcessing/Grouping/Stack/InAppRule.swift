@@ -15,14 +15,14 @@ enum InAppRule {
         let path = frame.absPath ?? frame.filename ?? ""
         switch family {
         case .script:
-            return path.firstRange(of: "/node_modules/") != nil || path.hasPrefix("node_modules/")
+            return path.has("/node_modules/") || path.hasPrefix("node_modules/")
                 || path.hasPrefix("node:") || path.hasPrefix("internal/")
                 || path.hasPrefix("chrome-extension://") || path.hasPrefix("moz-extension://")
                 || path.hasPrefix("safari-extension://") || path.hasPrefix("safari-web-extension://")
-                || path.firstRange(of: "webpack/bootstrap") != nil || path.firstRange(of: "/webpack/runtime") != nil
+                || path.has("webpack/bootstrap") || path.has("/webpack/runtime")
         case .go:
             let module = frame.module ?? ""
-            return path.firstRange(of: "/pkg/mod/") != nil || path.firstRange(of: "/vendor/") != nil
+            return path.has("/pkg/mod/") || path.has("/vendor/")
                 || path.hasPrefix("/usr/local/go/src/") || path.hasPrefix("/usr/lib/go")
                 || !module.isEmpty && isGoStandard(module)
         case .jvm: return Libraries.jvmStandard.contains { (frame.module ?? "").hasPrefix($0) }
@@ -30,15 +30,15 @@ enum InAppRule {
         case .native:
             return Libraries.nativeRuntime.contains { function.hasPrefix($0) }
                 || Libraries.isSystemImage(frame.package ?? "")
-                || path.firstRange(of: "/rustc/") != nil || path.firstRange(of: "/.cargo/registry/") != nil
-                || path.firstRange(of: "/.cargo/git/") != nil || path.firstRange(of: "/.build/checkouts/") != nil
-                || path.firstRange(of: "/SourcePackages/checkouts/") != nil
+                || path.has("/rustc/") || path.has("/.cargo/registry/")
+                || path.has("/.cargo/git/") || path.has("/.build/checkouts/")
+                || path.has("/SourcePackages/checkouts/")
         case .dart:
             return path.hasPrefix("dart:") || path.hasPrefix("package:flutter/") || frame.package == "flutter"
-                || path.firstRange(of: "/.pub-cache/") != nil
+                || path.has("/.pub-cache/")
         case .ruby:
-            return path.firstRange(of: "/gems/") != nil || path.hasPrefix("<internal:")
-                || path.firstRange(of: "/lib/ruby/") != nil
+            return path.has("/gems/") || path.hasPrefix("<internal:")
+                || path.has("/lib/ruby/")
         case .php, .python, .beam, .other: return false
         }
     }
@@ -49,18 +49,18 @@ enum InAppRule {
         let module = frame.module ?? ""
         switch family {
         case .python:
-            return path.firstRange(of: "/site-packages/") != nil || path.firstRange(of: "/dist-packages/") != nil
-                || path.firstRange(of: "/lib/python") != nil || path.hasPrefix("<frozen")
-                || path.firstRange(of: "\\lib\\site-packages\\") != nil
-                || path.firstRange(of: "\\Lib\\") != nil || path.hasPrefix("site-packages/")
+            return path.has("/site-packages/") || path.has("/dist-packages/")
+                || path.has("/lib/python") || path.hasPrefix("<frozen")
+                || path.has("\\lib\\site-packages\\")
+                || path.has("\\Lib\\") || path.hasPrefix("site-packages/")
         case .script:
             return [
                 "://unpkg.com/", "://cdn.jsdelivr.net/", "://cdnjs.cloudflare.com/", "://ajax.googleapis.com/",
                 "://www.googletagmanager.com/", "://connect.facebook.net/", "://code.jquery.com/",
             ]
-            .contains { path.firstRange(of: $0) != nil }
+            .contains { path.has($0) }
         case .jvm: return Libraries.jvmFrameworks.contains { module.hasPrefix($0) }
-        case .php: return path.firstRange(of: "/vendor/") != nil || path.hasPrefix("vendor/") || path == "[internal]"
+        case .php: return path.has("/vendor/") || path.hasPrefix("vendor/") || path == "[internal]"
         case .beam: return Libraries.isBeamLibrary(module, path)
         case .native: return path.hasPrefix("/usr/include/") || path.hasPrefix("/usr/lib/")
         case .dart:

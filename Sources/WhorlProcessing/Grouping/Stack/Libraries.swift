@@ -77,7 +77,7 @@ enum Libraries {
     }
 
     static func isBeamLibrary(_ module: String, _ path: String) -> Bool {
-        if path.hasPrefix("deps/") || path.firstRange(of: "/deps/") != nil { return true }
+        if path.hasPrefix("deps/") || path.has("/deps/") { return true }
         let name = module.hasPrefix("Elixir.") ? String(module.dropFirst(7)) : module
         guard let first = name.first else { return false }
         // Modules of Erlang are atoms in lower case; applications in Elixir are not.

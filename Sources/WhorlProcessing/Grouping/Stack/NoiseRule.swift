@@ -46,7 +46,7 @@ enum NoiseRule {
             }
             if scriptHelpers.contains(where: { function.hasPrefix($0) }) { return .helper }
             if let path = frame.absPath ?? frame.filename,
-                scriptHelperFolders.contains(where: { path.firstRange(of: $0) != nil }) || path.hasPrefix("node:")
+                scriptHelperFolders.contains(where: { path.has($0) }) || path.hasPrefix("node:")
                     || path.hasPrefix("internal/")
             {
                 return .helper
@@ -54,7 +54,7 @@ enum NoiseRule {
         case .python:
             if PythonNames.isComprehension(function) { return .comprehension }
             if let path = frame.absPath ?? frame.filename,
-                path.firstRange(of: "sentry_sdk/") != nil || path.hasPrefix("<frozen ") || path.hasSuffix("newrelic")
+                path.has("sentry_sdk/") || path.hasPrefix("<frozen ") || path.hasSuffix("newrelic")
             {
                 return .helper
             }
@@ -78,7 +78,7 @@ enum NoiseRule {
             if thunks.contains(where: { function.hasPrefix($0) }) { return .helper }
         case .ruby:
             if let path = frame.absPath ?? frame.filename,
-                path.hasPrefix("<internal:") || path.firstRange(of: "/sentry-r") != nil
+                path.hasPrefix("<internal:") || path.has("/sentry-r")
             {
                 return .helper
             }
@@ -92,8 +92,8 @@ enum NoiseRule {
             }
         case .dart:
             if let path = frame.absPath ?? frame.filename,
-                path.hasPrefix("dart:async") || path.firstRange(of: "package:sentry") != nil
-                    || path.firstRange(of: "package:stack_trace") != nil
+                path.hasPrefix("dart:async") || path.has("package:sentry")
+                    || path.has("package:stack_trace")
             {
                 return .helper
             }
@@ -182,7 +182,7 @@ enum NoiseRule {
         case .native:
             return threadBases.contains(function) || threadBases.contains(facts.function ?? "")
                 || function.hasPrefix("__libc_start") || function.hasPrefix("std::rt::lang_start")
-                || function.hasPrefix("std::sys::") && function.firstRange(of: "thread_start") != nil
+                || function.hasPrefix("std::sys::") && function.has("thread_start")
         case .go: return facts.frame.module == "runtime" && (function == "main" || function == "goexit")
         case .python: return function == "<module>" && (facts.frame.filename ?? "").hasSuffix("/bin/gunicorn")
         default: return false
