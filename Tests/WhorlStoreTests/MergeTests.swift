@@ -69,7 +69,11 @@ struct MergeTests {
             }
             #expect(isWaiting)
             try await merging.script("COMMIT", deadline: deadline)
-            let id = try await made
+            _ = try await made
+            // What stored the event would find its issue hidden, and look the hash up once more.
+            let id = try await pool.transaction("test", timeout: .seconds(15)) { connection, deadline in
+                try await HashResolver.resolve(event, releaseID: nil, connection, deadline).id
+            }
             var sql = SQLFragment("SELECT issue_id, home_issue_id FROM grouping_hash WHERE id = ")
             sql.bind(id)
             let row = try #require(try await pool.execute(sql, operation: "test").first)

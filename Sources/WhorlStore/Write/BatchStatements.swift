@@ -33,7 +33,7 @@ enum BatchStatements {
             SELECT i.project_id, i.event_id, i.hash_id, h.issue_id, s.hash_epoch
             FROM input i
             JOIN grouping_hash h ON h.project_id = i.project_id AND h.id = i.hash_id
-            JOIN issue s ON s.project_id = h.project_id AND s.id = h.issue_id
+            JOIN issue s ON s.project_id = h.project_id AND s.id = h.issue_id AND s.merged_into IS NULL
         ),
         -- The issues are locked before anything is written, in the order of their keys: whatever the plan, two
         -- collectors cannot wait for each other in a circle, and no issue is deleted while an event joins it.

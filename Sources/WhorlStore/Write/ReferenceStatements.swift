@@ -43,6 +43,13 @@ enum ReferenceStatements {
             ON CONFLICT (project_id, hash) DO NOTHING
             RETURNING id, issue_id, home_issue_id
         ),
+        -- A hash that was made for an issue while it was merged follows it.
+        mended AS (
+            UPDATE grouping_hash h SET issue_id = i.merged_into
+            FROM issue i
+            WHERE h.project_id = $1 AND h.hash = ANY ($2) AND i.project_id = h.project_id AND i.id = h.issue_id
+                AND i.merged_into IS NOT NULL
+        ),
         aliases AS (
             INSERT INTO grouping_hash (project_id, id, hash, issue_id, home_issue_id)
             SELECT $1, nextval('hash_id_sequence'), w.hash, owner.issue_id, owner.home_issue_id
