@@ -121,7 +121,7 @@ struct GroupingTests {
         let text = try #require(GroupingExplanation(event).variants.first).component.json.text
         #expect(text.contains(#"{"id":"type","contributes":true,"hint":null,"values":["E"]}"#))
         #expect(
-            text.contains(#""id":"value","contributes":false,"hint":"the stack says more","values":["order <int>"]"#)
+            text.contains(#""id":"value","contributes":false,"hint":"the stack says more","values":["order <num>"]"#)
         )
         #expect(text.contains("not part of the application"))
     }

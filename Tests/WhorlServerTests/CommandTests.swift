@@ -62,7 +62,7 @@ struct CommandTests {
         .write(toFile: event, atomically: true, encoding: .utf8)
         let shown = try await run(["explain", event])
         #expect(shown.status == 0)
-        for part in ["app ", "system ", "+ function: pay", "not part of the application", "order <int>"] {
+        for part in ["app ", "system ", "+ function: pay", "not part of the application", "order <num>"] {
             #expect(shown.output.contains(part), "\(shown.output)")
         }
         #expect(!shown.output.contains("\u{1B}"))

@@ -35,9 +35,10 @@ struct Row {
             connections: connections,
             ratePerSecond: ratePerSecond
         )
-        _ = generator.run(seconds: warmUp)
+        server.acknowledged += generator.run(seconds: warmUp).acknowledged
         let before = try server.measure()
         let outcome = generator.run(seconds: seconds)
+        server.acknowledged += outcome.acknowledged
         let after = try server.measure()
         let events = max(Double(outcome.acknowledged), 1)
         name = scenario.name

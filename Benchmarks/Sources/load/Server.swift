@@ -15,6 +15,8 @@ final class Server {
     let key = "b3d1c6a0f7e84a2f9c5d0e1f2a3b4c5d"
     let port: Int
     let process = Process()
+    /// Events that were answered with 200 so far.
+    var acknowledged = 0
     private let executable: String
     private let folder: String
     private var cluster: String { folder + "/postgres" }
@@ -63,11 +65,22 @@ final class Server {
         }
     }
 
+    /// Waits, for a while, until everything that was acknowledged has come into the table, by way of the spool too.
     func measure() throws -> Measure {
+        let deadline = now() + 20_000_000_000
+        var measure = try read()
+        while measure.events < acknowledged, now() < deadline {
+            usleep(100_000)
+            measure = try read()
+        }
+        return measure
+    }
+
+    private func read() throws -> Measure {
         let numbers = try query(
             """
             SELECT count(*) || ' ' || pg_database_size(current_database()) || ' ' || pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')
-            FROM event
+            FROM event WHERE project_id = 1
             """
         )
         .split(separator: " ").compactMap { Int($0) }

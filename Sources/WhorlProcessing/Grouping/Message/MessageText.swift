@@ -5,6 +5,23 @@ enum MessageText {
     /// Later bytes are not looked at.
     private static let maxBytes = 8_192
 
+    /// The text without the sequences by which terminals are told colours.
+    private static func withoutColours(_ text: String) -> String {
+        guard text.utf8.contains(0x1B) else { return text }
+        var result: [UInt8] = []
+        var isEscape = false
+        for byte in text.utf8 {
+            if byte == 0x1B {
+                isEscape = true
+            } else if isEscape {
+                if (byte | 0x20) &- UInt8(ascii: "a") < 26 { isEscape = false }
+            } else {
+                result.append(byte)
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+
     static func parameterised(_ message: String) -> String {
         var lines: [String] = []
         for line in message.prefix(bytes: maxBytes).split(whereSeparator: \.isNewline) {
@@ -16,6 +33,6 @@ enum MessageText {
             }
             lines.append(trimmed)
         }
-        return ValueScanner.replaced(lines.joined(separator: "\n"))
+        return ValueScanner.replaced(withoutColours(lines.joined(separator: "\n")))
     }
 }

@@ -29,9 +29,7 @@ struct ValueScanner {
         while at < bytes.count {
             let byte = bytes[at]
             let before = at > 0 ? bytes[at - 1] : 0x20
-            if !NameScanner.isWord(before) || before == UInt8(ascii: "_") && NameScanner.isDigit(byte),
-                replaceValue(byte, before)
-            {
+            if !NameScanner.isWord(before) || before == UInt8(ascii: "_"), replaceValue(byte, before) {
                 continue
             }
             if NameScanner.isWord(byte) {
@@ -51,11 +49,10 @@ struct ValueScanner {
         while at < bytes.count, NameScanner.isWord(bytes[at]) {
             if NameScanner.isDigit(bytes[at]), at > start {
                 let count = digits(at)
-                let before = bytes[at - 1]
                 let ends = at + count == bytes.count || !NameScanner.isLetter(bytes[at + count])
-                if ends, before == UInt8(ascii: "_") && count >= 3 || count >= 5 {
+                if ends, count >= 5 {
                     result += bytes[start..<at]
-                    put("<int>", at + count)
+                    put("<num>", at + count)
                     lastWord = []
                     return
                 }
@@ -63,6 +60,8 @@ struct ValueScanner {
                 continue
             }
             at += 1
+            // What stands behind an underscore may be a value.
+            if bytes[at - 1] == UInt8(ascii: "_"), at < bytes.count, NameScanner.isWord(bytes[at]) { break }
         }
         result += bytes[start..<at]
         if wordBefore == Array("status".utf8) || lastWord == Array("status".utf8) { sentenceHasStatus = true }
@@ -90,16 +89,29 @@ struct ValueScanner {
         } else if let end = uuid() {
             put("<uuid>", end)
         } else if let end = prefixedHex() {
-            if isNumberKept(count: 4) { return false }
-            put("<hex>", end)
+            if isNumberKept(count: 4, end) {
+                keep(end)
+            } else {
+                put("<hex>", end)
+            }
+        } else if let end = hardwareAddress() {
+            put("<mac>", end)
+        } else if let end = webToken() {
+            put("<jwt>", end)
         } else if let end = date() {
             put("<date>", end)
         } else if let end = address() {
             put("<ip>", end)
         } else if let (kind, end) = hash() {
             put(kind, end)
+        } else if let end = opaque() {
+            put("<id>", end)
         } else if let end = path(before) {
-            put("<path>", end)
+            if isFile(end) {
+                put("<path>", end)
+            } else {
+                routes(end)
+            }
         } else if let end = host() {
             put("<hostname>", end)
         } else if NameScanner.isDigit(byte)
@@ -134,7 +146,95 @@ struct ValueScanner {
 
     // MARK: - Kinds
 
+    /// Members of log lines that hold the message itself.
+    private static let telling: Set<String> = [
+        "msg", "message", "err", "error", "reason", "cause", "exception", "event", "code", "op", "detail",
+    ]
+
+    /// Words after which a number counts things and is no code.
+    private static let counted: Set<String> = [
+        "of", "rows", "row", "bytes", "items", "seconds", "minutes", "hours", "times", "files", "records", "dbm", "ms",
+        "events", "users",
+    ]
+
+    /// Copies bytes as they are.
+    private mutating func keep(_ end: Int) {
+        result += bytes[at..<end]
+        at = end
+        lastWord = []
+    }
+
+    /// Six pairs of hexadecimal digits, or more as in fingerprints of certificates.
+    private func hardwareAddress() -> Int? {
+        var end = at
+        var pairs = 0
+        while end + 2 <= bytes.count, NameScanner.isHex(bytes[end]), NameScanner.isHex(bytes[end + 1]) {
+            pairs += 1
+            end += 2
+            guard byte(end) == UInt8(ascii: ":") || byte(end) == UInt8(ascii: "-"), pairs < 64 else { break }
+            end += 1
+        }
+        return pairs >= 6 && isEnd(end) ? end : nil
+    }
+
+    /// A token of three parts in base 64, the first of which begins as JSON does.
+    private func webToken() -> Int? {
+        guard bytes[at...].starts(with: "eyJ".utf8) else { return nil }
+        let end = run(at, 4_096) { NameScanner.isWord($0) || ".-".utf8.contains($0) }
+        return end - at > 20 ? end : nil
+    }
+
+    /// A run of letters and digits that change places often, as random ids have it and words do not.
+    private func opaque() -> Int? {
+        let end = run(at, 128) { NameScanner.isDigit($0) || NameScanner.isLetter($0) && $0 < 0x80 }
+        guard end - at >= 14, isEnd(end) || byte(end) == UInt8(ascii: "_") else { return nil }
+        var digits = 0
+        var changes = 0
+        for place in at..<end {
+            let isDigit = NameScanner.isDigit(bytes[place])
+            if isDigit { digits += 1 }
+            if place > at, isDigit != NameScanner.isDigit(bytes[place - 1]) { changes += 1 }
+        }
+        return digits >= 2 && changes >= 4 ? end : nil
+    }
+
+    private static let roots: Set<String> = [
+        "home", "Users", "var", "tmp", "srv", "opt", "usr", "etc", "app", "mnt", "data", "root", "private", "workspace",
+        "build", "builds", "run", "dev", "proc", "bin", "lib", "Library", "Applications", "storage", "code", "www",
+    ]
+
+    /// Whether a path is one of files rather than of a site: by its root, its drive, or the ending of its last part.
+    private func isFile(_ end: Int) -> Bool {
+        let parts = bytes[at..<end].split { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }
+        if bytes[at] == UInt8(ascii: "~") || byte(at + 1) == UInt8(ascii: ":") { return true }
+        guard bytes[at] == UInt8(ascii: "/"), let first = parts.first, let last = parts.last else { return false }
+        return Self.roots.contains(String(decoding: first, as: UTF8.self)) || last.contains(UInt8(ascii: "."))
+    }
+
+    /// Copies a path of a site, its parts that are numbers, hashes or ids replaced.
+    private mutating func routes(_ end: Int) {
+        var part: [UInt8] = []
+        func flush() {
+            let digits = part.count(where: NameScanner.isDigit)
+            let isValue = digits > 0 && (digits == part.count || part.count >= 6 && digits >= 2)
+            result += isValue ? Array("<num>".utf8) : part
+            part = []
+        }
+        for byte in bytes[at..<end] {
+            if byte == UInt8(ascii: "/") {
+                flush()
+                result.append(byte)
+            } else {
+                part.append(byte)
+            }
+        }
+        flush()
+        at = end
+        lastWord = []
+    }
+
     private func quoted() -> Int? {
+        if Self.telling.contains(String(decoding: lastWord, as: UTF8.self)) { return nil }
         let quote = bytes[at]
         guard quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") else { return nil }
         let end = run(at + 1, 512) { $0 != quote }
@@ -371,7 +471,8 @@ struct ValueScanner {
                 break
             }
             let isComma = byte(place) == UInt8(ascii: ",")
-            let next = place + (isComma ? 1 : 0)
+            // The log of systems pads days with a blank: Jan  5.
+            let next = place + (isComma ? 1 : 0) + (byte(place) == 0x20 && byte(place + 1) == 0x20 ? 1 : 0)
             guard byte(next) == 0x20 || byte(next) == UInt8(ascii: "-"), NameScanner.isWord(byte(next + 1)) else {
                 break
             }
@@ -446,6 +547,15 @@ struct ValueScanner {
         "rem", "gi", "mi", "ki",
     ]
 
+    /// Whether another number with its unit follows, as in 1m30.5s.
+    private func isCompound(_ start: Int) -> Bool {
+        guard NameScanner.isDigit(byte(start)) else { return false }
+        let number = run(start, 12) { NameScanner.isDigit($0) || $0 == UInt8(ascii: ".") }
+        let unit = run(number, 3) { NameScanner.isLower($0) }
+        return unit > number && isEnd(unit)
+            && Self.units.contains(String(decoding: bytes[number..<unit], as: UTF8.self))
+    }
+
     private mutating func number(_ before: UInt8) -> Bool {
         var start = at
         if !NameScanner.isDigit(bytes[start]) {
@@ -488,8 +598,9 @@ struct ValueScanner {
         }
         if end < bytes.count, NameScanner.isLetter(bytes[end]) || bytes[end] == UInt8(ascii: "_") {
             let unitEnd = run(end, 8) { NameScanner.isLetter($0) }
-            let unit = String(decoding: bytes[end..<unitEnd], as: UTF8.self).lowercased()
-            if Self.units.contains(unit), isEnd(unitEnd) || NameScanner.isDigit(byte(unitEnd)) {
+            let written = String(decoding: bytes[end..<unitEnd], as: UTF8.self)
+            let unit = written.lowercased()
+            if Self.units.contains(written), isEnd(unitEnd) || isCompound(unitEnd) {
                 // 1m30.5s
                 var stop = unitEnd
                 while NameScanner.isDigit(byte(stop)) {
@@ -500,7 +611,7 @@ struct ValueScanner {
                 return true
             }
             if Self.measures.contains(unit), isEnd(unitEnd) {
-                put(isFloat ? "<float>" : "<int>", end)
+                put("<num>", end)
                 return true
             }
             // `3rd` and `2fa` are names.
@@ -509,13 +620,16 @@ struct ValueScanner {
             at = max(stop, at + 1)
             return true
         }
-        if !isFloat, start == at || before == UInt8(ascii: "-"), isNumberKept(count: whole) {
-            result += bytes[at..<end]
-            at = end
-            lastWord = []
+        if !isFloat, start == at || before == UInt8(ascii: "-"), isNumberKept(count: whole, end) {
+            keep(end)
             return true
         }
-        put(isFloat ? "<float>" : "<int>", end)
+        // x86_64 is a name.
+        if before == UInt8(ascii: "_"), lastWord == Array("x86_".utf8) || whole == 1 && lastWord.count < 4 {
+            keep(end)
+            return true
+        }
+        put("<num>", end)
         return true
     }
 
@@ -525,11 +639,24 @@ struct ValueScanner {
     ]
 
     /// Whether the number is a name by what stands before it: a status, an error number, a SQLSTATE.
-    private func isNumberKept(count: Int) -> Bool {
+    private func isNumberKept(count: Int, _ end: Int) -> Bool {
         guard count <= 5 else { return false }
+        // `error 3 of 10`, `status 17 minutes`
+        if byte(end) == 0x20 {
+            let next = run(end + 1, 12) { NameScanner.isLetter($0) && $0 < 0x80 }
+            if Self.counted.contains(
+                String(decoding: bytes[min(end + 1, bytes.count)..<max(next, min(end + 1, bytes.count))], as: UTF8.self)
+            ) {
+                return false
+            }
+        }
         if count == 3, sentenceHasStatus { return true }
         let word = String(decoding: lastWord, as: UTF8.self)
         if word == "returned" || word == "response" { return count == 3 }
+        if word == "code" {
+            return lastWord.isEmpty || wordBefore.isEmpty
+                || Self.codes.contains(String(decoding: wordBefore, as: UTF8.self))
+        }
         if Self.codes.contains(word) { return true }
         // error #2032, status: 404, "status code of 500", "code = 5"
         return (word == "of" || word == "is" || word == "was" || word == "number")

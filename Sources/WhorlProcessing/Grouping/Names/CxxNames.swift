@@ -8,13 +8,19 @@ enum CxxNames {
         }
         // GCC: f()::{lambda(int)#1}::operator()(int) const; Clang: f()::$_0::operator()(int) const; MSVC: <lambda_abc>.
         text = lambdas(text)
+        for clause in [" requires ", " [with "] where text.has(clause) {
+            text = text.firstRange(of: clause).map { String(text[..<$0.lowerBound]) } ?? text
+        }
         var scanner = NameScanner(text)
+        for suffix: StaticString in [" __ptr64", "__ptr64"] where scanner.hasSuffix(suffix) {
+            scanner.bytes.removeLast(suffix.utf8CodeUnitCount)
+        }
         let isOperator = scanner.has("operator")
         if isOperator { scanner.protectOperators() }
         scanner.dropBracketed(UInt8(ascii: "<"), UInt8(ascii: ">"))
         scanner.dropBracketed(UInt8(ascii: "["), UInt8(ascii: "]"))
         scanner.dropBracketed(UInt8(ascii: "("), UInt8(ascii: ")"))
-        for suffix: StaticString in [" const", " volatile", " &&", " &", " noexcept", " const"]
+        for suffix: StaticString in ["const", " const", " volatile", " &&", " &", " noexcept", " const"]
         where scanner.hasSuffix(suffix) {
             scanner.bytes.removeLast(suffix.utf8CodeUnitCount)
         }
@@ -30,7 +36,9 @@ enum CxxNames {
         result = result.replacing("\u{1}", with: "(").replacing("\u{2}", with: ")")
             .replacing("\u{3}", with: "<").replacing("\u{4}", with: ">").replacing("\u{5}", with: "[")
             .replacing("\u{6}", with: "]")
-        return result.isEmpty ? name : result
+        // What is left of a function that returns a pointer to one.
+        return result.isEmpty || ["void", "int", "bool", "auto", "char", "const", "public:"].contains(result)
+            ? name : result
     }
 
     /// Whether the name looks like one with a C++ argument list.

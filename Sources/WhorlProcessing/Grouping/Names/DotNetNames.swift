@@ -34,12 +34,22 @@ enum DotNetNames {
                 scanner.bytes.removeLast(scanner.bytes.count - times - 1)
             }
             scanner.dropSuffix { $0 == 0x20 }
-            if scanner.hasPrefix("<") || scanner.has("|") || scanner.has(".<") {
+            // F#: getOrder@12-3 is a closure of getOrder.
+            if let at = scanner.bytes.firstIndex(of: UInt8(ascii: "@")), at + 1 < scanner.bytes.count,
+                NameScanner.isDigit(scanner.bytes[at + 1])
+            {
+                scanner.bytes.removeLast(scanner.bytes.count - at)
+            }
+            if scanner.hasPrefix("<") || scanner.has("|") || scanner.has(".<") || scanner.has("+<") {
                 if let start = scanner.place(of: "<") {
                     let inner = Array(scanner.bytes[start...])
                     if let owner = Self.owner(inner) {
                         let local = Self.localName(inner)
-                        scanner.bytes = Array((local.map { "\(owner).\($0)" } ?? owner).utf8)
+                        // The class may stand in front: CartView+<Load>d__12.MoveNext.
+                        var around = scanner.bytes[..<start]
+                        while let last = around.last, [0x2B, 0x2E, 0x2F].contains(last) { around.removeLast() }
+                        let outer = around.isEmpty ? "" : String(decoding: around, as: UTF8.self) + "."
+                        scanner.bytes = Array((outer + (local.map { "\(owner).\($0)" } ?? owner)).utf8)
                         isLambda = isLambda || (local == nil && Self.isLambda(inner))
                     }
                 }

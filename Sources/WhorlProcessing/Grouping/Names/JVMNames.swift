@@ -23,7 +23,19 @@ enum JVMNames {
                 }
             }
         }
-        scanner.replaceNumbers(after: [UInt8(ascii: "$"), UInt8(ascii: "-")])
+        // Hidden classes end with an address.
+        if let address = scanner.place(of: "/0x") { scanner.bytes.removeLast(scanner.bytes.count - address) }
+        scanner.replaceNumbers(after: [UInt8(ascii: "$"), UInt8(ascii: "-"), UInt8(ascii: "_")])
+        // Clojure's eval12345, Groovy's Script42, Spark's CodegenStage12 and numbered views and proxies.
+        for word: StaticString in ["$eval", "Script", "CodegenStage", "$view", "Proxy", "_closure"] {
+            let end = scanner.bytes.count - scanner.bytes.reversed().prefix(while: NameScanner.isDigit).count
+            if end < scanner.bytes.count,
+                scanner.bytes[..<end].suffix(word.utf8CodeUnitCount)
+                    .elementsEqual(UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount))
+            {
+                scanner.bytes.removeLast(scanner.bytes.count - end)
+            }
+        }
         // A lambda of Kotlin is a class of its own, named after its function: `Foo$bar$<n>`.
         while scanner.hasSuffix("$<n>$<n>") { scanner.bytes.removeLast(4) }
         return scanner.text

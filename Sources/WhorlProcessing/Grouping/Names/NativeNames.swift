@@ -28,7 +28,7 @@ enum NativeNames {
         var text = name[...]
         let words = [
             ".cold", ".part.", ".isra.", ".constprop.", ".llvm.", ".lto_priv.", ".resume.", ".clone.", ".localalias",
-            ".warm", ".hot", ".destroy", ".cleanup",
+            ".warm", ".hot", ".destroy", ".cleanup", "._omp_fn.",
         ]
         for word in words {
             if text.has(word), let place = text.firstRange(of: word), place.lowerBound != text.startIndex {

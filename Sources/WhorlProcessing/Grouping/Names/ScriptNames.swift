@@ -3,7 +3,9 @@ enum ScriptNames {
     /// `async foo`, `new Foo`, `Object.foo`, `foo [as bar]`, `Foo.<anonymous>`, `foo/<` by the function's own name; nil for
     /// those without one.
     static func function(_ name: String) -> String? {
-        var text = name[...]
+        // Firefox names what led to an asynchronous call in front: promise callback*boot.
+        var text = name[(name.lastIndex(of: "*").map { name.index(after: $0) } ?? name.startIndex)...]
+        if text.hasSuffix("/<") || text.hasPrefix("?anon_") { return nil }
         for prefix in ["async ", "new ", "get ", "set ", "static ", "bound "] where text.hasPrefix(prefix) {
             text = text.dropFirst(prefix.count)
         }
@@ -19,6 +21,8 @@ enum ScriptNames {
             text = last
         }
         if text.hasPrefix("#") { text = text.dropFirst() }
+        // Modules of webpack are functions with a number.
+        if text.utf8.allSatisfy(NameScanner.isDigit) { return nil }
         switch text {
         case "", "?", "<anonymous>", "<anonymous function>", "Anonymous function", "anonymous", "<", "<computed>",
             "global code", "eval code", "module code", "<unknown>":

@@ -132,6 +132,7 @@ enum SwiftNames {
         scanner.dropBracketed(UInt8(ascii: "<"), UInt8(ascii: ">"))
         scanner.dropReturnType()
         scanner.keepLabels()
+        if scanner.hasSuffix("()") { scanner.bytes.removeLast(2) }
         return scanner.text
     }
 }

@@ -7,6 +7,13 @@ enum FileNames {
         "index.js", "index.ts", "index.tsx", "index.jsx", "index.mjs", "index.php", "main.js", "main.ts", "main.go",
         "main.rs",
         "mod.rs", "lib.rs", "__init__.py", "__main__.py", "route.ts", "route.js", "page.tsx", "page.js", "handler.js",
+        "+page.svelte", "+page.server.ts", "+page.ts", "+layout.svelte", "+layout.server.ts", "+server.ts", "index.vue",
+        "[id].ts", "[id].tsx", "[slug].tsx", "layout.tsx", "loading.tsx", "error.tsx", "controller.php",
+        "controller.js",
+        "controller.ts", "handlers.js", "handlers.py", "handlers.ts", "routes.py", "routes.ts", "page.dart", "sync.rb",
+        "tasks.py", "urls.py", "forms.py", "serializers.py", "service.js", "service.py", "types.ts", "model.go",
+        "service.go",
+        "users_controller.rb", "helpers.rb", "helper.php", "functions.php", "mod.ts", "main.py", "app.py", "main.dart",
         "handler.ts", "handler.go", "utils.js", "utils.ts", "utils.py", "views.py", "models.py", "service.ts",
         "helper.rb",
     ]
@@ -70,7 +77,7 @@ enum FileNames {
 
     /// Parts between dots, dashes and underscores that are hashes become `<hash>`, those that are numbers `<n>`.
     static func withoutHashes(_ name: String) -> String {
-        guard name.hasDigit() else { return name }
+        guard name.hasDigit() || name.hasPrefix("chunk-") else { return name }
         var result: [UInt8] = []
         var part: [UInt8] = []
         func flush() {
@@ -85,7 +92,8 @@ enum FileNames {
         }
         for byte in name.utf8 {
             switch byte {
-            case UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "~"), UInt8(ascii: "/"),
+            case UInt8(ascii: ":"), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "."), UInt8(ascii: "-"),
+                UInt8(ascii: "_"), UInt8(ascii: "~"), UInt8(ascii: "/"),
                 UInt8(ascii: "@"):
                 flush()
                 result.append(byte)
@@ -98,6 +106,8 @@ enum FileNames {
 
     /// Whether a part of a name is a hash: hexadecimal with a digit, or letters and digits that change places often.
     private static func isHash(_ part: [UInt8]) -> Bool {
+        // chunk-ABCDEFGH of esbuild.
+        if part.count == 8, part.allSatisfy({ NameScanner.isUpper($0) || NameScanner.isDigit($0) }) { return true }
         guard part.count >= 6, part.contains(where: NameScanner.isDigit) else { return false }
         if part.allSatisfy(NameScanner.isHex) { return part.count >= 6 }
         guard part.count >= 8, part.allSatisfy(NameScanner.isWord) else { return false }

@@ -9,6 +9,7 @@ enum NoiseRule {
             if let reason = alone(frames[index]) { frames[index].ignored = reason }
         }
         markProxies(&frames)
+        keepLastThunk(&frames)
         // Everything from the first helper on belongs to the raising, where something is left below it.
         if let first = frames.indices.first(where: { isThrowHelper(frames[$0]) }),
             frames[..<first].contains(where: { $0.ignored == nil && !$0.key.isEmpty })
@@ -20,6 +21,22 @@ enum NoiseRule {
         {
             for index in 0...last { frames[index].ignored = .threadBase }
         }
+    }
+
+    /// A stub of the compiler counts where it is the last of the application's frames: the function itself was inlined.
+    private static func keepLastThunk(_ frames: inout [FrameFacts]) {
+        guard
+            let last = frames.lastIndex(where: {
+                $0.family == .native && $0.isOwn && ($0.ignored == nil || isThunk($0.frame))
+            }),
+            frames[last].ignored == .helper
+        else { return }
+        frames[last].ignored = nil
+    }
+
+    private static func isThunk(_ frame: Frame) -> Bool {
+        let function = frame.function ?? ""
+        return thunks.contains { function.hasPrefix($0) && !$0.hasPrefix("reabstraction") && !$0.hasPrefix("thunk") }
     }
 
     /// A class that was made around another one says nothing where that one is in the stack too.
