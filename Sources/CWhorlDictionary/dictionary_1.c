@@ -1,6 +1,6 @@
 #include "whorl_dictionary.h"
 
-// Trained by `whorl dictionary train` from events that SDKs of many languages send; see docs/performance.md.
+// Made by zstd's trainer, as `whorl dictionary train` uses it, from events of real SDKs; see docs/performance.md.
 static const unsigned char bytes[] = {
     55,164,48,236,136,148,22,30,57,16,184,218,180,1,252,255,255,255,255,255,
     255,255,215,45,124,127,108,34,164,36,169,9,17,233,206,204,76,84,22,224,
