@@ -87,7 +87,7 @@ struct StackRules: Sendable, Equatable {
     }
 
     /// Changes the frames, the oldest first.
-    func apply(to frames: inout [FrameFacts]) {
+    func apply(to frames: [FrameFacts]) {
         for rule in rules {
             let hits = frames.indices.filter { index in
                 rule.matchers.allSatisfy { $0.matches(frames[index], frames[index].family) }

@@ -1,7 +1,9 @@
 import WhorlProtocol
 
 /// What grouping makes of one frame: whose code it is, whether it counts and why not, and the cleaned parts that count.
-struct FrameFacts {
+///
+/// A class, so that passing one on copies no texts; each belongs to one stack.
+final class FrameFacts {
     /// Why a part, or a whole frame, does not count; the text is shown by the explanation.
     enum Reason: String {
         case moduleSaysMore = "the module says more"
@@ -42,8 +44,16 @@ struct FrameFacts {
     var line: String?
     var lineIgnored: Reason?
 
+    init(frame: Frame, family: PlatformFamily, isOwn: Bool) {
+        self.frame = frame
+        self.family = family
+        self.isOwn = isOwn
+    }
+
     /// The parts that count, in one text; empty when none does.
-    var key: String {
+    ///
+    /// Made when it is first asked for: after that, no part changes.
+    private(set) lazy var key: String = {
         var key = module ?? (fileIgnored == nil ? file : nil) ?? ""
         if let function, functionIgnored == nil {
             key += "\u{1}"
@@ -54,7 +64,7 @@ struct FrameFacts {
             key += line
         }
         return key
-    }
+    }()
 
     /// The frame for people.
     func component(ignored other: Reason?) -> GroupingComponent {

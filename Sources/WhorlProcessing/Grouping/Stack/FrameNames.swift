@@ -9,7 +9,7 @@ enum FrameNames {
     private static let maxContextLine = 120
 
     static func facts(_ frame: Frame, _ family: PlatformFamily) -> FrameFacts {
-        var facts = FrameFacts(frame: frame, family: family, isOwn: false)
+        let facts = FrameFacts(frame: frame, family: family, isOwn: false)
         var module = frame.module
         var function = frame.function
         switch family {
@@ -49,12 +49,12 @@ enum FrameNames {
             // A whole path of namespaces and types stays when its file is renamed.
             if let function, function.hasByte(".:[") { facts.fileIgnored = .functionSaysMore }
         }
-        if family.shipsSource, let line = frame.contextLine { addLine(line, &facts) }
-        if family == .script { judgeScript(&facts) }
+        if family.shipsSource, let line = frame.contextLine { addLine(line, facts) }
+        if family == .script { judgeScript(facts) }
         return facts
     }
 
-    private static func addLine(_ line: String, _ facts: inout FrameFacts) {
+    private static func addLine(_ line: String, _ facts: FrameFacts) {
         guard line.utf8.count <= 4 * maxContextLine else {
             facts.line = String(line.prefix(bytes: maxContextLine))
             facts.lineIgnored = .longLine
@@ -66,7 +66,7 @@ enum FrameNames {
         if collapsed.utf8.count > maxContextLine { facts.lineIgnored = .longLine }
     }
 
-    private static func judgeScript(_ facts: inout FrameFacts) {
+    private static func judgeScript(_ facts: FrameFacts) {
         let hasLine = facts.line != nil && facts.lineIgnored == nil
         if let name = facts.function, !hasLine, ScriptNames.isMinified(name) { facts.functionIgnored = .minified }
         let isAtURL = facts.fileIgnored == .scriptURL

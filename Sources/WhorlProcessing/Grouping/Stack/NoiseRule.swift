@@ -4,12 +4,12 @@ import WhorlProtocol
 /// it, and what compilers, engines and SDKs put in between.
 enum NoiseRule {
     /// Marks the frames, the oldest first.
-    static func mark(_ frames: inout [FrameFacts]) {
+    static func mark(_ frames: [FrameFacts]) {
         for index in frames.indices where frames[index].ignored == nil {
             if let reason = alone(frames[index]) { frames[index].ignored = reason }
         }
-        markProxies(&frames)
-        keepLastThunk(&frames)
+        markProxies(frames)
+        keepLastThunk(frames)
         // Everything from the first helper on belongs to the raising, where something is left below it.
         if let first = frames.indices.first(where: { isThrowHelper(frames[$0]) }),
             frames[..<first].contains(where: { $0.ignored == nil && !$0.key.isEmpty })
@@ -24,7 +24,7 @@ enum NoiseRule {
     }
 
     /// A stub of the compiler counts where it is the last of the application's frames: the function itself was inlined.
-    private static func keepLastThunk(_ frames: inout [FrameFacts]) {
+    private static func keepLastThunk(_ frames: [FrameFacts]) {
         guard
             let last = frames.lastIndex(where: {
                 $0.family == .native && $0.isOwn && ($0.ignored == nil || isThunk($0.frame))
@@ -40,7 +40,7 @@ enum NoiseRule {
     }
 
     /// A class that was made around another one says nothing where that one is in the stack too.
-    private static func markProxies(_ frames: inout [FrameFacts]) {
+    private static func markProxies(_ frames: [FrameFacts]) {
         let proxies = frames.indices.filter {
             frames[$0].family == .jvm && JVMNames.isGenerated(frames[$0].frame.module ?? "")
         }

@@ -13,12 +13,12 @@ struct StackRule {
 
     init(_ stack: Stacktrace, _ platform: String, _ rules: StackRules?) {
         let eventFamily = PlatformFamily(platform)
-        var frames = stack.frames.map { frame in
+        let frames = stack.frames.map { frame in
             let family = frame.platform.map(PlatformFamily.init) ?? eventFamily
             return FrameNames.facts(frame, family)
         }
-        NoiseRule.mark(&frames)
-        rules?.apply(to: &frames)
+        NoiseRule.mark(frames)
+        rules?.apply(to: frames)
         limit = rules?.maxFrames
         var own: [(place: Int, key: String)] = []
         var all: [(place: Int, key: String)] = []
