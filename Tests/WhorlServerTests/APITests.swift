@@ -236,6 +236,7 @@ struct APITests {
                     "set_regression", "set_resolved",
                 ]
             )
+            #expect(issue["activity"]?.array?.first?["data"]?["version"] == "shop@1.0")
             let name = #"whorl_issues_regressed_total{organization="acme",project="web"}"#
             #expect(try await collector.metric(name) == 1)
         }

@@ -161,11 +161,16 @@ enum BatchStatements {
                 ORDER BY t.project_id, t.issue_id
             ) AS t
             WHERE issue.project_id = t.project_id AND issue.id = t.issue_id
-            RETURNING issue.project_id, issue.id, coalesce(issue.regressed_at = now(), false) AS regressed
+            RETURNING issue.project_id, issue.id, coalesce(issue.regressed_at = now(), false) AS regressed,
+                t.release_id
         ),
         activity AS (
-            INSERT INTO issue_activity (project_id, issue_id, kind)
-            SELECT project_id, id, 'set_regression' FROM updated WHERE regressed
+            INSERT INTO issue_activity (project_id, issue_id, kind, data)
+            SELECT u.project_id, u.id, 'set_regression', (
+                SELECT json_build_object('version', r.version)::text FROM release r
+                WHERE r.project_id = u.project_id AND r.id = u.release_id)
+            FROM updated u
+            WHERE u.regressed
         )
         SELECT i.project_id, i.event_id, a.issue_id IS NOT NULL AS alive, s.event_id IS NOT NULL AS stored,
             coalesce(u.regressed, false) AND s.event_id IS NOT NULL AS regressed, a.issue_id

@@ -69,6 +69,10 @@ enum FrameNames {
     private static func judgeScript(_ facts: FrameFacts) {
         let hasLine = facts.line != nil && facts.lineIgnored == nil
         if let name = facts.function, !hasLine, ScriptNames.isMinified(name) { facts.functionIgnored = .minified }
+        // A source map gives the line as it was written, and the function as the minifier named it.
+        if hasLine, facts.function != nil, facts.frame.node.member("data")?.member("sourcemap") != nil {
+            facts.functionIgnored = .lineSaysMore
+        }
         let isAtURL = facts.fileIgnored == .scriptURL
         let hasFunction = facts.function != nil && facts.functionIgnored == nil
         if !hasFunction, isAtURL, facts.module == nil {
