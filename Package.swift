@@ -53,9 +53,10 @@ let package = Package(
 
         // Foundations: they know nothing of the product.
         .target(name: "WhorlTelemetry", dependencies: [coreMetrics]),
+        .target(name: "WhorlThreads"),
         .target(
             name: "WhorlPostgres",
-            dependencies: ["CWhorlPostgres", "CWhorlProcess", "WhorlTelemetry", log, lifecycle]
+            dependencies: ["CWhorlPostgres", "CWhorlProcess", "WhorlThreads", "WhorlTelemetry", log, lifecycle]
         ),
         .target(name: "WhorlSchema", path: "sql", resources: [.embedInCode("migrations")]),
         .target(name: "WhorlProtocol"),
@@ -63,7 +64,7 @@ let package = Package(
         // The collector, along the path of an event.
         .target(
             name: "WhorlProcessing",
-            dependencies: ["WhorlProtocol", "CWhorlCrypto", "CWhorlSearch", "CWhorlDemangle"]
+            dependencies: ["WhorlProtocol", "WhorlThreads", "CWhorlCrypto", "CWhorlSearch", "CWhorlDemangle"]
         ),
         .target(
             name: "WhorlStore",
@@ -76,16 +77,16 @@ let package = Package(
         .target(
             name: "WhorlIngest",
             dependencies: [
-                "WhorlStore", "WhorlSpool", "WhorlProcessing", "WhorlProtocol", "WhorlTelemetry", "CWhorlCompression",
-                hummingbird,
+                "WhorlStore", "WhorlSpool", "WhorlProcessing", "WhorlProtocol", "WhorlTelemetry", "WhorlThreads",
+                "CWhorlCompression", hummingbird,
                 httpTypes, log, lifecycle, nioCore, nioHTTPTypes,
             ]
         ),
         .target(
             name: "WhorlAPI",
             dependencies: [
-                "WhorlStore", "WhorlProcessing", "WhorlProtocol", "WhorlPostgres", "WhorlTelemetry", hummingbird,
-                httpTypes, log, nioCore,
+                "WhorlStore", "WhorlProcessing", "WhorlProtocol", "WhorlPostgres", "WhorlTelemetry", "WhorlThreads",
+                hummingbird, httpTypes, log, nioCore,
             ]
         ),
         .target(

@@ -139,7 +139,9 @@ package struct SpoolReplay: Service {
             return .refused(entry.id, error.description)
         } catch let error as PostgresError where error.isInternal {
             return .failed(entry.id, error.description)
-        } catch let error as PostgresError where error.sqlState != nil || error.meansServerAway {
+        } catch let error as PostgresError
+            where error.sqlState != nil || error.meansServerAway || error.isTooSlow || error.code == .cancelled
+        {
             return .outage
         } catch {
             return .failed(entry.id, "\(error)")

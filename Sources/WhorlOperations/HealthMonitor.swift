@@ -25,6 +25,7 @@ package final class HealthMonitor: Service, Sendable {
     private let state = Mutex(State())
     private let check: @Sendable () async throws -> Void
     private let canKeep: @Sendable () async -> Bool
+    private let watchdog: PoolWatchdog
     private let logger: Logger
     private let database: Gauge
     private let ready: Gauge
@@ -35,12 +36,14 @@ package final class HealthMonitor: Service, Sendable {
     package init(
         logger: Logger,
         registry: MetricsRegistry,
+        watchdog: PoolWatchdog,
         canKeep: @escaping @Sendable () async -> Bool,
         check: @escaping @Sendable () async throws -> Void
     ) {
         self.logger = logger
         self.check = check
         self.canKeep = canKeep
+        self.watchdog = watchdog
         let status = registry.gauges("whorl_health_status", "1 while the check succeeds, else 0.", labels: ["check"])
         database = status.child("database")
         ready = status.child("ready")
@@ -53,13 +56,22 @@ package final class HealthMonitor: Service, Sendable {
         }
     }
 
-    /// Whether an event sent now could be kept.
-    package var isReady: Bool {
+    /// Why an event sent now could not be taken and kept; empty while the collector is ready.
+    package var reasonsNotReady: [String] {
+        var reasons: [String] = []
         state.withLock { state in
-            !state.isDraining && state.canKeep
-                && (state.checkedAt.map { $0.duration(to: .now) <= Self.maxAge } ?? false)
+            if state.isDraining { reasons.append("stopping") }
+            if !state.canKeep { reasons.append("neither the database nor the spool takes events") }
+            if !(state.checkedAt.map { $0.duration(to: .now) <= Self.maxAge } ?? false) {
+                reasons.append("the last check is too old")
+            }
         }
+        if !watchdog.isInTime { reasons.append("tasks run too late") }
+        return reasons
     }
+
+    /// Whether an event sent now could be kept.
+    package var isReady: Bool { reasonsNotReady.isEmpty }
 
     /// Says that the collector stops: it is no longer ready, though it still answers.
     package func drain() {

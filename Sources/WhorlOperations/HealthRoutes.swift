@@ -12,18 +12,24 @@ package struct HealthRoutes: Sendable {
         for method in [HTTPRequest.Method.get, .head] {
             // That this runs shows that the process lives; it asks nobody else.
             router.on("/livez", method: method) { _, _ in answer(true, "ok", "failing") }
-            router.on("/readyz", method: method) { _, _ in answer(monitor.isReady, "ready", "not ready") }
+            router.on("/readyz", method: method) { _, _ in
+                let reasons = monitor.reasonsNotReady
+                return answer(reasons.isEmpty, "ready", "not ready", reasons)
+            }
             router.on("/health", method: method) { _, _ in
                 answer(monitor.isDatabaseAnswering, "healthy", "unhealthy")
             }
         }
     }
 
-    private func answer(_ isGood: Bool, _ good: String, _ bad: String) -> Response {
-        Response(
+    /// The reasons are fixed words of ours, so they need no escapes.
+    private func answer(_ isGood: Bool, _ good: String, _ bad: String, _ reasons: [String] = []) -> Response {
+        let list = reasons.map { "\"\($0)\"" }.joined(separator: ",")
+        let tail = reasons.isEmpty ? "" : #","reasons":[\#(list)]"#
+        return Response(
             status: isGood ? .ok : .serviceUnavailable,
             headers: [.contentType: "application/json", .cacheControl: "no-store"],
-            body: .init(byteBuffer: ByteBuffer(string: #"{"status":"\#(isGood ? good : bad)"}"#))
+            body: .init(byteBuffer: ByteBuffer(string: #"{"status":"\#(isGood ? good : bad)"\#(tail)}"#))
         )
     }
 }

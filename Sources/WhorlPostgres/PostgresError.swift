@@ -7,8 +7,12 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
     package enum Code: Sendable, Equatable {
         /// The server could not be reached, or the connection broke. The outcome of a sent statement is unknown.
         case connection
-        /// The deadline passed before the answer came. The outcome of a sent statement is unknown.
+        /// The deadline passed, and the server was silent for longer than its own limit of a statement allows. The
+        /// outcome of a sent statement is unknown.
         case deadline
+        /// The deadline passed while the server was within its limit of a statement: the transaction was too slow, not
+        /// the server away. The outcome of a sent statement is unknown.
+        case timeout
         /// The task was cancelled. The outcome of a sent statement is unknown.
         case cancelled
         /// The breaker is open: the server missed a deadline just now, so nothing was tried.
@@ -44,6 +48,9 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether there was too little time, while the server answers: a slow statement, a lock, a distant server.
+    package var isTooSlow: Bool { code == .timeout || sqlState == "57014" || sqlState == "55P03" }
+
     /// Whether the server, rather than the statement, is at fault: away, frozen, starting, full, out of connections.
     package var meansServerAway: Bool {
         switch code {
@@ -52,7 +59,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
             // 08 connection, 53 resources, 57P operator intervention, 58 system error, 25006 read-only after failover.
             state.hasPrefix("08") || state.hasPrefix("53") || state.hasPrefix("57P") || state.hasPrefix("58")
                 || state == "25006" || state == "28P01" || state == "XX001"
-        case .cancelled, .decoding, .other: false
+        case .timeout, .cancelled, .decoding, .other: false
         }
     }
 
@@ -61,6 +68,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
         switch code {
         case .connection: "connection"
         case .deadline: "deadline"
+        case .timeout: "timeout"
         case .cancelled: "cancelled"
         case .unavailable: "unavailable"
         case .poolExhausted: "pool"

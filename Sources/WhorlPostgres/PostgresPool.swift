@@ -179,7 +179,7 @@ package actor PostgresPool: Service {
         }
         // A waiter that is handed nil may open a connection of its own.
         if let connection = try await wait(deadline: deadline) { return connection }
-        return try await connect(deadline: deadline)
+        return try await connect(deadline: deadline, isReserved: true)
     }
 
     private func wait(deadline: ContinuousClock.Instant) async throws -> PostgresConnection? {
@@ -212,8 +212,12 @@ package actor PostgresPool: Service {
         waiter.continuation.resume(throwing: error)
     }
 
-    private func connect(deadline: ContinuousClock.Instant) async throws -> PostgresConnection {
-        connecting += 1
+    /// Opens a connection; `isReserved` says that its place among `connecting` is taken already.
+    private func connect(
+        deadline: ContinuousClock.Instant,
+        isReserved: Bool = false
+    ) async throws -> PostgresConnection {
+        if !isReserved { connecting += 1 }
         reportConnections()
         do {
             let limit = min(deadline, .now + configuration.connectTimeout)
@@ -226,6 +230,8 @@ package actor PostgresPool: Service {
         } catch {
             connecting -= 1
             note(failure: error)
+            // Its place is free: who waits may try, instead of waiting for its deadline.
+            serveWaiterWithPlace()
             reportConnections()
             throw error
         }
@@ -238,7 +244,7 @@ package actor PostgresPool: Service {
         busy -= 1
         guard usable, !open, !isClosed, breaker.isClosed else {
             await connection.close()
-            if breaker.isClosed, !waiters.isEmpty { serveNextWaiter(with: nil) }
+            serveWaiterWithPlace()
             reportConnections()
             return
         }
@@ -249,6 +255,13 @@ package actor PostgresPool: Service {
             serveNextWaiter(with: connection)
         }
         reportConnections()
+    }
+
+    /// Hands the place of a connection that is gone to the next waiter, which opens one of its own.
+    private func serveWaiterWithPlace() {
+        guard breaker.isClosed, !isClosed, !waiters.isEmpty, busy + connecting < configuration.size else { return }
+        connecting += 1
+        serveNextWaiter(with: nil)
     }
 
     private func serveNextWaiter(with connection: PostgresConnection?) {

@@ -28,15 +28,15 @@ struct CollectorRooms: Sendable {
             logger: logger,
             registry: registry
         )
-        codec = try PayloadCodec(pool: pools.api)
+        codec = try PayloadCodec(pool: pools.housekeeping)
         keyCopy = KeyCopy(directory: directory)
         keys = KeyDirectory(pool: pools.ingest, copy: keyCopy, rules: settings.groupingRules, logger: logger)
         writer = EventWriter(pool: pools.ingest, configuration: settings.writer, logger: logger, registry: registry)
         events = EventMetrics(registry: registry)
-        knownChildren = KnownChildren(queries: MetricsQueries(pool: pools.api), events: events, logger: logger)
+        knownChildren = KnownChildren(queries: MetricsQueries(pool: pools.housekeeping), events: events, logger: logger)
         let keeper = EventKeeper(writer: writer, spool: spool, codec: codec)
-        let limiter = RateLimiter(pool: pools.api, farFactor: settings.limits.farFactor, logger: logger)
-        let outcomes = OutcomeRecorder(pool: pools.api, logger: logger, registry: registry)
+        let limiter = RateLimiter(pool: pools.limits, farFactor: settings.limits.farFactor, logger: logger)
+        let outcomes = OutcomeRecorder(pool: pools.limits, logger: logger, registry: registry)
         ingest = IngestHandler(
             keys: keys,
             keeper: keeper,
@@ -47,13 +47,20 @@ struct CollectorRooms: Sendable {
             events: events,
             logger: logger
         )
-        let tagBacklog = TagBacklog(pool: pools.api, logger: logger, registry: registry)
+        let tagBacklog = TagBacklog(pool: pools.housekeeping, logger: logger, registry: registry)
         let healthPool = pools.health
-        health = HealthMonitor(logger: logger, registry: registry, canKeep: { await keeper.canKeep }) {
+        let watchdog = PoolWatchdog(registry: registry)
+        health = HealthMonitor(
+            logger: logger,
+            registry: registry,
+            watchdog: watchdog,
+            canKeep: { await keeper.canKeep }
+        ) {
             _ = try await healthPool.execute(Self.ping, timeout: HealthMonitor.timeout)
         }
         var services: [any Service] = [
-            health, Retention(pool: pools.api, days: settings.retentionDays, logger: logger, registry: registry),
+            watchdog, health,
+            Retention(pool: pools.housekeeping, days: settings.retentionDays, logger: logger, registry: registry),
             knownChildren, keys, codec, outcomes, limiter, tagBacklog, writer,
             SpoolReplay(
                 spool: spool,
@@ -66,10 +73,10 @@ struct CollectorRooms: Sendable {
             ),
         ]
         services.append(
-            Regrouping(pool: pools.api, codec: codec, rules: settings.groupingRules, logger: logger)
+            Regrouping(pool: pools.housekeeping, codec: codec, rules: settings.groupingRules, logger: logger)
         )
         if settings.hasCanary {
-            let queries = EventQueries(pool: pools.api, codec: codec)
+            let queries = EventQueries(pool: pools.housekeeping, codec: codec)
             services.append(Canary(keeper: keeper, events: queries, registry: registry, logger: logger))
         }
         self.services = services

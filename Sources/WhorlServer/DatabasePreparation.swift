@@ -25,8 +25,8 @@ struct DatabasePreparation: Service {
     /// Prepares the database now.
     func prepare() async throws -> Bootstrap.FirstStart? {
         try await prepareSchema()
-        let first = try await Bootstrap(pool: pools.api, settings: bootstrap).run()
-        try await Partitions(pool: pools.api).createAhead(of: Date())
+        let first = try await Bootstrap(pool: pools.housekeeping, settings: bootstrap).run()
+        try await Partitions(pool: pools.housekeeping).createAhead(of: Date())
         return first
     }
 

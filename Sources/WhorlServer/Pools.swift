@@ -2,22 +2,32 @@ import Logging
 import WhorlPostgres
 import WhorlTelemetry
 
-/// The connections of a collector, apart by purpose: a slow search must not keep an event waiting, nor a health check.
+/// The connections of a collector, separate by purpose: a slow search delays neither an event nor a health check.
 struct Pools: Sendable {
     /// For writing events and looking up keys.
     let ingest: PostgresPool
-    /// For the API and for housekeeping.
+    /// For the API.
     let api: PostgresPool
+    /// For retention, tag counts and regrouping.
+    let housekeeping: PostgresPool
+    /// For shared limits and outcomes.
+    let limits: PostgresPool
     /// For the one question whether the database answers.
     let health: PostgresPool
 
+    /// How long a request of the API may wait for the database.
+    private static let apiTimeout = Duration.seconds(5)
+    /// How long a step of housekeeping may take.
+    private static let housekeepingTimeout = Duration.seconds(10)
+    private static let housekeepingSize = 2
+
     init(settings: ServeSettings, url: String, registry: MetricsRegistry, logger: Logger) {
-        func pool(_ name: String, size: Int, session: String) -> PostgresPool {
+        func pool(_ name: String, size: Int, timeout: Duration, session: String = "SET jit = off") -> PostgresPool {
             PostgresPool(
                 url: url,
                 configuration: .init(
                     size: size,
-                    timeout: settings.database.timeout,
+                    timeout: timeout,
                     connectTimeout: settings.database.timeout,
                     session: session
                 ),
@@ -25,27 +35,32 @@ struct Pools: Sendable {
                 metrics: PostgresMetrics(registry: registry, pool: name, tellsUp: name == "ingest")
             )
         }
-        // One connection for each writer and one for keys; the API gets the rest, two at least.
+        let timeout = settings.database.timeout
+        // One connection for each writer and one for keys; the API gets what the others leave.
         let forIngest = settings.writer.writers + 1
-        ingest = pool("ingest", size: forIngest, session: Self.writing(timeout: settings.database.timeout))
-        api = pool("api", size: max(settings.database.connections - forIngest - 1, 2), session: "SET jit = off")
-        health = pool("health", size: 1, session: "")
+        let forAPI = settings.database.connections - forIngest - Self.housekeepingSize - 2
+        ingest = pool("ingest", size: forIngest, timeout: timeout, session: Self.writing)
+        api = pool("api", size: max(forAPI, 2), timeout: max(timeout, Self.apiTimeout))
+        housekeeping = pool(
+            "housekeeping",
+            size: Self.housekeepingSize,
+            timeout: max(timeout, Self.housekeepingTimeout)
+        )
+        limits = pool("limits", size: 1, timeout: timeout)
+        health = pool("health", size: 1, timeout: timeout)
     }
 
     /// How connections that write are set up.
     ///
     /// The statement that stores a batch is large, and planning it costs more than running it: it is planned once, for any
-    /// input, and along the indexes however small the tables are at that moment. Statements and waits for locks end a
-    /// little after the collector has given up on them, so that a server does not go on with what nobody waits for.
-    private static func writing(timeout: Duration) -> String {
-        let milliseconds = Int(timeout / .milliseconds(1))
-        return """
-            SET jit = off; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;
-            SET enable_mergejoin = off; SET lock_timeout = \(milliseconds); SET statement_timeout = \(milliseconds + 500)
-            """
-    }
+    /// input, and along the indexes however small the tables are at that moment. A role or database with
+    /// `synchronous_commit = off` would acknowledge events that a crash of the server loses, so the session sets it.
+    private static let writing = """
+        SET jit = off; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;
+        SET enable_mergejoin = off; \(Durability.synchronousCommit)
+        """
 
-    var all: [PostgresPool] { [ingest, api, health] }
+    var all: [PostgresPool] { [ingest, api, housekeeping, limits, health] }
 
     func close() async {
         for pool in all { await pool.close() }

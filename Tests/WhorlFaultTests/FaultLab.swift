@@ -246,6 +246,8 @@ final class FaultLab: Sendable {
             if sum != stored.count { faults.append("\(name) add up to \(sum), the rows to \(stored.count)") }
         }
         await connection.close()
+        let delay = try await current.metric("whorl_thread_pool_delay_seconds") ?? .infinity
+        if delay > 1 { faults.append("a task of the thread pool ran \(delay) s late") }
         return faults
     }
 

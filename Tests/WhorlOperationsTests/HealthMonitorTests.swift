@@ -19,7 +19,12 @@ struct HealthMonitorTests {
         let isUp = Mutex(true)
         let canKeep = Mutex(true)
         let registry = MetricsRegistry()
-        let monitor = HealthMonitor(logger: quiet(), registry: registry, canKeep: { canKeep.withLock { $0 } }) {
+        let monitor = HealthMonitor(
+            logger: quiet(),
+            registry: registry,
+            watchdog: PoolWatchdog(registry: registry),
+            canKeep: { canKeep.withLock { $0 } }
+        ) {
             if !isUp.withLock({ $0 }) { throw Away() }
         }
         #expect(!monitor.isReady)
@@ -36,7 +41,12 @@ struct HealthMonitorTests {
 
     @Test("A collector that stops is not ready, though its database answers")
     func drains() async {
-        let monitor = HealthMonitor(logger: quiet(), registry: MetricsRegistry(), canKeep: { true }) {}
+        let monitor = HealthMonitor(
+            logger: quiet(),
+            registry: MetricsRegistry(),
+            watchdog: PoolWatchdog(registry: MetricsRegistry()),
+            canKeep: { true }
+        ) {}
         await monitor.checkOnce()
         monitor.drain()
         #expect(!monitor.isReady)

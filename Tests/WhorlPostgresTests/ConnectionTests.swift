@@ -115,17 +115,128 @@ struct ConnectionTests {
         }
     }
 
-    @Test("A missed deadline closes the connection, in time")
-    func deadline() async throws {
+    @Test("The server ends a slow statement before the deadline, and the connection stays usable")
+    func slowStatement() async throws {
         try await withConnection { connection in
             let start = ContinuousClock.now
             let error = await #expect(throws: PostgresError.self) {
-                try await connection.script("SELECT pg_sleep(30)", deadline: .now + .milliseconds(200))
+                try await connection.script("SELECT pg_sleep(30)", deadline: .now + .milliseconds(800))
             }
-            #expect(error?.code == .deadline)
+            #expect(error?.sqlState == "57014")
+            #expect(error?.isTooSlow == true && error?.meansServerAway == false)
             #expect(start.duration(to: .now) < .seconds(2))
+            #expect(await connection.isUsable)
+        }
+    }
+
+    @Test("A transaction that runs out of time is too slow, and does not mean that the server is away")
+    func slowTransaction() async throws {
+        try await withConnection { connection in
+            let start = ContinuousClock.now
+            let error = await #expect(throws: PostgresError.self) {
+                try await connection.transaction(deadline: start + .milliseconds(1_000)) { connection in
+                    for _ in 0..<4 {
+                        try await connection.script("SELECT pg_sleep(0.4)", deadline: start + .milliseconds(1_000))
+                    }
+                }
+            }
+            #expect(error?.code == .timeout)
+            #expect(error?.meansServerAway == false)
             #expect(await !connection.isUsable)
         }
+    }
+
+    @Test("Statements that wait hold up no other task")
+    func waitingStatements() async throws {
+        let url = try await TestCluster.shared.makeDatabase(migrated: false)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            let waiting = ProcessInfo.processInfo.activeProcessorCount * 4
+            for _ in 0..<waiting {
+                group.addTask {
+                    let connection = try await PostgresConnection.connect(url, deadline: soon)
+                    try await connection.script("SELECT pg_sleep(2)", deadline: soon)
+                    await connection.close()
+                }
+            }
+            // Connecting is over when all of them sleep.
+            let observer = try await PostgresConnection.connect(url, deadline: soon)
+            let asleep = PostgresStatement(
+                "test",
+                "SELECT count(*) AS n FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(2)' AND datname = current_database()"
+            )
+            let allSleep = try await eventually {
+                try await observer.execute(asleep, deadline: soon).first?.read("n", as: Int.self) ?? 0 >= waiting - 1
+            }
+            #expect(allSleep)
+            var worst = Duration.zero
+            for _ in 0..<20 {
+                let due = ContinuousClock.now + .milliseconds(20)
+                try await Task.sleep(until: due, clock: .continuous)
+                worst = max(worst, due.duration(to: .now))
+            }
+            #expect(worst < .seconds(1), "a task ran \(worst) late")
+            await observer.close()
+            try await group.waitForAll()
+        }
+    }
+
+    @Test("A malformed URL is refused without being quoted")
+    func malformedURL() async throws {
+        for url in [
+            "postgres://u:se%cret@localhost/x", "postgres://u:secret@[::1/x", "postgres://u:secret@h/x?nope=secret",
+        ] {
+            let error = await #expect(throws: PostgresError.self) {
+                try await PostgresConnection.connect(url, deadline: soon)
+            }
+            #expect(error?.description.contains("cret") == false)
+            #expect(error?.description.contains("malformed") == true)
+        }
+    }
+
+    @Test("A name that is not resolved holds nobody longer than the deadline, and look-ups are bounded")
+    func slowResolver() async throws {
+        let release = DispatchSemaphore(value: 0)
+        let resolver = HostResolver { _ in
+            release.wait()
+            return ["127.0.0.1"]
+        }
+        let start = ContinuousClock.now
+        let error = await #expect(throws: PostgresError.self) {
+            try await PostgresConnection.connect(
+                "postgres://u@db.example:1/x",
+                deadline: start + .milliseconds(200),
+                resolver: resolver
+            )
+        }
+        #expect(error?.code == .deadline)
+        #expect(start.duration(to: .now) < .seconds(2))
+        // Eight names are looked up at once; a ninth is refused and does not wait.
+        for index in 1...7 {
+            await #expect(throws: PostgresError.self) {
+                try await resolver.resolve("host-\(index)", deadline: .now + .milliseconds(10))
+            }
+        }
+        let refused = await #expect(throws: PostgresError.self) {
+            try await resolver.resolve("one-more", deadline: .now + .seconds(30))
+        }
+        #expect(refused?.code == .connection)
+        for _ in 0..<8 { release.signal() }
+    }
+
+    @Test("A name with several addresses is tried at each of them")
+    func severalAddresses() async throws {
+        let resolver = HostResolver { _ in ["127.0.0.1", "127.0.0.2"] }
+        // Nobody listens there: the error names the last address that was tried.
+        let error = await #expect(throws: PostgresError.self) {
+            try await PostgresConnection.connect(
+                "postgres://u:hidden@db.example:1/x",
+                deadline: soon,
+                resolver: resolver
+            )
+        }
+        #expect(error?.code == .connection)
+        #expect(error?.message.contains("127.0.0.") == true)
+        #expect(error?.message.contains("hidden") == false)
     }
 
     @Test("Cancelling a task ends its statement")

@@ -1,5 +1,7 @@
+import Logging
 import Testing
 import WhorlPostgres
+import WhorlTelemetry
 import WhorlTestSupport
 
 @Suite("The pool")
@@ -46,6 +48,40 @@ struct PoolTests {
             try await holder.value
             _ = try await pool.execute(ping)
         }
+    }
+
+    @Test("A slow statement does not open the breaker")
+    func slowStatement() async throws {
+        try await withPool(configuration: .init(size: 2, timeout: .milliseconds(700))) { pool, _ in
+            let slow = PostgresStatement("test", "SELECT pg_sleep(30)")
+            let error = await #expect(throws: PostgresError.self) { try await pool.execute(slow) }
+            #expect(error?.isTooSlow == true)
+            #expect(await pool.isServerAnswering)
+            _ = try await pool.execute(ping)
+        }
+    }
+
+    @Test("A connection that cannot be opened wakes the next that waits")
+    func failureWakesWaiters() async throws {
+        let url = try await TestCluster.shared.makeDatabase()
+        // The server refuses the session's set-up, which does not mean that it is away.
+        let pool = PostgresPool(
+            url: url,
+            configuration: .init(size: 1, timeout: .seconds(20), session: "SELECT 1/0"),
+            logger: Logger(label: "test"),
+            metrics: PostgresMetrics(registry: MetricsRegistry())
+        )
+        let start = ContinuousClock.now
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<5 {
+                group.addTask {
+                    let error = await #expect(throws: PostgresError.self) { try await pool.execute(ping) }
+                    #expect(error?.sqlState == "22012")
+                }
+            }
+        }
+        #expect(start.duration(to: .now) < .seconds(10))
+        await pool.close()
     }
 
     @Test("A broken connection is replaced")

@@ -52,6 +52,7 @@ struct HostileTests {
             let p99 = sorted[min(sorted.count * 99 / 100, sorted.count - 1)]
             #expect(p99 < Self.patience, "p99 \(p99) of \(sorted.count)")
             await connection.close()
+            try await collector.expectFreeThreadPool()
             #expect(try await collector.metric("process_resident_memory_bytes") ?? 0 < 400e6)
             // Nothing of a sender reaches the log but on one line of JSON.
             for line in collector.program.output.split(separator: "\n") {

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Testing
 import WhorlProtocol
 
 /// A collector that runs as a program of its own, as in production, on a free port and a fresh database.
@@ -103,5 +104,15 @@ package func withCollector<Value>(
     } catch {
         await collector.program.stop()
         throw error
+    }
+}
+
+extension TestCollector {
+    /// Fails when a task of the collector's thread pool ran late in the last minute, which shows that something blocked it.
+    ///
+    /// A second at most: tests run on machines that are busy with other work, too.
+    package func expectFreeThreadPool(_ location: SourceLocation = #_sourceLocation) async throws {
+        let delay = try await metric("whorl_thread_pool_delay_seconds")
+        #expect((delay ?? .infinity) <= 1, "a task ran \(delay ?? -1) s late", sourceLocation: location)
     }
 }

@@ -1,10 +1,10 @@
-import WhorlPostgres
+import WhorlThreads
 
 /// Does the work on large bodies, one after the other, on a thread of its own: a few of them must not take the threads on
 /// which everybody else's requests run.
 actor HeavyWork {
     /// What is larger than this, inflated, counts as heavy.
-    static let threshold = 512 << 10
+    static let threshold = 128 << 10
 
     private nonisolated let executor = ThreadExecutor(name: "heavy")
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }

@@ -64,7 +64,7 @@ struct ServeOptions: ParsableArguments {
     @Option(help: "WHORL_QUEUE_BYTES: compressed bytes that wait, 1024 to 1073741824. (default: 67108864)")
     var queueBytes: String?
 
-    @Option(help: "WHORL_DATABASE_CONNECTIONS: most connections, 6 to 100. (default: 8)")
+    @Option(help: "WHORL_DATABASE_CONNECTIONS: most connections, 8 to 100. (default: 10)")
     var databaseConnections: String?
 
     @Option(help: "WHORL_DATABASE_TIMEOUT_MS: how long a batch may take, 100 to 60000 ms. (default: 1000)")

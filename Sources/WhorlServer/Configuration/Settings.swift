@@ -69,7 +69,7 @@ struct DatabaseSettings {
         }
         let directory = source.value("WHORL_DATA_DIR") ?? "./.whorl"
         dataDirectory = URL(fileURLWithPath: directory).standardizedFileURL.path
-        connections = try source.integer("WHORL_DATABASE_CONNECTIONS", default: 8, 6...100)
+        connections = try source.integer("WHORL_DATABASE_CONNECTIONS", default: 10, 8...100)
         timeout = .milliseconds(try source.integer("WHORL_DATABASE_TIMEOUT_MS", default: 1_000, 100...60_000))
     }
 }

@@ -19,9 +19,11 @@ struct ErrorAnswers<Context: RequestContext>: RouterMiddleware {
             return try await next(request, context)
         } catch let error as APIError {
             return answer(error.status, error.detail, error.headers)
+        } catch let error as PostgresError where error.code == .poolExhausted {
+            return answer(.serviceUnavailable, "Too many requests wait for the database", [.retryAfter: "5"])
         } catch let error as PostgresError where error.meansServerAway {
             return answer(.serviceUnavailable, "The database does not answer", [.retryAfter: "5"])
-        } catch let error as PostgresError where error.sqlState == "57014" {
+        } catch let error as PostgresError where error.isTooSlow {
             return answer(.serviceUnavailable, "The request took too long", [.retryAfter: "5"])
         } catch let error as CancellationError {
             throw error

@@ -70,6 +70,7 @@ package actor EventWriter: Service {
     private var idleWaiters: [CheckedContinuation<Void, Never>] = []
     private var known = ReferenceCache()
     private var flood: FloodGuard
+    private var size: BatchSize
 
     package init(
         pool: PostgresPool,
@@ -81,6 +82,7 @@ package actor EventWriter: Service {
         self.configuration = configuration
         self.logger = logger
         flood = FloodGuard(payloadsPerMinute: configuration.payloadsPerMinute)
+        size = BatchSize(maximum: configuration.batchEvents)
         metrics = WriterMetrics(registry: registry, capacity: configuration.queueEvents)
     }
 
@@ -152,7 +154,7 @@ package actor EventWriter: Service {
 
     private func schedule() {
         guard inFlight < configuration.writers, !queue.isEmpty else { return }
-        if queue.count >= configuration.batchEvents || queuedBytes >= configuration.batchBytes {
+        if queue.count >= size.events || queuedBytes >= configuration.batchBytes {
             launch()
         } else if !lingering {
             lingering = true
@@ -173,7 +175,7 @@ package actor EventWriter: Service {
         var batch: [Waiting] = []
         var later: [Waiting] = []
         for waiting in queue {
-            guard batch.count < configuration.batchEvents, bytes < configuration.batchBytes else { break }
+            guard batch.count < size.events, bytes < configuration.batchBytes else { break }
             scanned += 1
             // The same id twice in one statement would be two rows of one key: the second waits for a later batch, and
             // behind those who came after it.
@@ -208,16 +210,21 @@ package actor EventWriter: Service {
             let deadline = max(min(start + configuration.timeout, oldest + Self.patience), start + Self.shortestTry)
             let outcome = try await transact(batch.map(\.event), deadline: deadline)
             Fault.crashPoint(.afterCommit)
+            size.stored(batch.count)
             metrics.committed(batch.count, start.duration(to: .now))
             for (waiting, result) in zip(batch, outcome) { waiting.answer.resume(returning: result) }
         } catch let error as PostgresError
-            where error.sqlState != nil && !error.meansServerAway && !error.isTransient && batch.count > 1
+            where error.sqlState != nil && !error.meansServerAway && !error.isTooSlow && !error.isTransient
+            && batch.count > 1
         {
             // Something in the batch cannot be stored. The others must not suffer for it.
             let middle = batch.count / 2
             await store(Array(batch[..<middle]))
             await store(Array(batch[middle...]))
         } catch {
+            if let error = error as? PostgresError, error.isTooSlow || error.code == .deadline {
+                size.missedDeadline(batch.count)
+            }
             metrics.failed.increment()
             logger.warning("batch not stored", metadata: ["batch.events": "\(batch.count)", "db.error": "\(error)"])
             for waiting in batch { waiting.answer.resume(throwing: error) }

@@ -1,9 +1,11 @@
 import Foundation
 import Synchronization
 
-/// A serial executor that owns one thread, so that an actor may block without holding up anybody else.
+/// A serial executor that owns one thread, for an actor whose methods block.
 ///
-/// libpq waits for the network with `poll`; on the shared thread pool such a wait would stop unrelated tasks.
+/// The cooperative thread pool has one thread a core: a call that blocks there stops unrelated tasks. An actor that uses
+/// this executor blocks its own thread only. Blocking code calls ``assertIsCurrent()`` before it waits, so that a debug
+/// build finds a call that runs elsewhere.
 package final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
     // Guarded by `condition`.
     private var jobs: [UnownedJob] = []
@@ -11,10 +13,11 @@ package final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
     private let condition = NSCondition()
     private let threadID = Mutex<pthread_t?>(nil)
 
-    package init(name: String) {
+    /// Starts the thread; `stackBytes` is the size of its stack.
+    package init(name: String, stackBytes: Int = 1 << 20) {
         let thread = Thread { [self] in loop() }
         thread.name = name
-        thread.stackSize = 1 << 20
+        thread.stackSize = stackBytes
         thread.start()
     }
 
@@ -30,12 +33,20 @@ package final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
         UnownedSerialExecutor(ordinary: self)
     }
 
-    package func isIsolatingCurrentContext() -> Bool? {
-        threadID.withLock { $0.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
-    }
+    package func isIsolatingCurrentContext() -> Bool? { isCurrent }
 
     package func checkIsolated() {
-        precondition(isIsolatingCurrentContext() == true, "not on this executor's thread")
+        precondition(isCurrent, "not on this executor's thread")
+    }
+
+    /// Stops a debug build when the caller does not run on this executor's thread.
+    package func assertIsCurrent() {
+        assert(isCurrent, "a blocking call runs outside of its thread")
+    }
+
+    /// Whether the caller runs on this executor's thread.
+    package var isCurrent: Bool {
+        threadID.withLock { $0.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
     }
 
     /// Ends the thread after the jobs that are already queued; the owner calls it when it is released.

@@ -1,0 +1,27 @@
+/// The worst delay of each of the last sixty seconds; a pure ring, so its memory does not grow.
+struct DelayWindow: Sendable {
+    /// Seconds that are remembered.
+    static let seconds = 60
+
+    private var worst = [Duration](repeating: .zero, count: seconds)
+    /// The second to which each place belongs.
+    private var owner = [Int](repeating: .min, count: seconds)
+
+    /// Records a delay that ended in this second; seconds never go back.
+    mutating func record(_ delay: Duration, at second: Int) {
+        let place = second % Self.seconds
+        if owner[place] != second {
+            owner[place] = second
+            worst[place] = .zero
+        }
+        worst[place] = max(worst[place], delay)
+    }
+
+    /// The worst delay of so many seconds up to this one.
+    func worst(ofLast count: Int, at second: Int) -> Duration {
+        (0..<Self.seconds)
+            .reduce(.zero) { result, place in
+                owner[place] > second - count && owner[place] <= second ? max(result, worst[place]) : result
+            }
+    }
+}
