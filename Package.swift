@@ -69,7 +69,7 @@ let package = Package(
         .target(
             name: "WhorlStore",
             dependencies: [
-                "WhorlProcessing", "WhorlProtocol", "WhorlPostgres", "WhorlSchema", "WhorlTelemetry",
+                "WhorlProcessing", "WhorlProtocol", "WhorlPostgres", "WhorlSchema", "WhorlTelemetry", "WhorlThreads",
                 "CWhorlCompression", "CWhorlDictionary", log, lifecycle,
             ]
         ),

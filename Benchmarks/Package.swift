@@ -27,18 +27,19 @@ let package = Package(
         ),
         .target(
             name: "WhorlPostgres",
-            dependencies: ["CWhorlPostgres", "CWhorlProcess", "WhorlTelemetry", log, lifecycle]
+            dependencies: ["CWhorlPostgres", "CWhorlProcess", "WhorlThreads", "WhorlTelemetry", log, lifecycle]
         ),
         .target(name: "WhorlSchema", resources: [.embedInCode("migrations")]),
+        .target(name: "WhorlThreads"),
         .target(name: "WhorlProtocol"),
         .target(
             name: "WhorlProcessing",
-            dependencies: ["WhorlProtocol", "CWhorlCrypto", "CWhorlSearch", "CWhorlDemangle"]
+            dependencies: ["WhorlProtocol", "WhorlThreads", "CWhorlCrypto", "CWhorlSearch", "CWhorlDemangle"]
         ),
         .target(
             name: "WhorlStore",
             dependencies: [
-                "WhorlProcessing", "WhorlProtocol", "WhorlPostgres", "WhorlSchema", "WhorlTelemetry",
+                "WhorlProcessing", "WhorlProtocol", "WhorlPostgres", "WhorlSchema", "WhorlTelemetry", "WhorlThreads",
                 "CWhorlCompression", "CWhorlDictionary", log, lifecycle,
             ]
         ),

@@ -11,10 +11,11 @@ let package = Package(
         .systemLibrary(name: "CWhorlCrypto"),
         .target(name: "CWhorlSearch"),
         .target(name: "CWhorlDemangle", linkerSettings: [.linkedLibrary("stdc++")]),
+        .target(name: "WhorlThreads", swiftSettings: sanitized),
         .target(name: "WhorlProtocol", swiftSettings: sanitized),
         .target(
             name: "WhorlProcessing",
-            dependencies: ["WhorlProtocol", "CWhorlCrypto", "CWhorlSearch", "CWhorlDemangle"],
+            dependencies: ["WhorlProtocol", "WhorlThreads", "CWhorlCrypto", "CWhorlSearch", "CWhorlDemangle"],
             swiftSettings: sanitized
         ),
         .executableTarget(

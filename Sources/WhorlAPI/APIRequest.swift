@@ -3,6 +3,7 @@ import HTTPTypes
 import WhorlProcessing
 import WhorlProtocol
 import WhorlStore
+import WhorlThreads
 
 /// A request of the JSON API whose token is known.
 struct APIRequest: Sendable {
@@ -123,6 +124,8 @@ struct APIServices: Sendable {
     let merging: IssueMerging
     let trial: GroupingTrial
     let regroup: RegroupJobs
+    /// Where payloads are decompressed, events shaped and answers encoded.
+    let worker: WorkThread
     /// Grouping rules of the installation.
     let rules: GroupingRules
     let publicURL: @Sendable () -> String
@@ -133,11 +136,19 @@ struct APIServices: Sendable {
 /// What a route answers.
 struct APIAnswer: Sendable {
     var status: HTTPResponse.Status = .ok
-    /// Nil for an answer without a body.
-    var body: JSON?
+    var body = Body.none
     var headers: HTTPFields = [:]
 
-    static func json(_ body: JSON) -> APIAnswer { APIAnswer(body: body) }
+    /// What the answer holds.
+    enum Body: Sendable {
+        case none
+        case json(JSON)
+        /// JSON that was encoded already.
+        case encoded([UInt8])
+    }
+
+    static func json(_ body: JSON) -> APIAnswer { APIAnswer(body: .json(body)) }
+    static func encoded(_ bytes: [UInt8]) -> APIAnswer { APIAnswer(body: .encoded(bytes)) }
     static let noContent = APIAnswer(status: .noContent)
 
     /// A page of a list, with links to its neighbours.

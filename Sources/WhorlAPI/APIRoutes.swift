@@ -6,6 +6,7 @@ import WhorlPostgres
 import WhorlProcessing
 import WhorlProtocol
 import WhorlStore
+import WhorlThreads
 
 /// The JSON API below `/api/0/`, in Sentry's shapes.
 package struct APIRoutes: Sendable {
@@ -28,8 +29,9 @@ package struct APIRoutes: Sendable {
             tags: TagQueries(pool: pool),
             outcomes: OutcomeQueries(pool: pool),
             merging: IssueMerging(pool: pool),
-            trial: GroupingTrial(pool: pool, codec: codec),
+            trial: GroupingTrial(pool: pool, codec: codec, thread: WorkThread(name: "trial")),
             regroup: RegroupJobs(pool: pool),
+            worker: WorkThread(name: "api"),
             rules: rules,
             publicURL: publicURL,
             projectCreated: projectCreated
@@ -54,7 +56,7 @@ package struct APIRoutes: Sendable {
             }
         }
         router.get("/api/0/openapi.json") { _, _ in
-            Self.response(.json(OpenAPI.document(publicURL: services.publicURL())))
+            await response(.json(OpenAPI.document(publicURL: services.publicURL())))
         }
     }
 
@@ -81,7 +83,7 @@ package struct APIRoutes: Sendable {
                 body: try await body(of: request)
             )
         )
-        return Self.response(answer)
+        return await response(answer)
     }
 
     /// The token's grant, from `Authorization: Bearer TOKEN` or `Basic TOKEN:`.
@@ -120,11 +122,17 @@ package struct APIRoutes: Sendable {
         }
     }
 
-    private static func response(_ answer: APIAnswer) -> Response {
+    private func response(_ answer: APIAnswer) async -> Response {
         var response = Response(status: answer.status, headers: answer.headers)
         response.headers[.contentType] = "application/json"
         response.headers[.cacheControl] = "no-store"
-        if let body = answer.body { response.body = .init(byteBuffer: ByteBuffer(bytes: body.encoded())) }
+        switch answer.body {
+        case .none: break
+        case .encoded(let bytes): response.body = .init(byteBuffer: ByteBuffer(bytes: bytes))
+        case .json(let body):
+            let bytes = await services.worker.run { body.encoded() }
+            response.body = .init(byteBuffer: ByteBuffer(bytes: bytes))
+        }
         return response
     }
 }

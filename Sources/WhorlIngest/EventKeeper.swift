@@ -5,6 +5,7 @@ import WhorlProtocol
 import WhorlSpool
 import WhorlStore
 import WhorlTelemetry
+import WhorlThreads
 
 /// The end of an event's way in: it returns when the event is kept, in the database or, while that is away, in the spool.
 package struct EventKeeper: Sendable {
@@ -20,6 +21,7 @@ package struct EventKeeper: Sendable {
     private let writer: EventWriter
     private let spool: Spool
     private let codec: PayloadCodec
+    private let heavyWork = HeavyWork()
 
     package init(writer: EventWriter, spool: Spool, codec: PayloadCodec) {
         self.writer = writer
@@ -37,7 +39,7 @@ package struct EventKeeper: Sendable {
 
     /// Keeps an event; throws ``SpoolError`` when neither the database nor the spool can take it.
     func keep(_ event: ProcessedEvent, keyID: Int) async throws -> Kept {
-        let prepared = PreparedEvent(event, codec)
+        let prepared = try await heavyWork.run(bytes: event.payload.count) { PreparedEvent(event, codec) }
         guard Fault.stands(.commitFirst) else {
             Task { try? await writer.submit(prepared) }
             return .stored(isNewIssue: false, isRegression: false)
@@ -93,11 +95,23 @@ extension SpoolRecord {
     }
 
     /// The event of the record, made anew from its bytes as on its way in.
-    func prepared(_ payloads: PayloadCodec, _ grouping: GroupingSettings) throws -> PreparedEvent {
+    ///
+    /// It decompresses and groups on the thread that is given.
+    func prepared(
+        _ payloads: PayloadCodec,
+        _ grouping: GroupingSettings,
+        on thread: WorkThread
+    ) async throws -> PreparedEvent {
         guard let codec = Int16(exactly: codec), let id = EventID(bytes: eventID) else {
             throw SpoolError.unusable("the record names no event")
         }
-        let bytes = try payloads.decompress(payload, codec: codec)
+        let payload = self.payload
+        let (bytes, event) = try await thread.run {
+            let bytes = try payloads.decompress(payload, codec: codec)
+            return (bytes, try EventPipeline.parse(bytes[...]))
+        }
+        let names = await NameReader.shared.names(of: event, projectID: projectID)
+        let notes = EventNotes.parse(self.notes)
         let context = EventContext(
             projectID: projectID,
             eventID: id,
@@ -105,8 +119,17 @@ extension SpoolRecord {
             sentAt: sentAt.map { Date(microseconds: $0) },
             clientAddress: clientAddress
         )
-        let event = try EventPipeline.process(bytes[...], context, grouping, storedNotes: EventNotes.parse(notes))
-        return PreparedEvent(event, codec: codec, payload: payload)
+        return await thread.run {
+            let event = EventPipeline.process(
+                event,
+                context,
+                grouping,
+                payload: bytes[...],
+                storedNotes: notes,
+                names: names
+            )
+            return PreparedEvent(event, codec: codec, payload: payload)
+        }
     }
 }
 

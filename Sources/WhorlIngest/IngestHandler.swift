@@ -214,8 +214,9 @@ package struct IngestHandler: Sendable {
             guard item.payload.count <= limits.eventBytes else {
                 throw IngestRefusal.tooLarge("the event is too large")
             }
+            let parsed = try await parse(item, sender)
             let admission = try await heavyWork.run(bytes: item.payload.count) {
-                try admit(item, framed, sender, request)
+                try admit(parsed, item, framed, sender, request)
             }
             switch admission {
             case .filtered(let reason, let id):
@@ -240,7 +241,19 @@ package struct IngestHandler: Sendable {
         return answer
     }
 
+    /// Reads an event and its mangled names, which takes another process for names that are new.
+    private func parse(_ item: Envelope.Item, _ sender: Sender) async throws -> Event {
+        do {
+            var event = try await heavyWork.run(bytes: item.payload.count) { try EventPipeline.parse(item.payload) }
+            event.names = await NameReader.shared.names(of: event, projectID: sender.key.projectID)
+            return event
+        } catch let failure as EventPipeline.Failure {
+            throw IngestRefusal(failure)
+        }
+    }
+
     private func admit(
+        _ event: Event,
         _ item: Envelope.Item,
         _ framed: FramedRequest,
         _ sender: Sender,
@@ -248,6 +261,7 @@ package struct IngestHandler: Sendable {
     ) throws -> Admission {
         do {
             return try EventPipeline.admit(
+                event,
                 item.payload,
                 EventContext(
                     projectID: sender.key.projectID,

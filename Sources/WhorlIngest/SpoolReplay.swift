@@ -4,6 +4,7 @@ import WhorlPostgres
 import WhorlSpool
 import WhorlStore
 import WhorlTelemetry
+import WhorlThreads
 
 /// Brings what was spooled into the database, oldest first, through the same writer as live events.
 ///
@@ -27,6 +28,7 @@ package struct SpoolReplay: Service {
     private let events: EventMetrics
     private let retentionDays: Int
     private let tooOld: Counter
+    private let thread = WorkThread(name: "replay")
 
     package init(
         spool: Spool,
@@ -117,7 +119,11 @@ package struct SpoolReplay: Service {
         }
         let prepared: PreparedEvent
         do {
-            prepared = try entry.record.prepared(codec, await keys.grouping(projectID: entry.record.projectID))
+            prepared = try await entry.record.prepared(
+                codec,
+                await keys.grouping(projectID: entry.record.projectID),
+                on: thread
+            )
         } catch {
             return .refused(entry.id, "\(error)")
         }

@@ -42,7 +42,16 @@ extension EventPipeline {
         _ context: EventContext,
         _ rules: AdmissionRules
     ) throws(Failure) -> Admission {
-        let event = try parse(payload)
+        try admit(try parse(payload), payload, context, rules)
+    }
+
+    /// The same for an event that was parsed already; its names are used for the changed bytes, too.
+    public static func admit(
+        _ event: Event,
+        _ payload: ArraySlice<UInt8>,
+        _ context: EventContext,
+        _ rules: AdmissionRules
+    ) throws(Failure) -> Admission {
         let normalised = NormalisedEvent(event, context)
         if let reason = rules.filter.reason(against: normalised, client: context.clientAddress) {
             return .filtered(reason, normalised.eventID)
@@ -66,6 +75,8 @@ extension EventPipeline {
             return .admitted(processed(normalised, context, payload, notes.notes, rules.grouping))
         }
         let changed = edits.applied(to: document.bytes)
-        return .admitted(try process(changed[...], context, rules.grouping, storedNotes: notes.notes))
+        return .admitted(
+            try process(changed[...], context, rules.grouping, storedNotes: notes.notes, names: event.names)
+        )
     }
 }

@@ -18,9 +18,24 @@ public enum EventPipeline {
         _ payload: ArraySlice<UInt8>,
         _ context: EventContext,
         _ grouping: GroupingSettings = .init(),
-        storedNotes: [EventNote] = []
+        storedNotes: [EventNote] = [],
+        names: ReadableNames = .none
     ) throws(Failure) -> ProcessedEvent {
-        processed(NormalisedEvent(try parse(payload), context), context, payload, storedNotes, grouping)
+        process(try parse(payload), context, grouping, payload: payload, storedNotes: storedNotes, names: names)
+    }
+
+    /// The same for an event that was parsed already.
+    public static func process(
+        _ event: Event,
+        _ context: EventContext,
+        _ grouping: GroupingSettings,
+        payload: ArraySlice<UInt8>,
+        storedNotes: [EventNote],
+        names: ReadableNames
+    ) -> ProcessedEvent {
+        var event = event
+        event.names = names
+        return processed(NormalisedEvent(event, context), context, payload, storedNotes, grouping)
     }
 
     static func processed(
@@ -33,6 +48,9 @@ public enum EventPipeline {
         let event = normalised.event
         let title = EventTitle(event)
         let grouping = Grouping(event, settings)
+        var stored = storedNotes
+        let costly = EventNote("", "grouping_rules_too_costly")
+        if grouping.costlyRule != nil, !stored.contains(costly) { stored.append(costly) }
         return ProcessedEvent(
             projectID: context.projectID,
             eventID: normalised.eventID,
@@ -58,8 +76,8 @@ public enum EventPipeline {
             clientAddress: normalised.filledAddress,
             sdk: sdk(of: event),
             payload: payload,
-            notes: storedNotes + event.notes,
-            storedNotes: storedNotes
+            notes: stored + event.notes,
+            storedNotes: stored
         )
     }
 

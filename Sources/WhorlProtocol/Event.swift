@@ -68,6 +68,8 @@ public struct Event: Sendable {
     public let checksum: String?
     /// The SDK's name.
     public let sdkName: String?
+    /// Readable forms of its mangled names, where they were read.
+    public var names = ReadableNames.none
 
     /// A tag as sent.
     public struct Tag: Sendable, Equatable {

@@ -6,6 +6,10 @@ struct EventReader {
     private static let maxNotes = 100
     /// Exceptions of a chain beyond which the middle is left out.
     private static let maxExceptions = 50
+    /// Bytes at which a message is full: a template of 8 KiB can name a parameter of a megabyte 2,700 times.
+    private static let maxMessage = 16_384
+    /// Bytes of a parameter that a message shows.
+    private static let maxParameter = 1_024
 
     private(set) var notes: [EventNote] = []
 
@@ -152,13 +156,13 @@ struct EventReader {
         guard let params else { return nil }
         // Longer templates are cut (protocol facts, section 4), and a name in braces is short: the time is linear.
         let template = String(decoding: template.utf8.prefix(8_192), as: UTF8.self)
-        let list = params.elements.prefix(64).map { scalar($0) ?? JSON($0).text }
+        let list = params.elements.prefix(64).map(parameter)
         var named: [String: String] = [:]
-        for (key, value) in params.members.prefix(64) { named[key.string ?? ""] = scalar(value) ?? JSON(value).text }
+        for (key, value) in params.members.prefix(64) { named[key.string ?? ""] = parameter(value) }
         var result = ""
         var rest = template[...]
         var next = 0
-        while let character = rest.first {
+        while let character = rest.first, result.utf8.count < Self.maxMessage {
             let opener = character == "%" ? rest.dropFirst().first == "(" ? ")" : nil : character == "{" ? "}" : nil
             if let opener, let end = rest.prefix(64).firstIndex(of: Character(opener)) {
                 let name = String(rest[..<end].drop { $0 == "%" || $0 == "(" || $0 == "{" })
@@ -186,6 +190,16 @@ struct EventReader {
             rest = rest.dropFirst()
         }
         return result
+    }
+
+    /// A parameter as text, cut: whole texts of many parameters would make a long message.
+    private func parameter(_ node: JSONNode) -> String {
+        let isShort = node.rawBytes.count <= 4 * Self.maxParameter
+        let text =
+            scalar(node)
+            ?? (isShort ? JSON(node).text : String(decoding: node.rawBytes.prefix(Self.maxParameter), as: UTF8.self))
+        guard text.utf8.count > Self.maxParameter else { return text }
+        return String(decoding: text.utf8.prefix(Self.maxParameter), as: UTF8.self)
     }
 
     mutating func fingerprint(_ node: JSONNode) -> [String]? {

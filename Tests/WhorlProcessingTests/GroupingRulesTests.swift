@@ -154,24 +154,6 @@ struct GroupingRulesTests {
         }
     }
 
-    @Test("Mangled names are made readable; too long and broken ones stay")
-    func demangling() {
-        #expect(Demangler.demangled("$s4Shop4CartV5totalSiyF") == "Shop.Cart.total() -> Swift.Int")
-        #expect(Demangler.demangled("_ZN4shop4Cart5totalEv") == "shop::Cart::total()")
-        #expect(Demangler.demangled("_ZN4shop4cart5total17h0123456789abcdefE") == "shop::cart::total")
-        #expect(Demangler.demangled("_RNvNtCs1234_4shop4cart5total") == "shop::cart::total")
-        #expect(Demangler.demangled("total") == nil)
-        #expect(Demangler.demangled("$s" + String(repeating: "4Shop", count: 200)) == nil)
-        #expect(Demangler.demangled("_Z") == nil)
-        // Nested as deep as the length allows, and made of what the demanglers recurse on.
-        for unit in ["Sa", "ySa", "1a", "N", "P", "R", "I", "F", "T_", "S_", "x", "_"] {
-            for prefix in ["$s", "_Z", "_ZN", "_R", "_RNv", "$S", "_T0"] {
-                let name = prefix + String(repeating: unit, count: (512 - prefix.utf8.count) / unit.utf8.count)
-                #expect((Demangler.demangled(name)?.utf8.count ?? 0) <= Demangler.maxResult)
-            }
-        }
-    }
-
     @Test(
         "Messages keep their names and lose their values",
         arguments: [

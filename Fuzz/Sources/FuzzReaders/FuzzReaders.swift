@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import WhorlProcessing
 import WhorlProtocol
 
@@ -132,7 +133,8 @@ private func search(_ text: String) { _ = try? SearchQuery(text) }
 /// Whatever the event, there is a hash, the same each time, and the explanation tells of the same.
 private func grouping(_ bytes: [UInt8]) {
     guard let document = try? JSONDocument(bytes), document.root.isObject else { return }
-    let event = Event(document.root)
+    var event = Event(document.root)
+    event.names = names(of: event)
     for version in GroupingVersion.allCases {
         var settings = GroupingSettings()
         settings.version = version
@@ -144,10 +146,22 @@ private func grouping(_ bytes: [UInt8]) {
     _ = (EventPipeline.culprit(of: event), EventPipeline.metadata(of: event))
 }
 
+/// The readable names of an event, waited for on this thread: a fuzz target has no other.
+private func names(of event: Event) -> ReadableNames {
+    let done = DispatchSemaphore(value: 0)
+    let result = Mutex(ReadableNames.none)
+    Task.detached {
+        let names = await NameReader.shared.names(of: event, projectID: 1)
+        result.withLock { $0 = names }
+        done.signal()
+    }
+    done.wait()
+    return result.withLock { $0 }
+}
+
 /// The first line names a platform; the others are names and messages.
 private func names(_ text: String) {
     let lines = text.split(separator: "\n", maxSplits: 20, omittingEmptySubsequences: false).map(String.init)
-    for line in lines { precondition((Demangler.demangled(line)?.utf8.count ?? 0) <= Demangler.maxResult) }
     func frame(_ place: Int) -> JSON {
         [
             "function": .string(lines[place]), "module": .string(lines[(place + 1) % lines.count]),

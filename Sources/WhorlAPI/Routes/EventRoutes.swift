@@ -55,24 +55,43 @@ enum EventRoutes {
                 answer: .one("Payload")
             ) { request in
                 let event = try await eventOfProject(request)
-                return .json(JSON(try JSONDocument(event.payload).root))
+                let bytes = try await request.services.worker.run {
+                    JSON(try JSONDocument(event.payload()).root).encoded()
+                }
+                return .encoded(bytes)
             },
         ]
 
+    /// Bytes of a page: it ends early where the next event would go beyond, and its cursor leads on from there.
+    private static let maxPageBytes = 8 << 20
+
     private static func list(_ source: EventQueries.Source, _ request: APIRequest) async throws -> APIAnswer {
-        let page = try await request.services.events.list(
+        let cursor = try request.cursor()
+        let limit = try request.limit()
+        let fetched = try await request.services.events.list(
             source,
             environments: request.environments(),
-            cursor: request.cursor(),
-            limit: request.limit()
+            cursor: cursor,
+            limit: limit
         )
         let isFull = ["1", "true"].contains(request.first("full") ?? "")
-        let shapes = try page.elements.map { event in
-            isFull ? try EventShape(event).detail(previous: nil, next: nil) : try EventShape(event).summary
+        var shapes: [[UInt8]] = []
+        var bytes = 0
+        for event in fetched.prefix(limit) {
+            let shape = try await request.services.encoded(event) {
+                isFull ? $0.detail(previous: nil, next: nil) : $0.summary
+            }
+            bytes += shape.count + 1
+            // One event is an answer, whatever its size: events are bounded themselves.
+            if bytes > maxPageBytes, !shapes.isEmpty { break }
+            shapes.append(shape)
         }
-        let links = Pagination.link(page, request)
-        var answer = APIAnswer.json(.array(shapes))
-        answer.headers[.link] = links
+        let page = Page(fetched, limit: shapes.count, cursor: cursor, key: EventQueries.place)
+        if cursor?.isPrevious ?? false { shapes.reverse() }
+        var answer = APIAnswer.encoded(
+            [UInt8(ascii: "[")] + shapes.joined(separator: [UInt8(ascii: ",")]) + [UInt8(ascii: "]")]
+        )
+        answer.headers[.link] = Pagination.link(page, request)
         return answer
     }
 
@@ -103,6 +122,10 @@ enum EventRoutes {
 
     private static func detail(_ event: StoredEvent, _ request: APIRequest) async throws -> APIAnswer {
         let neighbours = try await request.services.events.neighbours(of: event)
-        return .json(try EventShape(event).detail(previous: neighbours.previous, next: neighbours.next))
+        return .encoded(
+            try await request.services.encoded(event) {
+                $0.detail(previous: neighbours.previous, next: neighbours.next)
+            }
+        )
     }
 }

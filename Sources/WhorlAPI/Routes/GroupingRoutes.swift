@@ -95,14 +95,16 @@ enum GroupingRoutes {
             let stored = try await request.services.events.event(id, projectID: project.id)
         else { throw APIError.notFound }
         let settings = try await settings(of: project, request)
-        let event = try EventPipeline.parse(stored.payload[...])
+        let event = try await request.services.read(stored)
         var members: [(key: String, value: JSON)] = [
             ("issue", .string(String(stored.issueID))), ("hash", .string(hexString(stored.hash))),
             ("isThin", .bool(stored.isThin)),
         ]
         // A thin row has no payload to explain.
         members +=
-            stored.isThin ? [("rule", nil), ("variants", [:])] : GroupingExplanation(event, settings).json.object ?? []
+            stored.isThin
+            ? [("rule", nil), ("variants", [:])]
+            : await request.services.worker.run { GroupingExplanation(event, settings).json.object ?? [] }
         return .json(.object(members))
     }
 
@@ -125,12 +127,26 @@ enum GroupingRoutes {
         guard (1...90).contains(days), (1...GroupingTrial.maxEvents).contains(limit) else {
             throw APIError.badRequest("days is 1 to 90, limit 1 to \(GroupingTrial.maxEvents)")
         }
-        let result = try await request.services.trial.preview(
-            projectID: project.id,
-            since: Date().addingTimeInterval(-Double(days) * 86_400),
-            limit: limit,
-            settings: grouping.settings(request.services.rules)
-        )
+        let result: GroupingTrial.Result
+        do {
+            result = try await request.services.trial.preview(
+                projectID: project.id,
+                since: Date().addingTimeInterval(-Double(days) * 86_400),
+                limit: limit,
+                settings: grouping.settings(request.services.rules)
+            )
+        } catch GroupingTrial.Failure.busy {
+            throw APIError(
+                status: .tooManyRequests,
+                detail: "Another preview is being made; there is one at a time for a project and two in all",
+                headers: [.retryAfter: "20"]
+            )
+        } catch GroupingTrial.Failure.tooCostly(let rule) {
+            throw APIError(
+                status: .unprocessableContent,
+                detail: "The rules take too long for one event; the limit was reached at: \(rule.prefix(200))"
+            )
+        }
         return .json([
             "events": .int(result.events), "issuesNow": .int(result.issuesNow), "issuesThen": .int(result.issuesThen),
             "isComplete": .bool(result.isComplete), "mergeCount": .int(result.merges.count),
@@ -247,7 +263,7 @@ enum GroupingRoutes {
             )
         else { return .whole([], request) }
         let found = try await request.services.trial.similar(
-            to: newest.payload,
+            to: request.services.read(newest),
             issueID: issue.id,
             projectID: issue.projectID,
             settings: request.services.administration.settings(projectID: issue.projectID).grouping

@@ -18,7 +18,7 @@ enum KeyRoutes {
             let key = try await administrated {
                 try await request.services.administration.createKey(projectID: project.id, label: label)
             }
-            return APIAnswer(status: .created, body: KeyShape.json(key, publicURL: request.services.publicURL()))
+            return APIAnswer(status: .created, body: .json(KeyShape.json(key, publicURL: request.services.publicURL())))
         },
         Endpoint(.get, path + "{key}/", scope: "project:read", "One key.", answer: .one("Key")) { request in
             .json(KeyShape.json(try await key(request), publicURL: request.services.publicURL()))

@@ -33,10 +33,13 @@ enum LookupRoutes {
             guard let place = try await request.services.events.locate(id, organizationID: organization.id),
                 let event = try await request.services.events.event(id, projectID: place.projectID)
             else { return .json(try await dropped(id, organization, request)) }
+            let read = try await request.services.read(event)
+            let shape = await request.services.worker.run {
+                EventShape(event, read).detail(previous: nil, next: nil)
+            }
             return .json([
                 "organizationSlug": .string(organization.slug), "projectSlug": .string(place.project),
-                "groupId": .string(String(event.issueID)), "eventId": .string(id.hex),
-                "event": try EventShape(event).detail(previous: nil, next: nil),
+                "groupId": .string(String(event.issueID)), "eventId": .string(id.hex), "event": shape,
             ])
         },
     ]

@@ -54,7 +54,7 @@ enum OrganizationRoutes {
                     .project
             }
             request.services.projectCreated(organization.slug, project.slug)
-            return APIAnswer(status: .created, body: ProjectShape.json(project))
+            return APIAnswer(status: .created, body: .json(ProjectShape.json(project)))
         },
     ]
 }

@@ -22,14 +22,16 @@ struct EventEntries {
             add(
                 "exception",
                 [
-                    "values": .array(event.exceptions.map(Self.exception)),
+                    "values": .array(event.exceptions.map { Self.exception($0, event.names) }),
                     "hasSystemFrames": .bool(event.exceptions.contains { Self.hasSystemFrames($0.stacktrace) }),
                     "excOmitted": nil,
                 ]
             )
         }
-        if let stack = event.stacktrace { add("stacktrace", Self.stack(stack)) }
-        if !event.threads.isEmpty { add("threads", ["values": .array(event.threads.map(Self.thread))]) }
+        if let stack = event.stacktrace { add("stacktrace", Self.stack(stack, event.names)) }
+        if !event.threads.isEmpty {
+            add("threads", ["values": .array(event.threads.map { Self.thread($0, event.names) })])
+        }
         let breadcrumbs = event.breadcrumbs
         if !breadcrumbs.isEmpty { add("breadcrumbs", ["values": .array(breadcrumbs.map(Self.breadcrumb))]) }
         if let request = event.request { add("request", RequestShape.json(request)) }
@@ -39,25 +41,26 @@ struct EventEntries {
         self.all = all
     }
 
-    private static func exception(_ exception: ExceptionValue) -> JSON {
+    private static func exception(_ exception: ExceptionValue, _ names: ReadableNames) -> JSON {
         [
             "type": .optional(exception.type), "value": .optional(exception.value),
             "module": .optional(exception.module), "mechanism": exception.mechanism.map { JSON($0.node) } ?? nil,
-            "threadId": .optional(exception.threadID), "stacktrace": exception.stacktrace.map(stack) ?? nil,
+            "threadId": .optional(exception.threadID),
+            "stacktrace": exception.stacktrace.map { stack($0, names) } ?? nil,
             "rawStacktrace": exception.node.member("raw_stacktrace").map(JSON.init) ?? nil,
         ]
     }
 
-    private static func thread(_ thread: EventThread) -> JSON {
+    private static func thread(_ thread: EventThread, _ names: ReadableNames) -> JSON {
         [
             "id": .optional(thread.id), "name": .optional(thread.name), "crashed": .bool(thread.crashed),
-            "current": .bool(thread.current), "stacktrace": thread.stacktrace.map(stack) ?? nil,
+            "current": .bool(thread.current), "stacktrace": thread.stacktrace.map { stack($0, names) } ?? nil,
         ]
     }
 
-    private static func stack(_ stack: Stacktrace) -> JSON {
+    private static func stack(_ stack: Stacktrace, _ names: ReadableNames) -> JSON {
         [
-            "frames": .array(stack.frames.map(frame)),
+            "frames": .array(stack.frames.map { frame($0, names) }),
             "framesOmitted": stack.omitted > 0 ? [0, .int(stack.omitted)] : nil,
             "registers": stack.node.member("registers").map(JSON.init) ?? nil,
             "hasSystemFrames": .bool(hasSystemFrames(stack)),
@@ -69,8 +72,8 @@ struct EventEntries {
         return frames.contains { $0.inApp == true } && frames.contains { $0.inApp != true }
     }
 
-    private static func frame(_ frame: Frame) -> JSON {
-        let readable = frame.function.flatMap { Demangler.demangled($0) }
+    private static func frame(_ frame: Frame, _ names: ReadableNames) -> JSON {
+        let readable = frame.function.flatMap { names[$0] }
         return [
             "filename": .optional(frame.filename), "absPath": .optional(frame.absPath),
             "module": .optional(frame.module), "package": .optional(frame.package),

@@ -9,9 +9,9 @@ struct EventShape {
     private let normalised: NormalisedEvent
     private var event: Event { normalised.event }
 
-    init(_ stored: StoredEvent) throws {
+    init(_ stored: StoredEvent, _ event: Event) {
         self.stored = stored
-        normalised = try stored.normalised()
+        normalised = stored.normalised(event)
     }
 
     /// What was changed or left out, before the event was stored and while it is read.
@@ -52,7 +52,7 @@ struct EventShape {
             ("metadata", EventPipeline.metadata(of: event)), ("level", .string(stored.level.rawValue)),
             ("dateCreated", .string(Timestamp.format(stored.occurredAt))),
             ("dateReceived", .string(Timestamp.format(stored.receivedAt))),
-            ("size", .int(stored.isThin ? 0 : stored.payload.count)),
+            ("size", .int(stored.isThin ? 0 : event.node.document.bytes.count)),
             ("isThin", .bool(stored.isThin)),
             ("dist", .optional(normalised.dist)), ("environment", .string(stored.environment)),
         ]

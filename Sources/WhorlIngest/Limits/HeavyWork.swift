@@ -2,22 +2,14 @@ import WhorlThreads
 
 /// Does the work on large bodies, one after the other, on a thread of its own: a few of them must not take the threads on
 /// which everybody else's requests run.
-actor HeavyWork {
-    /// What is larger than this, inflated, counts as heavy.
+struct HeavyWork: Sendable {
+    /// What is larger than this, inflated, counts as heavy: the whole pipeline takes about a millisecond for it.
     static let threshold = 128 << 10
 
-    private nonisolated let executor = ThreadExecutor(name: "heavy")
-    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    private let thread = WorkThread(name: "heavy")
 
-    deinit { executor.stop() }
-
-    /// Runs the body here when it is heavy, else at once.
-    nonisolated func run<Value: Sendable>(
-        bytes: Int,
-        _ body: @Sendable () throws -> Value
-    ) async throws -> Value {
-        bytes > Self.threshold ? try await onThread(body) : try body()
+    /// Runs the body on the thread when it is heavy, else at once.
+    func run<Value: Sendable>(bytes: Int, _ body: @Sendable () throws -> Value) async throws -> Value {
+        bytes > Self.threshold ? try await thread.run(body) : try body()
     }
-
-    private func onThread<Value: Sendable>(_ body: @Sendable () throws -> Value) throws -> Value { try body() }
 }

@@ -14,12 +14,12 @@ struct ExceptionRule {
     private let parts: [Part]
     let hasOwn: Bool
 
-    init?(_ event: Event, _ rules: StackRules?) {
+    init?(_ event: Event, _ rules: StackRules?, _ meter: RuleMeter) {
         guard !event.exceptions.isEmpty else { return nil }
         let family = PlatformFamily(event.platform)
         parts = ExceptionGroups.representatives(of: event.exceptions)
             .map { exception in
-                let stack = exception.stacktrace.map { StackRule($0, event.platform, rules) }
+                let stack = exception.stacktrace.map { StackRule($0, event, rules, meter) }
                 var extra = Self.nativeError(exception)
                 let contributes = stack?.contributes ?? false
                 if !contributes, family == .script {
@@ -34,7 +34,8 @@ struct ExceptionRule {
                     // The text of a native error is written in the language of the user; its code is not.
                     fallback: contributes || extra.contains { $0.leaves.isEmpty == false && family == .native }
                         ? nil : exception.value.map(MessageText.parameterised),
-                    type: exception.mechanism?.isSynthetic == true && contributes ? nil : Self.type(exception, family),
+                    type: exception.mechanism?.isSynthetic == true && contributes
+                        ? nil : Self.type(exception, family, event.names),
                     extra: extra
                 )
             }
@@ -82,7 +83,11 @@ struct ExceptionRule {
     }
 
     /// The type by its own name: generated numbers and the packages in front of it change without meaning.
-    private static func type(_ exception: ExceptionValue, _ family: PlatformFamily) -> String? {
+    private static func type(
+        _ exception: ExceptionValue,
+        _ family: PlatformFamily,
+        _ names: ReadableNames
+    ) -> String? {
         guard let type = exception.type else { return nil }
         switch family {
         case .python: return type.split(separator: ".").last.map(String.init) ?? type
@@ -90,7 +95,7 @@ struct ExceptionRule {
         case .dotnet: return DotNetNames.names(module: type, function: nil).module ?? type
         case .script: return ScriptNames.isMinified(type) ? nil : type
         case .go: return GoNames.function(type)
-        case .native: return type.hasByte("<($") ? NativeNames.function(type) ?? type : type
+        case .native: return type.hasByte("<($") ? NativeNames.function(type, names) ?? type : type
         default: return type
         }
     }

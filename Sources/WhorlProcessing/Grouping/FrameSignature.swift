@@ -7,7 +7,8 @@ public enum FrameSignature {
         let stacks =
             event.exceptions.compactMap(\.stacktrace)
             + [event.exceptions.isEmpty ? ThreadRule.stack(of: event) ?? event.stacktrace : nil].compactMap(\.self)
-        let rules = stacks.map { StackRule($0, event.platform, settings.rules.stack) }
+        let meter = RuleMeter()
+        let rules = stacks.map { StackRule($0, event, settings.rules.stack, meter) }
         let own = rules.flatMap { $0.own.map(\.key) }
         return Set(own.isEmpty ? rules.flatMap { $0.all.map(\.key) } : own)
     }

@@ -11,17 +11,21 @@ public struct Grouping: Sendable {
     public let hashes: [GroupingHash]
     /// The title that a fingerprint rule gives.
     public let title: String?
+    /// The rule at which the rules became too costly for this event, as it is written; it and later ones did not apply.
+    public let costlyRule: String?
 
     /// Groups one event.
     public init(_ event: Event, _ settings: GroupingSettings = GroupingSettings()) {
-        let decision = GroupingDecision(event, settings.version, settings.rules)
+        let meter = RuleMeter()
+        let decision = GroupingDecision(event, settings.version, settings.rules, meter)
         var hashes = decision.hashes
         if let previous = settings.previous, previous != settings.version {
-            let leading = GroupingDecision(event, previous, settings.rules).hashes
+            let leading = GroupingDecision(event, previous, settings.rules, meter).hashes
             hashes = leading + hashes.filter { new in !leading.contains { $0.hash == new.hash } }
         }
         self.hashes = hashes
         title = decision.title
+        costlyRule = meter.exceededBy
     }
 }
 

@@ -11,6 +11,9 @@ struct GroupingDecision {
         case first(FirstGrouping)
     }
 
+    /// Bytes of a title: variables may stand for long texts.
+    private static let maxTitle = 512
+
     private let basis: Basis
     private let event: Event
     /// Parts of the fingerprint beside `{{ default }}`; empty without.
@@ -18,9 +21,10 @@ struct GroupingDecision {
     /// The fingerprint rule that applied.
     let rule: FingerprintRule?
 
-    init(_ event: Event, _ version: GroupingVersion, _ rules: GroupingRules) {
+    /// The meter bounds what the rules cost for all decisions about the event.
+    init(_ event: Event, _ version: GroupingVersion, _ rules: GroupingRules, _ meter: RuleMeter) {
         self.event = event
-        rule = rules.fingerprint.first { $0.matches(event) }
+        rule = rules.fingerprint.first { $0.matches(event, meter) }
         let fingerprint = rule?.fingerprint ?? event.fingerprint ?? ["{{ default }}"]
         let hasDefault = fingerprint.contains(where: CustomFingerprint.isDefault)
         salt = hasDefault && fingerprint.count > 1 ? fingerprint.filter { !CustomFingerprint.isDefault($0) } : []
@@ -29,19 +33,19 @@ struct GroupingDecision {
         } else if !hasDefault {
             basis = .custom(fingerprint)
         } else {
-            basis = version == .first ? .first(FirstGrouping(event)) : Self.computed(event, rules.stack)
+            basis = version == .first ? .first(FirstGrouping(event)) : Self.computed(event, rules.stack, meter)
         }
     }
 
-    private static func computed(_ event: Event, _ rules: StackRules?) -> Basis {
+    private static func computed(_ event: Event, _ rules: StackRules?, _ meter: RuleMeter) -> Basis {
         if let kind = ScriptErrorRule.component(event) { return .single(variant: "built-in", kind) }
-        if let exceptions = ExceptionRule(event, rules), !exceptions.leaves(ownOnly: false).isEmpty {
+        if let exceptions = ExceptionRule(event, rules, meter), !exceptions.leaves(ownOnly: false).isEmpty {
             return .exceptions(exceptions)
         }
-        if let stack = ThreadRule.stack(of: event).map({ StackRule($0, event.platform, rules) }), stack.contributes {
+        if let stack = ThreadRule.stack(of: event).map({ StackRule($0, event, rules, meter) }), stack.contributes {
             return .stack(name: "thread", stack)
         }
-        if let stack = event.stacktrace.map({ StackRule($0, event.platform, rules) }), stack.contributes {
+        if let stack = event.stacktrace.map({ StackRule($0, event, rules, meter) }), stack.contributes {
             return .stack(name: "stacktrace", stack)
         }
         if let report = SecurityRule.component(event) { return .single(variant: "security", report) }
@@ -58,7 +62,7 @@ struct GroupingDecision {
     }
 
     /// The title of the rule, its variables filled in.
-    var title: String? { rule?.title.map { CustomFingerprint.filled($0, event) } }
+    var title: String? { rule?.title.map { CustomFingerprint.filled($0, event).prefix(bytes: Self.maxTitle) } }
 
     var hashes: [GroupingHash] { variants(explained: false).map(\.hash) }
 

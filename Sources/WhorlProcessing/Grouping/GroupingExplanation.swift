@@ -22,8 +22,9 @@ public struct GroupingExplanation: Sendable {
     public init(_ event: Event, _ settings: GroupingSettings = GroupingSettings()) {
         var variants: [Variant] = []
         var rule: String?
+        let meter = RuleMeter()
         for version in [settings.previous, settings.version].compactMap(\.self) {
-            let decision = GroupingDecision(event, version, settings.rules)
+            let decision = GroupingDecision(event, version, settings.rules, meter)
             rule = decision.rule?.text
             for (hash, component) in decision.explained
             where !variants.contains(where: { $0.hash.hash == hash.hash }) {

@@ -8,17 +8,23 @@ enum CrashFrame {
         let stack =
             event.exceptions.last { $0.stacktrace != nil }?.stacktrace ?? event.stacktrace
             ?? event.threads.first { $0.crashed || $0.current }?.stacktrace
-        return stack.flatMap { frame(in: $0.frames, event.platform) }
+        return stack.flatMap { frame(in: $0.frames, event) }
     }
 
-    static func frame(in frames: [Frame], _ platform: String) -> Frame? {
+    static func frame(in frames: [Frame], _ event: Event) -> Frame? {
         func isOwn(_ frame: Frame) -> Bool {
-            InAppRule.isOwn(frame, PlatformFamily(frame.platform ?? platform), function: function(of: frame))
+            InAppRule.isOwn(
+                frame,
+                PlatformFamily(frame.platform ?? event.platform),
+                function: function(of: frame, event)
+            )
         }
         let named = frames.filter { $0.function.map { !unnamed.contains($0) } ?? false }
         return named.last(where: isOwn) ?? named.last ?? frames.last(where: isOwn) ?? frames.last
     }
 
     /// The function as people write it, where its name is mangled.
-    static func function(of frame: Frame) -> String? { frame.function.map { Demangler.demangled($0) ?? $0 } }
+    static func function(of frame: Frame, _ event: Event) -> String? {
+        frame.function.map { event.names[$0] ?? $0 }
+    }
 }

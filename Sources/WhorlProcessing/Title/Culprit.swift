@@ -9,7 +9,7 @@ enum Culprit {
         if event.exceptions.last?.mechanism?.isSynthetic == true { return "" }
         if let frame = CrashFrame.frame(of: event) {
             let place = frame.module ?? frame.filename
-            let function = CrashFrame.function(of: frame) ?? "?"
+            let function = CrashFrame.function(of: frame, event) ?? "?"
             let text =
                 switch PlatformFamily(frame.platform ?? event.platform) {
                 case .native: function

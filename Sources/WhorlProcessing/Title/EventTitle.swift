@@ -21,7 +21,7 @@ struct EventTitle {
             return
         }
         let frame =
-            main.stacktrace.flatMap { CrashFrame.frame(in: $0.frames, event.platform) } ?? CrashFrame.frame(of: event)
+            main.stacktrace.flatMap { CrashFrame.frame(in: $0.frames, event) } ?? CrashFrame.frame(of: event)
         let isSynthetic = main.mechanism?.isSynthetic ?? false
         let value = main.value?.prefix(bytes: 1_024)
         var metadata: [(key: String, value: JSON)] = []
@@ -31,12 +31,12 @@ struct EventTitle {
         add("type", isSynthetic ? nil : main.type?.prefix(bytes: 128))
         add("value", value)
         add("filename", frame?.filename?.prefix(bytes: 256))
-        let function = frame.flatMap(CrashFrame.function)
+        let function = frame.flatMap { CrashFrame.function(of: $0, event) }
         add("function", function?.prefix(bytes: 256))
         self.metadata = .object(metadata)
         location = frame?.filename?.prefix(bytes: 256)
         // A type may be the name of a symbol too.
-        let type = main.type.map { Demangler.demangled($0) ?? $0 }
+        let type = main.type.map { event.names[$0] ?? $0 }
         let name = (isSynthetic ? function ?? type : type)
             .flatMap { name in name.trimmingBlanks().isEmpty ? nil : name.prefix(bytes: 256) }
         let line = value.map { firstLine($0, Self.maxValue) } ?? ""

@@ -18,8 +18,12 @@ package struct StoredEvent: Sendable {
     package let level: Level
     package let tags: [Event.Tag]
     package let clientAddress: String?
-    /// The event's bytes; of a thin row, an empty object.
-    package let payload: [UInt8]
+    /// The event's bytes as they are stored.
+    private let compressed: [UInt8]
+    private let codec: Int16
+    private let payloads: PayloadCodec
+    /// Tells events of one microsecond apart in a list: the first half of the id.
+    package let tie: Int
     /// Whether the event came in a flood and is kept without its payload.
     package let isThin: Bool
     /// What was changed before the payload was written.
@@ -43,15 +47,24 @@ package struct StoredEvent: Sendable {
                 return Event.Tag(key: String(parts[0]), value: parts.count > 1 ? String(parts[1]) : "")
             }
         clientAddress = try row.readOptional("client_address")
-        let codec: Int16 = try row.read("payload_codec")
+        codec = try row.read("payload_codec")
         isThin = codec == PayloadCodec.none
-        payload = isThin ? Array("{}".utf8) : try payloads.decompress(row.read("payload"), codec: codec)
+        compressed = isThin ? [] : try row.read("payload")
+        self.payloads = payloads
+        tie = withUnsafeBytes(of: eventID.uuid.uuid) { $0.prefix(4).reduce(0) { $0 << 8 | Int($1) } }
         notes = EventNotes.parse(try row.readOptional("notes"))
     }
 
-    /// The event read and normalised anew from the stored bytes, just as on its way in.
-    package func normalised() throws -> NormalisedEvent {
-        let event = try EventPipeline.parse(payload[...])
+    /// The event's bytes; of a thin row, an empty object. Decompresses, so call it away from the thread pool.
+    package func payload() throws -> [UInt8] {
+        isThin ? Array("{}".utf8) : try payloads.decompress(compressed, codec: codec)
+    }
+
+    /// The event as it was sent, without its readable names.
+    package func parsed() throws -> Event { try EventPipeline.parse(payload()[...]) }
+
+    /// What normalising makes of the parsed event, just as on its way in.
+    package func normalised(_ event: Event) -> NormalisedEvent {
         let context = EventContext(
             projectID: projectID,
             eventID: eventID,
@@ -91,13 +104,13 @@ package struct EventQueries: Sendable {
         case issue(projectID: Int, id: Int)
     }
 
-    /// One page of events, the newest first.
+    /// The events of one page and the one after it, the newest first; before a cursor that goes back, the oldest first.
     package func list(
         _ source: Source,
         environments: [String] = [],
         cursor: Cursor?,
         limit: Int
-    ) async throws -> Page<StoredEvent> {
+    ) async throws -> [StoredEvent] {
         var sql = SQLFragment()
         sql.append(
             """
@@ -145,13 +158,12 @@ package struct EventQueries: Sendable {
         )
         sql.bind(limit + 1)
         let rows = try await pool.execute(sql, operation: "event_list", timeout: .seconds(10))
-        let events = zip(try await events(rows), try rows.map { try $0.read("tie", as: Int.self) })
-            .map { (event: $0, tie: $1) }
-        let page = Page(events, limit: limit, cursor: cursor) { entry in
-            let micros = (entry.event.occurredAt.timeIntervalSince1970 * 1e6).rounded()
-            return (Int(exactly: micros) ?? 0, entry.tie)
-        }
-        return page.map(\.event)
+        return try await events(rows)
+    }
+
+    /// The place of an event in a list.
+    package static func place(of event: StoredEvent) -> (value: Int, id: Int) {
+        (Int(exactly: (event.occurredAt.timeIntervalSince1970 * 1e6).rounded()) ?? 0, event.tie)
     }
 
     /// One event of a project.
@@ -185,26 +197,6 @@ package struct EventQueries: Sendable {
     package func locate(_ id: EventID, organizationID: Int) async throws -> (projectID: Int, project: String)? {
         try await pool.execute(EventStatements.locate, [organizationID.postgresValue, id.uuid.postgresValue])
             .first.map { (try $0.read("project_id"), try $0.read("project")) }
-    }
-}
-
-extension Page {
-    func map<Other: Sendable>(_ transform: (Element) -> Other) -> Page<Other> {
-        Page<Other>(
-            elements: elements.map(transform),
-            previous: previous,
-            next: next,
-            hasPrevious: hasPrevious,
-            hasNext: hasNext
-        )
-    }
-
-    init(elements: [Element], previous: Cursor, next: Cursor, hasPrevious: Bool, hasNext: Bool) {
-        self.elements = elements
-        self.previous = previous
-        self.next = next
-        self.hasPrevious = hasPrevious
-        self.hasNext = hasNext
     }
 }
 

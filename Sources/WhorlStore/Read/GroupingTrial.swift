@@ -1,6 +1,8 @@
 import Foundation
 import WhorlPostgres
 import WhorlProcessing
+import WhorlProtocol
+import WhorlThreads
 
 /// Tries a way of grouping on stored events, without changing any.
 package struct GroupingTrial: Sendable {
@@ -11,13 +13,27 @@ package struct GroupingTrial: Sendable {
     private static let patience = Duration.seconds(20)
     /// Issues that are compared with one that others may be like.
     private static let candidates = 200
+    /// How long such a comparison may take; issues that were seen less recently are left out then.
+    private static let similarPatience = Duration.seconds(5)
 
     private let pool: PostgresPool
     private let codec: PayloadCodec
+    private let thread: WorkThread
+    private let gate = TrialGate()
 
-    package init(pool: PostgresPool, codec: PayloadCodec) {
+    /// Trials work on the thread, an event at a time.
+    package init(pool: PostgresPool, codec: PayloadCodec, thread: WorkThread) {
         self.pool = pool
         self.codec = codec
+        self.thread = thread
+    }
+
+    /// Why a trial was not made.
+    package enum Failure: Error, Sendable {
+        /// Others are being made: one a project and two in all.
+        case busy
+        /// A rule takes too long for an event; the rule as it is written.
+        case tooCostly(rule: String)
     }
 
     /// Events of one issue, or of one group that would be.
@@ -55,17 +71,15 @@ package struct GroupingTrial: Sendable {
         let hashes: [[UInt8]]
     }
 
-    /// Groups the events of a project since a moment anew.
+    /// Groups the events of a project since a moment anew; throws ``Failure``.
     package func preview(projectID: Int, since: Date, limit: Int, settings: GroupingSettings) async throws -> Result {
+        guard gate.enter(projectID) else { throw Failure.busy }
+        defer { gate.leave(projectID) }
         var seen: [Seen] = []
         var before = Date.distantFuture
         var result = Result()
         let deadline = ContinuousClock.now + Self.patience
-        while true {
-            guard seen.count < limit, ContinuousClock.now < deadline else {
-                result.isComplete = false
-                break
-            }
+        pages: while true {
             let rows = try await pool.execute(
                 TrialStatements.page,
                 [
@@ -76,10 +90,14 @@ package struct GroupingTrial: Sendable {
             )
             try await codec.know(rows.map { try $0.read("payload_codec") })
             for row in rows {
+                guard seen.count < limit, ContinuousClock.now < deadline else {
+                    result.isComplete = false
+                    break pages
+                }
                 before = try row.read("occurred_at")
-                let payload = try codec.decompress(row.read("payload"), codec: row.read("payload_codec"))
-                guard let event = try? EventPipeline.parse(payload[...]) else { continue }
-                let grouping = Grouping(event, settings)
+                guard let event = try await event(row, projectID) else { continue }
+                let grouping = await thread.run { Grouping(event, settings) }
+                if let rule = grouping.costlyRule { throw Failure.tooCostly(rule: rule) }
                 seen.append(
                     Seen(
                         issueID: try row.read("issue_id"),
@@ -90,8 +108,27 @@ package struct GroupingTrial: Sendable {
             }
             if rows.count < Self.page { break }
         }
-        Self.compare(seen, &result)
-        return result
+        let events = seen
+        let counted = result
+        return await thread.run {
+            var result = counted
+            Self.compare(events, &result)
+            return result
+        }
+    }
+
+    /// The event of a row, its names read; nil when its payload does not read any more.
+    private func event(_ row: PostgresRow, _ projectID: Int) async throws -> Event? {
+        let payload: [UInt8] = try row.read("payload")
+        let number: Int16 = try row.read("payload_codec")
+        let codec = self.codec
+        let parsed = try await thread.run {
+            let bytes = try codec.decompress(payload, codec: number)
+            return try? EventPipeline.parse(bytes[...])
+        }
+        guard var event = parsed else { return nil }
+        event.names = await NameReader.shared.names(of: event, projectID: projectID)
+        return event
     }
 
     /// Joins the events as they would have been joined when they came, the oldest first.
@@ -138,14 +175,14 @@ package struct GroupingTrial: Sendable {
     /// Issues of a project whose newest events have frames in common with an event, those with the most first; the score is
     /// the part of all their frames that they share, from 0 to 1.
     package func similar(
-        to payload: [UInt8],
+        to event: Event,
         issueID: Int,
         projectID: Int,
         settings: GroupingSettings,
         limit: Int
     ) async throws -> [(issueID: Int, score: Double)] {
-        guard let event = try? EventPipeline.parse(payload[...]) else { return [] }
-        let own = FrameSignature.frames(of: event, settings)
+        let deadline = ContinuousClock.now + Self.similarPatience
+        let own = await thread.run { FrameSignature.frames(of: event, settings) }
         guard !own.isEmpty else { return [] }
         let rows = try await pool.execute(
             TrialStatements.newest,
@@ -155,12 +192,13 @@ package struct GroupingTrial: Sendable {
         try await codec.know(rows.map { try $0.read("payload_codec") })
         var scores: [(issueID: Int, score: Double)] = []
         for row in rows {
-            let payload = try codec.decompress(row.read("payload"), codec: row.read("payload_codec"))
-            guard let other = try? EventPipeline.parse(payload[...]) else { continue }
-            let frames = FrameSignature.frames(of: other, settings)
-            let shared = own.intersection(frames).count
-            guard shared > 0 else { continue }
-            scores.append((try row.read("issue_id"), Double(shared) / Double(own.union(frames).count)))
+            guard ContinuousClock.now < deadline else { break }
+            guard let other = try await self.event(row, projectID) else { continue }
+            let score = await thread.run { () -> Double in
+                let frames = FrameSignature.frames(of: other, settings)
+                return Double(own.intersection(frames).count) / Double(own.union(frames).count)
+            }
+            if score > 0 { scores.append((try row.read("issue_id"), score)) }
         }
         return Array(scores.sorted { ($1.score, $0.issueID) < ($0.score, $1.issueID) }.prefix(limit))
     }

@@ -4,6 +4,7 @@ import ServiceLifecycle
 import WhorlPostgres
 import WhorlProcessing
 import WhorlProtocol
+import WhorlThreads
 
 /// Works on the jobs that group stored events anew, a page at a time; each page is one transaction with the place that the
 /// job has come to, so a job goes on where it stopped, whoever stopped it.
@@ -18,6 +19,7 @@ package struct Regrouping: Service {
     private let pool: PostgresPool
     private let codec: PayloadCodec
     private let rules: GroupingRules
+    private let thread = WorkThread(name: "regroup")
     private let logger: Logger
 
     /// `rules` are those of the installation.
@@ -111,7 +113,8 @@ package struct Regrouping: Service {
             ]
         )
         try await codec.know(rows.map { try $0.read("payload_codec") })
-        return try rows.map { row in
+        var candidates: [RegroupPage.Candidate] = []
+        for row in rows {
             let number: Int16 = try row.read("payload_codec")
             let payload: [UInt8] = try row.read("payload")
             let id = EventID(uuid: try row.read("event_id"))
@@ -122,17 +125,46 @@ package struct Regrouping: Service {
                 sentAt: try row.readOptional("sent_at"),
                 clientAddress: try row.readOptional("client_address")
             )
-            let bytes = try? codec.decompress(payload, codec: number)
-            let event = try? bytes.map { try EventPipeline.process($0[...], context, settings) }
-            return RegroupPage.Candidate(
-                eventID: id,
-                day: try row.read("received_day"),
-                occurredAt: try row.read("occurred_at"),
-                hashID: try row.read("hash_id"),
-                hash: try row.read("hash"),
-                releaseID: try row.readOptional("release_id"),
-                event: event.map { PreparedEvent($0, codec: number, payload: payload) }
+            candidates.append(
+                RegroupPage.Candidate(
+                    eventID: id,
+                    day: try row.read("received_day"),
+                    occurredAt: try row.read("occurred_at"),
+                    hashID: try row.read("hash_id"),
+                    hash: try row.read("hash"),
+                    releaseID: try row.readOptional("release_id"),
+                    event: await regrouped(payload, number, context, settings)
+                )
             )
+        }
+        return candidates
+    }
+
+    /// An event grouped anew from its stored bytes; nil when they do not read any more.
+    private func regrouped(
+        _ payload: [UInt8],
+        _ number: Int16,
+        _ context: EventContext,
+        _ settings: GroupingSettings
+    ) async -> PreparedEvent? {
+        let read = await thread.run { () -> (bytes: [UInt8], event: Event)? in
+            guard let bytes = try? codec.decompress(payload, codec: number),
+                let event = try? EventPipeline.parse(bytes[...])
+            else { return nil }
+            return (bytes, event)
+        }
+        guard let (bytes, event) = read else { return nil }
+        let names = await NameReader.shared.names(of: event, projectID: context.projectID)
+        return await thread.run {
+            let processed = EventPipeline.process(
+                event,
+                context,
+                settings,
+                payload: bytes[...],
+                storedNotes: [],
+                names: names
+            )
+            return PreparedEvent(processed, codec: number, payload: payload)
         }
     }
 }

@@ -1,11 +1,13 @@
+import WhorlProtocol
+
 /// Names of machine code: first made readable, then cleaned as its language demands.
 enum NativeNames {
-    static func function(_ name: String) -> String? {
+    static func function(_ name: String, _ names: ReadableNames) -> String? {
         var name = name
         if name.utf8.count <= 2 { return name }
         // Suffixes that optimisers add, before and after demangling.
-        if name.hasByte(".") { name = withoutOptimiserSuffix(name) }
-        if name.hasByte("$_"), let readable = Demangler.demangled(name) { name = readable }
+        name = withoutOptimiserSuffix(name)
+        if let readable = names[name] { name = readable }
         switch name {
         case "<redacted>", "<unknown>", "<unknown symbol>", "???", "(unknown)": return nil
         default: break
@@ -24,7 +26,8 @@ enum NativeNames {
     }
 
     /// `.cold.1`, `.part.0`, `.isra.0`, `.constprop.0`, `.llvm.123`, `.resume.0` and the like.
-    private static func withoutOptimiserSuffix(_ name: String) -> String {
+    static func withoutOptimiserSuffix(_ name: String) -> String {
+        guard name.hasByte(". ") else { return name }
         var text = name[...]
         let words = [
             ".cold", ".part.", ".isra.", ".constprop.", ".llvm.", ".lto_priv.", ".resume.", ".clone.", ".localalias",

@@ -36,7 +36,12 @@ struct FingerprintRule: Sendable, Equatable {
         }
     }
 
-    func matches(_ event: Event) -> Bool { matchers.allSatisfy { $0.matches(event) } }
+    /// Whether the event matches; false for every rule once the meter is over its bound.
+    func matches(_ event: Event, _ meter: RuleMeter) -> Bool {
+        guard !meter.isExceeded else { return false }
+        let isMatch = matchers.allSatisfy { $0.matches(event, meter) }
+        return !meter.isOver(after: text) && isMatch
+    }
 }
 
 extension String {

@@ -51,8 +51,11 @@ struct RuleMatcher: Sendable, Equatable {
                     "\(name) is nothing that can be matched; there are \(Self.names.keys.sorted().joined(separator: ", ")), tags.NAME"
             )
         }
-        guard !pattern.isEmpty, pattern.utf8.count <= 512, let glob = Glob(pattern.replacing("**", with: "*")) else {
-            throw RuleFault(reason: "\(name) needs a pattern of 1 to 512 bytes")
+        guard let glob = Glob(pattern.replacing("**", with: "*")) else {
+            throw RuleFault(
+                reason: "\(name) needs a pattern of 1 to \(Glob.maxPatternBytes) bytes; a part between two stars that "
+                    + "holds a ? has at most 32 bytes"
+            )
         }
         self.isNegated = isNegated
         self.glob = glob
@@ -65,7 +68,8 @@ struct RuleMatcher: Sendable, Equatable {
         }
     }
 
-    func matches(_ event: Event) -> Bool {
+    func matches(_ event: Event, _ meter: RuleMeter) -> Bool {
+        func any(_ text: String?) -> Bool { meter.matches(glob, text) }
         let found: Bool =
             switch subject {
             case .type: event.exceptions.contains { any($0.type) }
@@ -81,29 +85,36 @@ struct RuleMatcher: Sendable, Equatable {
             case .platform: any(event.platform)
             case .tag(let key): event.tags.contains { $0.key == key && any($0.value) }
             case .path, .module, .function, .package, .inApp:
-                event.exceptions.contains { $0.stacktrace.map { $0.frames.contains(where: matchesFrame) } ?? false }
-                    || (event.stacktrace?.frames.contains(where: matchesFrame) ?? false)
+                event.exceptions.contains {
+                    $0.stacktrace.map { $0.frames.contains { matchesFrame($0, meter) } } ?? false
+                } || (event.stacktrace?.frames.contains { matchesFrame($0, meter) } ?? false)
             }
         return found != isNegated
     }
 
     /// Whether a frame has it, negation left aside.
-    private func matchesFrame(_ frame: Frame) -> Bool {
+    private func matchesFrame(_ frame: Frame, _ meter: RuleMeter) -> Bool {
         switch subject {
-        case .path: any(frame.absPath) || any(frame.filename)
-        case .module: any(frame.module)
-        case .function: any(frame.function)
-        case .package: any(frame.package)
-        case .inApp: (frame.inApp ?? false) == glob.matches("yes") || (frame.inApp ?? false) == glob.matches("true")
-        default: false
+        case .path: return meter.matches(glob, frame.absPath) || meter.matches(glob, frame.filename)
+        case .module: return meter.matches(glob, frame.module)
+        case .function: return meter.matches(glob, frame.function)
+        case .package: return meter.matches(glob, frame.package)
+        case .inApp:
+            meter.countStep()
+            return (frame.inApp ?? false) == meansYes
+        default: return false
         }
     }
 
-    func matches(_ facts: FrameFacts, _ event: PlatformFamily) -> Bool {
-        if subject == .inApp { return (facts.isOwn == (glob.matches("yes") || glob.matches("true"))) != isNegated }
-        if subject == .platform { return any(facts.frame.platform) != isNegated }
-        return matchesFrame(facts.frame) != isNegated
+    func matches(_ facts: FrameFacts, _ meter: RuleMeter) -> Bool {
+        if subject == .inApp {
+            meter.countStep()
+            return (facts.isOwn == meansYes) != isNegated
+        }
+        if subject == .platform { return meter.matches(glob, facts.frame.platform) != isNegated }
+        return matchesFrame(facts.frame, meter) != isNegated
     }
 
-    private func any(_ text: String?) -> Bool { text.map { glob.matches($0.prefix(bytes: 4_096)) } ?? false }
+    /// What `app:` asks for.
+    private var meansYes: Bool { glob.matches("yes") || glob.matches("true") }
 }

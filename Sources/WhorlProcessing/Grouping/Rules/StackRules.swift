@@ -20,6 +20,7 @@ struct StackRules: Sendable, Equatable {
     }
 
     private struct Rule: Sendable, Equatable {
+        let text: String
         let matchers: [RuleMatcher]
         let actions: [Action]
     }
@@ -56,7 +57,7 @@ struct StackRules: Sendable, Equatable {
         guard (1...10).contains(actions.count) else {
             throw RuleFault(reason: "a rule needs an action: +app, -app, +group, -group")
         }
-        rules.append(Rule(matchers: matchers, actions: actions))
+        rules.append(Rule(text: line, matchers: matchers, actions: actions))
     }
 
     private static func action(_ word: String) -> Action? {
@@ -86,12 +87,14 @@ struct StackRules: Sendable, Equatable {
         return all
     }
 
-    /// Changes the frames, the oldest first.
-    func apply(to frames: [FrameFacts]) {
+    /// Changes the frames, the oldest first; stops where the meter is over its bound.
+    func apply(to frames: [FrameFacts], _ meter: RuleMeter) {
         for rule in rules {
+            guard !meter.isExceeded else { return }
             let hits = frames.indices.filter { index in
-                rule.matchers.allSatisfy { $0.matches(frames[index], frames[index].family) }
+                rule.matchers.allSatisfy { $0.matches(frames[index], meter) }
             }
+            if meter.isOver(after: rule.text) { return }
             guard let first = hits.first, let last = hits.last else { continue }
             for action in rule.actions {
                 let places: [Int] =

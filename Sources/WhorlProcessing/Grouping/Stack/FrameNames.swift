@@ -8,7 +8,7 @@ enum FrameNames {
     /// A line beyond this length is minified or generated, and changes with every build.
     private static let maxContextLine = 120
 
-    static func facts(_ frame: Frame, _ family: PlatformFamily) -> FrameFacts {
+    static func facts(_ frame: Frame, _ family: PlatformFamily, _ names: ReadableNames) -> FrameFacts {
         let facts = FrameFacts(frame: frame, family: family, isOwn: false)
         var module = frame.module
         var function = frame.function
@@ -24,7 +24,7 @@ enum FrameNames {
             // Labels name the class from Ruby 3.4 on only, and the class of what runs a block is not that of the block.
             if frame.filename != nil { module = nil }
         case .php: function = function.flatMap(PHPNames.function)
-        case .native: function = function.flatMap(NativeNames.function)
+        case .native: function = function.flatMap { NativeNames.function($0, names) }
         case .beam:
             function = function.map(BeamNames.function)
             if let name = module, name.hasPrefix("Elixir.") { module = String(name.dropFirst(7)) }

@@ -11,14 +11,14 @@ struct StackRule {
     /// How many frames from the end count at most, by a rule of the project.
     private let limit: Int?
 
-    init(_ stack: Stacktrace, _ platform: String, _ rules: StackRules?) {
-        let eventFamily = PlatformFamily(platform)
+    init(_ stack: Stacktrace, _ event: Event, _ rules: StackRules?, _ meter: RuleMeter) {
+        let eventFamily = PlatformFamily(event.platform)
         let frames = stack.frames.map { frame in
             let family = frame.platform.map(PlatformFamily.init) ?? eventFamily
-            return FrameNames.facts(frame, family)
+            return FrameNames.facts(frame, family, event.names)
         }
         NoiseRule.mark(frames)
-        rules?.apply(to: frames)
+        rules?.apply(to: frames, meter)
         limit = rules?.maxFrames
         var own: [(place: Int, key: String)] = []
         var all: [(place: Int, key: String)] = []

@@ -1,0 +1,93 @@
+import Foundation
+import Synchronization
+import WhorlProtocol
+import WhorlThreads
+
+/// Reads the mangled names of events, in a child process, from a thread of its own.
+///
+/// An event may ask for ``maxNames`` names; after a name that is over its limits the event's others stay mangled. Requests
+/// wait in order of arrival. Who would wait behind ``maxWaiting`` others gets no names. Results are remembered.
+public actor NameReader {
+    /// The reader of this process.
+    public static let shared = NameReader()
+
+    /// Names of one event that are read.
+    public static let maxNames = 500
+    /// Events that wait at once.
+    private static let maxWaiting = 256
+    private static let cacheBytes = 8 << 20
+
+    private nonisolated let executor = ThreadExecutor(name: "names")
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    private let process: DemanglerProcess
+    private nonisolated let waiting = Mutex(0)
+    private nonisolated let cache = Mutex(NameCache(maxBytes: cacheBytes))
+    private var costly = CostlyNames()
+
+    init() { process = DemanglerProcess(thread: executor) }
+
+    deinit { executor.stop() }
+
+    /// The readable names of an event; returns at once when all are known, or none is mangled.
+    public nonisolated func names(of event: Event, projectID: Int) async -> ReadableNames {
+        let mangled = event.mangledNames(limit: Self.maxNames)
+        return mangled.isEmpty ? .none : await names(mangled, projectID: projectID)
+    }
+
+    /// The readable forms of names.
+    nonisolated func names(_ mangled: [String], projectID: Int) async -> ReadableNames {
+        var found: [String: String] = [:]
+        var unknown: [MangledName] = []
+        cache.withLock { cache in
+            for text in mangled {
+                if let result = cache.result(for: text) {
+                    found[text] = result
+                } else if let name = MangledName(text) {
+                    unknown.append(name)
+                }
+            }
+        }
+        guard !unknown.isEmpty, enter() else { return ReadableNames(found) }
+        for (name, readable) in await read(unknown, projectID: projectID) { found[name] = readable }
+        waiting.withLock { $0 -= 1 }
+        return ReadableNames(found)
+    }
+
+    private nonisolated func enter() -> Bool {
+        waiting.withLock { count in
+            guard count < Self.maxWaiting else { return false }
+            count += 1
+            return true
+        }
+    }
+
+    private func read(_ names: [MangledName], projectID: Int) -> [(String, String)] {
+        let minute = Int(Date().timeIntervalSince1970 / 60)
+        var results: [(String, String)] = []
+        for name in names {
+            // Another event may have asked for it meanwhile.
+            if let known = cache.withLock({ $0.result(for: name.text) }) {
+                if let known { results.append((name.text, known)) }
+                continue
+            }
+            var readable: String?
+            if name.scheme == .rust {
+                readable = RustMangling.demangled(name.text)
+            } else {
+                guard costly.allows(projectID, minute: minute) else { break }
+                switch process.read(name) {
+                case .readable(let text): readable = text
+                case .unreadable: break
+                case .overLimit:
+                    costly.add(projectID, minute: minute)
+                    cache.withLock { $0.add(name.text, nil) }
+                    return results
+                }
+            }
+            cache.withLock { $0.add(name.text, readable) }
+            if let readable { results.append((name.text, readable)) }
+        }
+        return results
+    }
+}

@@ -1,0 +1,110 @@
+import Foundation
+import Testing
+import WhorlProtocol
+import WhorlTestSupport
+
+@testable import WhorlProcessing
+
+@Suite("Mangled names", .serialized)
+struct NameReaderTests {
+    /// A C++ name of 265 bytes: a pair of pairs of pairs, each written as two references to the one before.
+    static let growingCxx: String = {
+        let digits = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+        return (0..<25).reduce("_Z1fSt4pairIiiE") { $0 + "S_IS\(digits[$1])_S\(digits[$1])_E" }
+    }()
+
+    /// A Swift name of 140 bytes: a generic type whose second argument refers to the whole first one.
+    static let growingSwift: String = {
+        let digits = Array("DEFGHIJKLMNOPQRSTUVWXYZ")
+        let argument = (0..<20).reduce("ACySiSiG") { "ACy" + $0 + "A\(digits[$1])G" }
+        return "$s1a1GVy" + argument + "AXGD"
+    }()
+
+    @Test("Names are made readable; too long and broken ones stay")
+    func readable() async {
+        let cases: [(String, String?)] = [
+            ("$s4Shop4CartV5totalSiyF", "Shop.Cart.total() -> Swift.Int"),
+            ("_ZN4shop4Cart5totalEv", "shop::Cart::total()"), ("__ZN4shop4Cart5totalEv", "shop::Cart::total()"),
+            ("_ZN4shop4cart5total17h0123456789abcdefE", "shop::cart::total"),
+            ("_RNvNtCs1234_4shop4cart5total", "shop::cart::total"), ("total", nil), ("_Z", nil), ("", nil),
+            ("$s" + String(repeating: "4Shop", count: 200), nil),
+        ]
+        let names = await NameReader.shared.names(cases.map(\.0), projectID: 1)
+        for (mangled, expected) in cases { #expect(names[mangled] == expected, "\(mangled)") }
+    }
+
+    @Test("Names that grow without end cost neither memory nor time, and the next name is read all the same")
+    func growing() async throws {
+        let before = try residentBytes()
+        #expect(Self.growingCxx.utf8.count == 265 && Self.growingSwift.utf8.count < 150)
+        for (index, name) in [Self.growingSwift, Self.growingCxx].enumerated() {
+            let start = ContinuousClock.now
+            let names = await NameReader.shared.names([name, "_ZN4shop4Cart\(index)5otherEv"], projectID: 2)
+            #expect((names[name]?.utf8.count ?? 0) <= 4_096)
+            #expect(start.duration(to: .now) < .seconds(2))
+        }
+        let after = await NameReader.shared.names(["_ZN4shop4Cart5afterEv"], projectID: 2)
+        #expect(after["_ZN4shop4Cart5afterEv"] == "shop::Cart::after()")
+        #expect(try residentBytes() - before < 32 << 20)
+    }
+
+    @Test("Results are cut to 4 KiB, whatever the demanglers recurse on")
+    func bounds() async {
+        for unit in ["Sa", "ySa", "1a", "N", "P", "R", "I", "F", "T_", "S_", "x", "_"] {
+            for prefix in ["$s", "_Z", "_ZN", "_R", "_RNv", "$S", "_T0"] {
+                let name = prefix + String(repeating: unit, count: (512 - prefix.utf8.count) / unit.utf8.count)
+                let names = await NameReader.shared.names([name], projectID: 3)
+                #expect((names[name]?.utf8.count ?? 0) <= 4_096)
+            }
+        }
+    }
+
+    @Test("A child that is killed is replaced")
+    func killed() async throws {
+        _ = await NameReader.shared.names(["_ZN1a1bEv"], projectID: 4)
+        // The supervisors and workers of this process's reader.
+        let children = try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }
+            .filter { process in
+                let name = try? String(contentsOfFile: "/proc/\(process)/comm", encoding: .utf8)
+                let status = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
+                let parent = status?.split(separator: ")").last?.split(separator: " ").dropFirst().first
+                return name == "whorl-demangle\n" && parent.flatMap { Int32($0) } == getpid()
+            }
+        #expect(!children.isEmpty)
+        for child in children { kill(child, SIGKILL) }
+        let isBack = try await eventually {
+            let name = "_ZN1a\(Int.random(in: 100...999_999))bEv"
+            let text = "_ZN1a3b\(Int.random(in: 10...99))Ev"
+            return await NameReader.shared.names([name, text], projectID: 4)[text] != nil
+        }
+        #expect(isBack)
+    }
+
+    @Test("A project that sends names over their limits loses them for a minute, and no other does")
+    func share() {
+        var costly = CostlyNames()
+        for _ in 0..<CostlyNames.perMinute { costly.add(1, minute: 5) }
+        #expect(!costly.allows(1, minute: 5))
+        #expect(costly.allows(2, minute: 5))
+        #expect(costly.allows(1, minute: 6))
+        costly.add(2, minute: 6)
+        #expect(costly.allows(1, minute: 6))
+    }
+
+    @Test("What is remembered is bounded in bytes")
+    func cache() {
+        var cache = NameCache(maxBytes: 1_000)
+        for index in 0..<100 {
+            cache.add("name \(index)", String(repeating: "x", count: 100))
+            #expect(cache.result(for: "name \(index)") == String(repeating: "x", count: 100))
+        }
+        #expect(cache.result(for: "name 0") == nil)
+        cache.add("none", nil)
+        #expect(cache.result(for: "none") == .some(nil))
+    }
+
+    private func residentBytes() throws -> Int {
+        let fields = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ")
+        return (Int(fields[1]) ?? 0) * Int(getpagesize())
+    }
+}
