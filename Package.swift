@@ -149,7 +149,10 @@ let package = Package(
         ),
         .testTarget(
             name: "WhorlServerTests",
-            dependencies: ["WhorlServer", "WhorlClient", "WhorlStore", "WhorlProtocol", "WhorlTestSupport"]
+            dependencies: [
+                "WhorlServer", "WhorlClient", "WhorlPostgres", "CWhorlCompression", "WhorlStore", "WhorlProtocol",
+                "WhorlTestSupport",
+            ]
         ),
     ]
 )

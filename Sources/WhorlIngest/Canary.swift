@@ -67,7 +67,7 @@ package struct Canary: Service {
         do {
             let context = EventContext(projectID: Self.projectID, eventID: id, receivedAt: now)
             let event = try EventPipeline.process(payload.encoded()[...], context)
-            _ = try await keeper.keep(event, keyID: 0)
+            _ = try await keeper.keep(keeper.prepare(event), keyID: 0)
         } catch {
             logger.warning("canary not kept", metadata: ["error": "\(error)"])
         }

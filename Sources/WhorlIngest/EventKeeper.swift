@@ -37,9 +37,13 @@ package struct EventKeeper: Sendable {
         }
     }
 
+    /// Compresses an event, so that its bytes are not needed any more.
+    func prepare(_ event: ProcessedEvent) async throws -> PreparedEvent {
+        try await heavyWork.run(bytes: event.payload.count) { PreparedEvent(event, codec) }
+    }
+
     /// Keeps an event; throws ``SpoolError`` when neither the database nor the spool can take it.
-    func keep(_ event: ProcessedEvent, keyID: Int) async throws -> Kept {
-        let prepared = try await heavyWork.run(bytes: event.payload.count) { PreparedEvent(event, codec) }
+    func keep(_ prepared: PreparedEvent, keyID: Int) async throws -> Kept {
         guard Fault.stands(.commitFirst) else {
             Task { try? await writer.submit(prepared) }
             return .stored(isNewIssue: false, isRegression: false)

@@ -88,6 +88,9 @@ public enum Inflate {
     }
 
     /// Decodes one member after the other until the input is used up.
+    ///
+    /// The output is decoded in place into an array of the hinted size. When that is too small, everything is decoded again
+    /// into a larger one: pages that are not written take no memory, copies would.
     private static func members(
         _ bytes: [UInt8],
         _ limit: Int,
@@ -96,36 +99,52 @@ public enum Inflate {
     ) throws(Failure) -> [UInt8] {
         guard !bytes.isEmpty, let decompressor = libdeflate_alloc_decompressor() else { throw .damaged }
         defer { libdeflate_free_decompressor(decompressor) }
-        var output = GrowingBuffer(capacity: min(max(hint, 1_024), limit))
-        defer { output.free() }
-        var used = 0
-        while used < bytes.count {
-            var consumed = 0
-            var produced = 0
-            let result = bytes.withUnsafeBytes { input -> libdeflate_result in
-                guard let from = input.baseAddress else { return LIBDEFLATE_BAD_DATA }
-                return decode(
-                    decompressor,
-                    from + used,
-                    bytes.count - used,
-                    output.base + output.count,
-                    output.capacity - output.count,
-                    &consumed,
-                    &produced
-                )
+        var capacity = min(max(hint, 1_024), limit)
+        while true {
+            var result = LIBDEFLATE_BAD_DATA
+            let output = [UInt8](unsafeUninitializedCapacity: max(capacity, 1)) { buffer, count in
+                result = members(bytes, into: buffer, capacity, &count, decompressor, decode)
             }
             switch result {
-            case LIBDEFLATE_SUCCESS:
-                guard consumed > 0 else { throw .damaged }
-                used += consumed
-                output.count += produced
+            case LIBDEFLATE_SUCCESS: return output
             case LIBDEFLATE_INSUFFICIENT_SPACE:
-                guard output.capacity < limit else { throw .tooLarge }
-                output.grow(to: min(output.capacity * 2, limit))
+                guard capacity < limit else { throw .tooLarge }
+                capacity = min(capacity * 4, limit)
             default: throw .damaged
             }
         }
-        return output.array
+    }
+
+    private static func members(
+        _ bytes: [UInt8],
+        into output: UnsafeMutableBufferPointer<UInt8>,
+        _ capacity: Int,
+        _ count: inout Int,
+        _ decompressor: OpaquePointer,
+        _ decode: OneShot
+    ) -> libdeflate_result {
+        bytes.withUnsafeBytes { input in
+            guard let from = input.baseAddress, let base = output.baseAddress else { return LIBDEFLATE_BAD_DATA }
+            var used = 0
+            while used < bytes.count {
+                var consumed = 0
+                var produced = 0
+                let result = decode(
+                    decompressor,
+                    from + used,
+                    bytes.count - used,
+                    base + count,
+                    capacity - count,
+                    &consumed,
+                    &produced
+                )
+                guard result == LIBDEFLATE_SUCCESS else { return result }
+                guard consumed > 0 else { return LIBDEFLATE_BAD_DATA }
+                used += consumed
+                count += produced
+            }
+            return LIBDEFLATE_SUCCESS
+        }
     }
 
     // MARK: - Streams
@@ -133,7 +152,9 @@ public enum Inflate {
     private static func brotli(_ bytes: [UInt8], _ limit: Int) throws(Failure) -> [UInt8] {
         guard let state = BrotliDecoderCreateInstance(nil, nil, nil) else { throw .damaged }
         defer { BrotliDecoderDestroyInstance(state) }
+        // Pages that are not written take no memory; growing by copies would take three times the size.
         var output: [UInt8] = []
+        output.reserveCapacity(limit)
         var chunk = [UInt8](repeating: 0, count: 64 * 1024)
         var result = BROTLI_DECODER_RESULT_ERROR
         var isTooLarge = false
@@ -166,7 +187,9 @@ public enum Inflate {
         guard !bytes.isEmpty, let context = ZSTD_createDCtx() else { throw .damaged }
         defer { ZSTD_freeDCtx(context) }
         ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, maxZstdWindowLog)
+        // Pages that are not written take no memory; growing by copies would take three times the size.
         var output: [UInt8] = []
+        output.reserveCapacity(limit)
         var chunk = [UInt8](repeating: 0, count: 64 * 1024)
         var failure: Failure?
         bytes.withUnsafeBytes { source in
@@ -206,28 +229,4 @@ extension String {
     func trimmingBlanks() -> String {
         String(drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
     }
-}
-
-/// Memory for a decoder to write into: unlike an array's it is not filled beforehand.
-private struct GrowingBuffer {
-    private(set) var base: UnsafeMutableRawPointer
-    private(set) var capacity: Int
-    var count = 0
-
-    init(capacity: Int) {
-        self.capacity = capacity
-        base = .allocate(byteCount: capacity, alignment: 1)
-    }
-
-    mutating func grow(to size: Int) {
-        let larger = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 1)
-        larger.copyMemory(from: base, byteCount: count)
-        base.deallocate()
-        base = larger
-        capacity = size
-    }
-
-    var array: [UInt8] { Array(UnsafeRawBufferPointer(start: base, count: count)) }
-
-    func free() { base.deallocate() }
 }

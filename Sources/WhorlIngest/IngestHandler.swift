@@ -18,9 +18,8 @@ package struct IngestHandler: Sendable {
     private let limiter: RateLimiter
     /// For bodies as they arrive; the lane takes from it.
     let bodyMemory: MemoryBudget
-    /// For bodies as they are inflated.
-    ///
-    /// Apart from the other, so that nobody waits for what waits for him.
+    /// For bodies as they are inflated and read. A separate budget, so that two requests which hold a part of one and wait
+    /// for the other cannot deadlock.
     private let inflatedMemory: MemoryBudget
     private let heavyWork = HeavyWork()
     private let limits: IngestLimits
@@ -42,9 +41,24 @@ package struct IngestHandler: Sendable {
         doorkeeper = Doorkeeper(keys: keys, limiter: limiter, limits: limits)
         self.keeper = keeper
         self.limiter = limiter
-        // The largest body has to fit by itself.
-        bodyMemory = MemoryBudget(bytes: max(limits.memoryBytes / 3, limits.bodyBytes))
-        inflatedMemory = MemoryBudget(bytes: max(limits.memoryBytes / 3 * 2, limits.inflatedBytes))
+        // The largest body has to fit, beside what is kept for small ones.
+        let refused = registry.counters(
+            "whorl_memory_refused",
+            "Requests refused since the memory for bodies was not free in time.",
+            labels: ["budget"]
+        )
+        bodyMemory = MemoryBudget(
+            bytes: max(limits.memoryBytes / 3, limits.bodyBytes * 8 / 7 + 1),
+            refused: refused.child("received")
+        )
+        inflatedMemory = MemoryBudget(
+            bytes: max(limits.memoryBytes / 3 * 2, limits.inflatedBytes * 8 / 7 + 1),
+            refused: refused.child("inflated")
+        )
+        registry.observed("whorl_memory_reserved_bytes", "Bytes held for bodies.", labels: ["budget"]) {
+            [bodyMemory, inflatedMemory] in
+            [(["received"], Double(bodyMemory.used)), (["inflated"], Double(inflatedMemory.used))]
+        }
         self.limits = limits
         self.outcomes = outcomes
         metrics = IngestMetrics(registry: registry)
@@ -55,104 +69,154 @@ package struct IngestHandler: Sendable {
     var maxBodyBytes: Int { limits.bodyBytes }
 
     func handle(_ request: IngestRequest) async -> IngestAnswer {
-        var sender: Sender?
+        var ledger = ItemLedger(request: request)
         do {
-            return try await answer(request, &sender)
+            let judged = try await judge(request, &ledger)
+            // The body and all that was made of it are gone by now: waiting for the database holds compressed bytes only.
+            return try await keep(judged, request, &ledger)
         } catch let refusal as IngestRefusal {
-            count(refusal, sender, request)
+            count(refusal, &ledger, request)
             return refusal.answer
         } catch {
             logger.warning("event not kept", metadata: ["error": "\(error)"])
-            count(.unavailable, sender, request)
+            count(.unavailable, &ledger, request)
             return IngestRefusal.unavailable.answer
         }
     }
 
     /// The answer to a request whose body was too large, or too slow, to be read; `request` has none.
     func refuse(_ request: IngestRequest, _ refusal: IngestRefusal) async -> IngestAnswer {
-        let sender = try? await doorkeeper.sender(of: request, envelopeDSN: nil)
-        count(refusal, sender ?? nil, request)
+        var ledger = ItemLedger(request: request)
+        ledger.sender = (try? await doorkeeper.sender(of: request, envelopeDSN: nil)) ?? nil
+        count(refusal, &ledger, request)
         return refusal.answer
     }
 
     /// Counts a request whose body never came to its end.
     func abandoned(_ request: IngestRequest) { metrics.count("event", .invalid, .timeout) }
 
-    private func answer(_ request: IngestRequest, _ sender: inout Sender?) async throws -> IngestAnswer {
-        // The key is looked up before the body is touched, except where only the body names it.
-        sender = try await doorkeeper.sender(of: request, envelopeDSN: nil)
-        if let sender { try doorkeeper.admit(sender, request) }
-        let limit = inflatedLimit(request, isKnown: sender != nil)
-        var reserved = Inflate.estimate(request.body, request.headers["content-encoding"], limit: limit)
-        // A single event may be wrapped in ways that say nothing of its size.
-        if request.route == .store { reserved = limit }
-        guard await inflatedMemory.take(reserved) else { throw IngestRefusal.unavailable }
+    /// Lets a body grow to so many bytes: looks up the sender before the first time, and waits for the memory. Returns why
+    /// it may not.
+    func admitBody(
+        of request: IngestRequest,
+        bytes: Int,
+        _ memory: MemoryReservation,
+        isAdmitted: Bool
+    ) async -> IngestRefusal? {
         do {
-            let answer = try await open(request, reserved, &sender)
-            inflatedMemory.free(reserved)
-            return answer
-        } catch is NeedsMore {
-            // The body said less of itself than it is.
-            inflatedMemory.free(reserved)
+            if !isAdmitted, let sender = try await doorkeeper.sender(of: request, envelopeDSN: nil) {
+                try doorkeeper.admit(sender, request)
+            } else if !isAdmitted, bytes > limits.unknownSenderBytes {
+                // Only the body names its sender, and nobody knows whether it does.
+                return .tooLarge("the body is too large for a request without credentials in its head")
+            }
+            return await memory.grow(to: bytes) ? nil : .unavailable
+        } catch let refusal as IngestRefusal {
+            return refusal
         } catch {
-            inflatedMemory.free(reserved)
-            throw error
+            return .unavailable
         }
-        guard await inflatedMemory.take(limit) else { throw IngestRefusal.unavailable }
-        defer { inflatedMemory.free(limit) }
-        return try await open(request, limit, &sender)
     }
 
-    /// A body that does not fit what was set aside for it, though it may be within its limit.
-    private struct NeedsMore: Error {}
+    // MARK: - authenticate, inflate, frame
 
-    /// How large a body may become: whoever has not shown a key yet gets little work done, and a place for single events
-    /// takes no more than one.
+    /// What a request comes to, before anything of it is kept.
+    private struct Judged: Sendable {
+        let sender: Sender
+        var event: PreparedEvent?
+        var answeredID: EventID?
+        var denials: [RateLimiter.Denial] = []
+        /// Whether the answer names an event id.
+        var namesEvent = false
+    }
+
+    private func judge(_ request: IngestRequest, _ ledger: inout ItemLedger) async throws -> Judged {
+        // The key is looked up before the body is touched, except where only the body names it.
+        var sender = try await doorkeeper.sender(of: request, envelopeDSN: nil)
+        ledger.sender = sender
+        if let sender { try doorkeeper.admit(sender, request) }
+        let owners =
+            [MemoryShares.Owner.address(request.clientAddress ?? "")]
+            + [sender.map { .project($0.key.projectID) } ?? .unknown]
+        let (body, memory) = try await inflated(request, isKnown: sender != nil, owners)
+        defer { memory.release() }
+        let framed = try await heavyWork.run(bytes: body.count) {
+            request.isEnvelope ? try frame(body) : try bare(event: body, request)
+        }
+        ledger.receive(framed.items.map(\.type), framed.eventID)
+        if sender == nil {
+            sender = try await doorkeeper.sender(of: request, envelopeDSN: framed.dsn)
+            ledger.sender = sender
+            if let sender { try doorkeeper.admit(sender, request) }
+        }
+        guard let sender else { throw IngestRefusal(Credentials.Failure.missing) }
+        if let dsn = framed.dsn, dsn.publicKey != sender.publicKey || Int(dsn.projectID) != sender.key.projectID {
+            throw IngestRefusal.badRequest("the DSN of the envelope differs from the request's", .projectMismatch)
+        }
+        return try await judge(framed, sender, request, memory, body.count, &ledger)
+    }
+
+    /// How large a body may become: a sender who has not shown a key yet gets little work done, and a place for single
+    /// events takes no more than one.
     private func inflatedLimit(_ request: IngestRequest, isKnown: Bool) -> Int {
         var limit = limits.inflatedBytes
         if request.route == .store, !request.isEnvelope { limit = min(limit, limits.eventBytes + (64 << 10)) }
         return isKnown ? limit : min(limit, limits.unknownSenderBytes)
     }
 
-    private func open(
+    /// The decoded body, with the memory that it takes.
+    ///
+    /// The memory is taken in steps: what a coding says of itself, or what bodies of its size come to, then four times as
+    /// much, up to the limit. Afterwards it is cut to the real size.
+    private func inflated(
         _ request: IngestRequest,
-        _ bytes: Int,
-        _ sender: inout Sender?
-    ) async throws -> IngestAnswer {
-        let isKnown = sender != nil
-        let envelope = try await heavyWork.run(bytes: bytes) {
-            let body = try inflate(request, isKnown: isKnown, within: bytes)
-            return request.isEnvelope ? try frame(body) : try bare(event: body, request)
+        isKnown: Bool,
+        _ owners: [MemoryShares.Owner]
+    ) async throws -> ([UInt8], MemoryReservation) {
+        var (received, receivedMemory) = request.body.take()
+        if request.route == .store, request.isGet { received = Array((request.query["sentry_data"] ?? "").utf8) }
+        guard !received.isEmpty else { throw IngestRefusal.badRequest("empty body", .invalidEnvelope) }
+        let limit = inflatedLimit(request, isKnown: isKnown)
+        let coding: Inflate.Coding
+        do { coding = try Inflate.Coding(header: request.headers["content-encoding"]) } catch {
+            throw IngestRefusal(error)
         }
-        if sender == nil {
-            sender = try await doorkeeper.sender(of: request, envelopeDSN: envelope.dsn)
-            if let sender { try doorkeeper.admit(sender, request) }
+        var size = Inflate.estimate(received, coding, limit: limit)
+        guard let memory = await inflatedMemory.reserve(size, for: owners) else { throw IngestRefusal.unavailable }
+        while true {
+            let bound = size
+            let bytes = received
+            let body = try await heavyWork.run(bytes: size) {
+                try Self.decoded(bytes, coding, isBare: !request.isEnvelope, bound: bound, limit: limit)
+            }
+            if let body {
+                received = []
+                receivedMemory?.release()
+                receivedMemory = nil
+                memory.shrink(to: body.count)
+                return (body, memory)
+            }
+            size = min(size * 4, limit)
+            guard await memory.grow(to: size) else { throw IngestRefusal.unavailable }
         }
-        guard let sender else { throw IngestRefusal(Credentials.Failure.missing) }
-        if let dsn = envelope.dsn, dsn.publicKey != sender.publicKey || Int(dsn.projectID) != sender.key.projectID {
-            throw IngestRefusal.badRequest("the DSN of the envelope differs from the request's", .projectMismatch)
-        }
-        return try await keep(envelope, sender, request)
     }
 
-    // MARK: - inflate, frame
-
-    private func inflate(_ request: IngestRequest, isKnown: Bool, within reserved: Int) throws -> [UInt8] {
-        var body = request.body
-        if request.route == .store, request.isGet { body = Array((request.query["sentry_data"] ?? "").utf8) }
-        guard !body.isEmpty else { throw IngestRefusal.badRequest("empty body", .invalidEnvelope) }
-        let limit = inflatedLimit(request, isKnown: isKnown)
-        let bound = min(limit, reserved)
+    /// The decoded body; nil when it does not fit the bound, though it may be within the limit.
+    private static func decoded(
+        _ bytes: [UInt8],
+        _ coding: Inflate.Coding,
+        isBare: Bool,
+        bound: Int,
+        limit: Int
+    ) throws -> [UInt8]? {
         do {
-            let coding = try Inflate.Coding(header: request.headers["content-encoding"])
-            body = try Inflate.decode(body, coding, limit: bound)
-            if request.route == .store { body = try LegacyBody.unwrapped(body, limit: bound) }
+            let body = try Inflate.decode(bytes, coding, limit: bound)
+            return isBare ? try LegacyBody.unwrapped(body, limit: bound) : body
         } catch .tooLarge where bound < limit {
-            throw NeedsMore()
+            return nil
         } catch {
             throw IngestRefusal(error)
         }
-        return body
     }
 
     private struct FramedRequest: Sendable {
@@ -186,114 +250,110 @@ package struct IngestHandler: Sendable {
         return FramedRequest(items: [Envelope.Item(type: "event", header: header, payload: body[...])])
     }
 
-    // MARK: - parse, keep, answer
+    // MARK: - parse, prepare
 
-    private func keep(_ framed: FramedRequest, _ sender: Sender, _ request: IngestRequest) async throws -> IngestAnswer
-    {
-        var event: ProcessedEvent?
+    private func judge(
+        _ framed: FramedRequest,
+        _ sender: Sender,
+        _ request: IngestRequest,
+        _ memory: MemoryReservation,
+        _ bodyBytes: Int,
+        _ ledger: inout ItemLedger
+    ) async throws -> Judged {
+        var judged = Judged(sender: sender)
         var hasEvent = false
-        var answeredID: EventID?
-        var ledger = ItemLedger(sender: sender, request: request)
-        var denials: [RateLimiter.Denial] = []
-        for item in framed.items {
+        for (place, item) in framed.items.enumerated() {
             let category = Category.of(item.type)
             if category != "internal", let denial = limiter.spend(1, category, sender.rules) {
-                denials.append(denial)
-                ledger.add(item.type, .rateLimited, denial.reason, eventID: item.type == "event" ? framed.eventID : nil)
+                judged.denials.append(denial)
+                ledger.judge(place, .rateLimited, denial.reason)
                 continue
             }
             guard item.type == "event" else {
-                ledger.add(sideItem(item, sender, request))
+                let verdict = try await heavyWork.run(bytes: item.payload.count) { sideItem(item) }
+                ledger.judge(place, verdict.outcome, verdict.reason, discards: verdict.discards)
                 continue
             }
             guard !hasEvent else {
-                ledger.add(item.type, .invalid, .duplicateItem)
+                ledger.judge(place, .invalid, .duplicateItem)
                 continue
             }
             hasEvent = true
             guard item.payload.count <= limits.eventBytes else {
                 throw IngestRefusal.tooLarge("the event is too large")
             }
-            let parsed = try await parse(item, sender)
-            let admission = try await heavyWork.run(bytes: item.payload.count) {
-                try admit(parsed, item, framed, sender, request)
-            }
+            // Copies of the event and the lists of its values.
+            let working = bodyBytes + item.payload.count * 3 + JSONDocument.listBytes(ofText: item.payload.count)
+            guard await memory.grow(to: working) else { throw IngestRefusal.unavailable }
+            let admission = try await admit(item, framed, sender, request)
             switch admission {
             case .filtered(let reason, let id):
-                answeredID = id
-                ledger.add(item.type, .filtered, Outcome.Reason(reason), eventID: id)
+                judged.answeredID = id
+                ledger.judge(place, .filtered, Outcome.Reason(reason), eventID: id)
             // Old SDKs send the measurements of a request to the place for errors.
             case .admitted(let measured) where measured.declaredType == "transaction":
-                answeredID = measured.eventID
-                ledger.add("transaction", .filtered, .unsupportedItem)
-            case .admitted(let admitted): event = admitted
+                judged.answeredID = measured.eventID
+                ledger.judge(place, .filtered, .unsupportedItem, as: "transaction")
+            case .admitted(let event):
+                judged.answeredID = event.eventID
+                judged.event = try await keeper.prepare(event)
             }
+            memory.shrink(to: bodyBytes)
         }
-        if let event {
-            answeredID = event.eventID
-            announce(try await keeper.keep(event, keyID: sender.key.keyID), of: event, sender, request, &ledger)
-        }
-        ledger.write(metrics, outcomes)
-        if !denials.isEmpty, ledger.isAllLimited { throw IngestRefusal.limited(denials) }
-        let needsEvent = framed.items.contains { SideItem.needsEvent($0.type) }
-        var answer = IngestAnswer.accepted(answeredID ?? (needsEvent ? framed.eventID ?? .random() : nil))
-        answer.add(denials.isEmpty ? limiter.spent(sender.rules) : denials)
-        return answer
+        if !judged.denials.isEmpty, ledger.isAllLimited { throw IngestRefusal.limited(judged.denials) }
+        judged.namesEvent = framed.items.contains { SideItem.needsEvent($0.type) }
+        if judged.answeredID == nil, judged.namesEvent { judged.answeredID = framed.eventID ?? .random() }
+        return judged
     }
 
-    /// Reads an event and its mangled names, which takes another process for names that are new.
-    private func parse(_ item: Envelope.Item, _ sender: Sender) async throws -> Event {
+    /// Reads the event and its mangled names, which takes another process for names that are new, and makes it ready.
+    private func admit(
+        _ item: Envelope.Item,
+        _ framed: FramedRequest,
+        _ sender: Sender,
+        _ request: IngestRequest
+    ) async throws -> Admission {
         do {
+            let context = EventContext(
+                projectID: sender.key.projectID,
+                eventID: framed.eventID,
+                receivedAt: request.receivedAt,
+                sentAt: framed.sentAt,
+                clientAddress: request.clientAddress
+            )
             var event = try await heavyWork.run(bytes: item.payload.count) { try EventPipeline.parse(item.payload) }
             event.names = await NameReader.shared.names(of: event, projectID: sender.key.projectID)
-            return event
+            let parsed = event
+            return try await heavyWork.run(bytes: item.payload.count) {
+                try EventPipeline.admit(parsed, item.payload, context, sender.admission)
+            }
         } catch let failure as EventPipeline.Failure {
             throw IngestRefusal(failure)
         }
     }
 
-    private func admit(
-        _ event: Event,
-        _ item: Envelope.Item,
-        _ framed: FramedRequest,
-        _ sender: Sender,
-        _ request: IngestRequest
-    ) throws -> Admission {
-        do {
-            return try EventPipeline.admit(
-                event,
-                item.payload,
-                EventContext(
-                    projectID: sender.key.projectID,
-                    eventID: framed.eventID,
-                    receivedAt: request.receivedAt,
-                    sentAt: framed.sentAt,
-                    clientAddress: request.clientAddress
-                ),
-                sender.admission
-            )
-        } catch {
-            throw IngestRefusal(error)
+    private func sideItem(_ item: Envelope.Item) -> SideItem.Verdict {
+        guard item.payload.count <= limits.bytes(of: item.type) else {
+            return SideItem.Verdict(outcome: .invalid, reason: .tooLarge)
         }
+        return SideItem.verdict(on: item)
     }
 
-    private func sideItem(
-        _ item: Envelope.Item,
-        _ sender: Sender,
-        _ request: IngestRequest
-    ) -> (String, Outcome, Outcome.Reason) {
-        guard item.payload.count <= limits.bytes(of: item.type) else { return (item.type, .invalid, .tooLarge) }
-        return SideItem.outcome(of: item) { category, reason, quantity in
-            metrics.clientDiscards.child(category, reason).increment(by: quantity)
-            outcomes.count(
-                projectID: sender.key.projectID,
-                category: category,
-                outcome: Outcome.clientDiscard.rawValue,
-                reason: reason,
-                quantity: quantity,
-                at: request.receivedAt
-            )
+    // MARK: - keep, answer
+
+    private func keep(
+        _ judged: Judged,
+        _ request: IngestRequest,
+        _ ledger: inout ItemLedger
+    ) async throws -> IngestAnswer {
+        if let event = judged.event {
+            let kept = try await keeper.keep(event, keyID: judged.sender.key.keyID)
+            announce(kept, of: event.event, judged.sender, request, &ledger)
         }
+        ledger.write(metrics, outcomes)
+        var answer = IngestAnswer.accepted(judged.answeredID)
+        answer.add(judged.denials.isEmpty ? limiter.spent(judged.sender.rules) : judged.denials)
+        return answer
     }
 
     private func announce(
@@ -305,11 +365,11 @@ package struct IngestHandler: Sendable {
     ) {
         metrics.endToEnd.observe(request.arrived.duration(to: .now))
         if case .duplicate = kept {
-            ledger.add("event", .invalid, .duplicate)
+            ledger.judgeEvent(.invalid, .duplicate)
             return
         }
         // Counted once, here; in the database by the statement that stores it, now or when it is replayed.
-        ledger.addStored()
+        ledger.judgeEventStored()
         events.acknowledged(
             organization: sender.key.organization,
             project: sender.key.project,
@@ -327,24 +387,17 @@ package struct IngestHandler: Sendable {
         }
     }
 
-    /// Counts a request that was refused whole: as one event, since nobody has looked what it holds.
-    private func count(_ refusal: IngestRefusal, _ sender: Sender?, _ request: IngestRequest) {
-        guard let reason = refusal.reason else { return }
+    /// Counts a request that was refused: every item that it is known to hold, or one event when nobody has looked.
+    private func count(_ refusal: IngestRefusal, _ ledger: inout ItemLedger, _ request: IngestRequest) {
+        guard let reason = refusal.reason ?? refusal.denials.first?.reason else { return }
         switch reason {
         case .authMissing, .authMalformed, .authUnknownKey, .authDisabledKey, .projectMismatch:
             metrics.refusedCredentials(reason)
             doorkeeper.refused(request)
         default:
             let outcome: Outcome = reason == .rateLimited || reason == .quotaExceeded ? .rateLimited : .invalid
-            metrics.count("event", outcome, reason)
-            guard let sender else { return }
-            outcomes.count(
-                projectID: sender.key.projectID,
-                category: "error",
-                outcome: outcome.rawValue,
-                reason: reason.rawValue,
-                at: request.receivedAt
-            )
+            ledger.refuse(outcome, reason)
+            ledger.write(metrics, outcomes)
         }
     }
 }

@@ -9,7 +9,7 @@ public struct IngestLimits: Sendable {
     /// The body after inflating while only the body itself names its sender.
     public var unknownSenderBytes = 4 << 20
     /// The bodies of all requests together, as received and inflated.
-    public var memoryBytes = 72 << 20
+    public var memoryBytes = 96 << 20
     /// How long a body may take to arrive.
     public var bodyTimeout = Duration.seconds(30)
     /// How long the head of a request may take to arrive.
@@ -22,8 +22,8 @@ public struct IngestLimits: Sendable {
     public var attachmentBytes = 100 << 20
     /// Items of an envelope.
     public var items = 250
-    /// Any other item; a larger one is dropped and the rest kept.
-    public var otherItemBytes = 50 << 20
+    /// Any item that is no file; a larger one is dropped and the rest kept.
+    public var otherItemBytes = 1 << 20
     /// Parts of an event.
     public var fields = FieldLimits()
     /// Items of all projects per minute, over all collectors; nil for no limit.
@@ -41,13 +41,9 @@ public struct IngestLimits: Sendable {
     /// The bound of an item that is not an event.
     func bytes(of type: String) -> Int {
         switch type {
-        case "attachment", "user_report", "unreal_report": attachmentBytes
-        case "session", "sessions", "replay_recording", "replay_video": 10 << 20
+        case "attachment", "unreal_report", "replay_recording", "replay_video", "profile", "profile_chunk":
+            attachmentBytes
         case "client_report", "check_in": 100 << 10
-        case "log", "trace_metric", "span": 12 << 20
-        case "feedback", "transaction", "security", "raw_security", "form_data", "replay_event", "statsd",
-            "metric_buckets", "nel":
-            1 << 20
         default: otherItemBytes
         }
     }

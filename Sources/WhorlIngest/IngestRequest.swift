@@ -15,7 +15,7 @@ struct IngestRequest: Sendable {
     /// By lower-case name.
     var headers: [String: String]
     var query: [String: String]
-    var body: [UInt8]
+    var body: ReceivedBody
     /// Where the request came from, trusted proxies taken into account.
     var clientAddress: String?
     var receivedAt: Date

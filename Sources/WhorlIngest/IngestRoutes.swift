@@ -55,7 +55,7 @@ package struct IngestRoutes: Sendable {
                 isGet: true,
                 headers: headers,
                 query: query,
-                body: [],
+                body: ReceivedBody(),
                 clientAddress: proxies.client(peer: peer, forwardedFor: headers["x-forwarded-for"]),
                 receivedAt: Date(),
                 arrived: .now

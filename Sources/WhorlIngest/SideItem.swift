@@ -1,5 +1,4 @@
 import WhorlProtocol
-import WhorlTelemetry
 
 /// Items that are not events: read, judged and counted, none of them stored.
 enum SideItem {
@@ -12,43 +11,62 @@ enum SideItem {
         .contains(type)
     }
 
-    /// What becomes of an item; `discarded` is told what a client report says that the client dropped.
-    static func outcome(
-        of item: Envelope.Item,
-        discarded: (_ category: String, _ reason: String, _ quantity: Int) -> Void
-    ) -> (String, Outcome, Outcome.Reason) {
+    /// What a client says that it dropped itself.
+    struct Discard: Sendable {
+        let category: String
+        let reason: String
+        let quantity: Int
+    }
+
+    /// What becomes of an item.
+    struct Verdict: Sendable {
+        var outcome: Outcome
+        var reason: Outcome.Reason
+        var discards: [Discard] = []
+    }
+
+    /// Values and keys of such an item; more make it invalid.
+    private static let maxEntries = 60_000
+
+    /// Judges an item.
+    static func verdict(on item: Envelope.Item) -> Verdict {
         switch item.type {
         case "client_report":
-            guard let report = object(item) else { return (item.type, .invalid, .invalidJSON) }
-            count(report, discarded)
-            return (item.type, .accepted, .none)
+            guard let report = object(item) else { return Verdict(outcome: .invalid, reason: .invalidJSON) }
+            return Verdict(outcome: .accepted, reason: .none, discards: discards(report))
         case "session", "sessions", "user_report", "check_in":
-            guard object(item) != nil else { return (item.type, .invalid, .invalidJSON) }
-            return (item.type, .filtered, .unsupportedItem)
+            guard object(item) != nil else { return Verdict(outcome: .invalid, reason: .invalidJSON) }
+            return Verdict(outcome: .filtered, reason: .unsupportedItem)
         default:
-            return (item.type, .filtered, .unsupportedItem)
+            return Verdict(outcome: .filtered, reason: .unsupportedItem)
         }
     }
 
     private static func object(_ item: Envelope.Item) -> JSONNode? {
-        guard let node = try? JSONDocument(Array(item.payload)).root, node.isObject else { return nil }
+        guard let node = try? JSONDocument(Array(item.payload), maxEntries: maxEntries).root, node.isObject else {
+            return nil
+        }
         return node
     }
 
-    /// Adds what a client says it dropped; numbers that are negative or absurd are passed over.
-    private static func count(_ report: JSONNode, _ discarded: (String, String, Int) -> Void) {
+    /// What a client says it dropped; numbers that are negative or absurd are passed over.
+    private static func discards(_ report: JSONNode) -> [Discard] {
+        var discards: [Discard] = []
         for list in ["discarded_events", "rate_limited_events", "filtered_events"] as [StaticString] {
             for entry in (report.member(list) ?? report).elements.prefix(100) {
                 guard let quantity = entry.member("quantity")?.int, (1...1_000_000).contains(quantity) else {
                     continue
                 }
-                discarded(
-                    known(entry.member("category")?.string, categories),
-                    known(entry.member("reason")?.string, reasons),
-                    quantity
+                discards.append(
+                    Discard(
+                        category: known(entry.member("category")?.string, categories),
+                        reason: known(entry.member("reason")?.string, reasons),
+                        quantity: quantity
+                    )
                 )
             }
         }
+        return discards
     }
 
     /// The words are labels, and the sender chooses them: what is not on the list counts as `other`.

@@ -50,11 +50,18 @@ public struct ProcessedEvent: Sendable {
     /// The SDK that sent it, as `name/version`; nil when it did not say.
     public let sdk: String?
     /// The bytes of the event, trimmed and scrubbed, otherwise as they were received.
-    public let payload: ArraySlice<UInt8>
+    public private(set) var payload: ArraySlice<UInt8>
     /// What was changed or left out.
     public let notes: [EventNote]
     /// Those of the notes that cannot be found again in the payload: what was trimmed and scrubbed before.
     public let storedNotes: [EventNote]
+
+    /// The same without its bytes.
+    public var withoutPayload: ProcessedEvent {
+        var event = self
+        event.payload = []
+        return event
+    }
 }
 
 /// What is known of an event besides its own bytes.

@@ -14,11 +14,18 @@ public struct Envelope: Sendable {
         public var items: Int
         /// Most bytes of a header line.
         public var headerBytes: Int
+        /// Most values and keys of a header line: a list of thousands would take eight times its text.
+        public var headerEntries: Int
 
         /// Limits that no real SDK reaches.
-        public init(items: Int = 250, headerBytes: Int = 64 * 1024) {
+        public init(
+            items: Int = 250,
+            headerBytes: Int = 64 * 1024,
+            headerEntries: Int = 2_000
+        ) {
             self.items = items
             self.headerBytes = headerBytes
+            self.headerEntries = headerEntries
         }
     }
 
@@ -70,7 +77,8 @@ public struct Envelope: Sendable {
             }
             let payload: ArraySlice<UInt8>
             if let length = header.member("length") {
-                guard let count = length.int, count >= 0, let taken = reader.take(count) else {
+                // Digits only: other forms of a number would be read differently by whoever stands before us.
+                guard let count = length.wholeNumber, let taken = reader.take(count) else {
                     throw FramingError(description: "the length of an item of type \(type.prefix(40)) does not fit")
                 }
                 payload = taken
@@ -94,7 +102,7 @@ public struct Envelope: Sendable {
         let line = reader.line(atMost: limits.headerBytes)
         guard let line else { throw FramingError(description: "the header of an \(what) is too long") }
         do {
-            let node = try JSONDocument(Array(line)).root
+            let node = try JSONDocument(Array(line), maxEntries: limits.headerEntries).root
             guard node.isObject else { throw FramingError(description: "the header of an \(what) is no object") }
             return node
         } catch let error as FramingError {

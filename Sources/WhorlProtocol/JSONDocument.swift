@@ -19,6 +19,18 @@ public final class JSONDocument: Sendable {
 
     /// Nesting beyond which a text is refused; real events nest below 30.
     public static let defaultMaxDepth = 128
+    /// Values and keys beyond which a text is refused, at 16 bytes each; a real event of 1 MiB has below 60,000.
+    public static let defaultMaxEntries = 400_000
+    /// Bytes of the list for one value or key.
+    public static let entryBytes = 16
+
+    /// Bytes that the list of a text of so many bytes may take: a value takes two bytes of the text at least.
+    public static func listBytes(ofText count: Int) -> Int {
+        entryBytes * Swift.min(count / 2 + 1, defaultMaxEntries)
+    }
+
+    /// Bytes that the list of this text takes.
+    public var listBytes: Int { entries.count * Self.entryBytes }
 
     struct Entry {
         var kind: Kind
@@ -53,7 +65,11 @@ public final class JSONDocument: Sendable {
     let entries: [Entry]
 
     /// Reads a whole text: one value, with nothing but white space around it.
-    public init(_ input: [UInt8], maxDepth: Int = defaultMaxDepth) throws(SyntaxError) {
+    public init(
+        _ input: [UInt8],
+        maxDepth: Int = defaultMaxDepth,
+        maxEntries: Int = defaultMaxEntries
+    ) throws(SyntaxError) {
         guard input.count < Int(UInt32.max) else { throw SyntaxError(reason: "text too long", offset: 0) }
         if input.withUnsafeBufferPointer({ UTF8Validation.isValid($0) }) {
             bytes = input
@@ -62,7 +78,11 @@ public final class JSONDocument: Sendable {
             bytes = Array(String(decoding: input, as: UTF8.self).utf8)
             wasRepaired = true
         }
-        var parser = JSONParser(maxDepth: maxDepth, capacity: bytes.count / 12)
+        var parser = JSONParser(
+            maxDepth: maxDepth,
+            maxEntries: maxEntries,
+            capacity: Swift.min(bytes.count / 12, maxEntries)
+        )
         if let error = bytes.withUnsafeBufferPointer({ parser.parse($0) }) { throw error }
         entries = parser.entries
         hasNonFiniteNumbers = parser.hasNonFiniteNumbers
@@ -84,9 +104,11 @@ struct JSONParser {
     private(set) var hasNonFiniteNumbers = false
     private var open: [UInt32] = []
     private let maxDepth: Int
+    private let maxEntries: Int
 
-    init(maxDepth: Int, capacity: Int) {
+    init(maxDepth: Int, maxEntries: Int, capacity: Int) {
         self.maxDepth = maxDepth
+        self.maxEntries = maxEntries
         entries.reserveCapacity(capacity)
     }
 
@@ -106,6 +128,7 @@ struct JSONParser {
         while true {
             while at < bytes.count, isBlank(bytes[at]) { at += 1 }
             guard at < bytes.count else { return failure("unexpected end") }
+            guard entries.count < maxEntries else { return failure("too many values") }
             let byte = bytes[at]
             switch expecting {
             case .keyOrEnd where byte == UInt8(ascii: "}"), .valueOrEnd where byte == UInt8(ascii: "]"):

@@ -73,6 +73,14 @@ public struct JSONNode: Sendable {
         return value
     }
 
+    /// A number written with digits only, such as `17`; nil for `1e3`, `5.0`, `-1` and every other kind.
+    public var wholeNumber: Int? {
+        guard entry.kind == .number, entry.end - entry.start <= 19, let text = numberText,
+            text.utf8.allSatisfy({ $0 &- UInt8(ascii: "0") < 10 })
+        else { return nil }
+        return Int(text)
+    }
+
     /// A number without a fraction that fits 64 bits, also when written as `1e3` or `5.0`; nil otherwise.
     public var int: Int? {
         guard entry.kind == .number, entry.end - entry.start <= 400, let text = numberText else { return nil }

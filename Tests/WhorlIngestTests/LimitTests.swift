@@ -107,22 +107,4 @@ import WhorlTestSupport
         #expect(guardian.secondsBlocked("2001:db8:1:3::1", now: now) == nil)
         #expect(guardian.secondsBlocked("2001:db8:1:2:3::1", now: now.addingTimeInterval(60)) == nil)
     }
-
-    @Test("Bodies wait for memory, in order, and not for ever")
-    func memory() async throws {
-        let budget = MemoryBudget(bytes: 100, patience: .milliseconds(200))
-        #expect(await budget.take(80))
-        #expect(await !budget.take(30), "nobody gave any back")
-        async let waiting = budget.take(30)
-        let freed = Task {
-            try await Task.sleep(for: .milliseconds(20))
-            budget.free(80)
-        }
-        #expect(await waiting)
-        try await freed.value
-        // More than there is counts as all there is.
-        budget.free(30)
-        #expect(await budget.take(1_000))
-        #expect(await !budget.take(1))
-    }
 }

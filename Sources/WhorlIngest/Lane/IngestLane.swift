@@ -20,10 +20,10 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
 
     private enum State {
         case idle
-        /// There is no memory for the body yet; what arrives waits.
+        /// There is no memory for the body yet, or for more of it; what arrives waits.
         case admitting
         /// The body of an event's request arrives.
-        case collecting(LaneRequest, ByteBuffer)
+        case collecting(LaneRequest, LaneBody)
         /// The handler works on it.
         case answering
         /// The server has it; both ends have to pass before the next request is looked at.
@@ -31,9 +31,6 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
         /// Refused before its end; what still arrives is thrown away until the connection closes.
         case refused
     }
-
-    /// What a body takes at first that does not say how large it is.
-    private static let unknownLength = 64 << 10
 
     private let handler: IngestHandler
     private let proxies: TrustedProxies
@@ -44,8 +41,6 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
     private var mustClose = false
     /// Whether the peer has said that it sends no more; what it sent before is still answered.
     private var isInputClosed = false
-    /// What the request has of the memory for bodies.
-    private var reserved = 0
 
     package init(handler: IngestHandler, proxies: TrustedProxies, finished: @escaping Finished) {
         self.handler = handler
@@ -73,18 +68,19 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
         case (.refused, _): break
         case (.idle, .head(let head)): begin(head, context)
         case (.collecting(let request, var body), .body(let bytes)):
-            // Not two owners while the buffer grows.
+            // Not two owners while the body grows.
             state = .idle
-            let size = body.readableBytes + bytes.readableBytes
+            let size = body.bytes.count + bytes.readableBytes
             guard size <= handler.maxBodyBytes else {
                 refuse(request, .tooLarge("the body is too large"), context)
                 return
             }
-            guard grow(to: size) else {
-                refuse(request, .unavailable, context)
+            let step = LaneBody.step(for: size, declared: body.declared, limit: handler.maxBodyBytes)
+            guard size <= body.memory.bytes || body.isAdmitted && body.memory.tryGrow(to: step) else {
+                grow(body, with: bytes, to: step, request, context)
                 return
             }
-            if body.readableBytes == 0 { body = bytes } else { body.writeImmutableBuffer(bytes) }
+            body.append(bytes)
             state = .collecting(request, body)
         case (.collecting(let request, let body), .end): answer(request, body, context)
         case (.passing(_, let responseDone), .end):
@@ -112,38 +108,58 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
             return
         }
         let expectsContinue = head.headerFields[.expect]?.lowercased() == "100-continue"
-        let length = head.headerFields[.contentLength].flatMap { Int($0) } ?? Self.unknownLength
-        guard handler.bodyMemory.tryTake(length) else {
-            admit(request, length, expectsContinue: expectsContinue, context)
+        let declared = head.headerFields[.contentLength].flatMap { Int($0) }
+        let step = LaneBody.step(for: 0, declared: declared, limit: handler.maxBodyBytes)
+        let owners = [MemoryShares.Owner.address(clientAddress(request, context) ?? "")]
+        if let memory = handler.bodyMemory.tryReserve(step, for: owners) {
+            collect(request, LaneBody(memory: memory, declared: declared), expectsContinue: expectsContinue, context)
             return
         }
-        collect(request, length, expectsContinue: expectsContinue, context)
-    }
-
-    /// Waits for memory; the task ends with the patience of the budget.
-    private func admit(
-        _ request: LaneRequest,
-        _ length: Int,
-        expectsContinue: Bool,
-        _ context: ChannelHandlerContext
-    ) {
+        // Waits for memory; the task ends with the patience of the budget.
         state = .admitting
-        let memory = handler.bodyMemory
         let loop = context.eventLoop
         let bound = NIOLoopBound((self, context), eventLoop: loop)
-        Task {
-            let isAdmitted = await memory.take(length)
+        Task { [budget = handler.bodyMemory] in
+            let memory = await budget.reserve(step, for: owners)
             loop.execute {
                 let (lane, context) = bound.value
-                guard case .admitting = lane.state, context.channel.isActive else {
-                    if isAdmitted { memory.free(length) }
-                    return
-                }
-                guard isAdmitted else {
+                guard case .admitting = lane.state, context.channel.isActive else { return }
+                guard let memory else {
                     lane.refuse(request, .unavailable, context)
                     return
                 }
-                lane.collect(request, length, expectsContinue: expectsContinue, context)
+                let body = LaneBody(memory: memory, declared: declared)
+                lane.collect(request, body, expectsContinue: expectsContinue, context)
+                lane.resume(context)
+            }
+        }
+    }
+
+    /// Looks up the key, where that was not done yet, and waits for the memory that more of the body takes.
+    private func grow(
+        _ body: LaneBody,
+        with bytes: ByteBuffer,
+        to size: Int,
+        _ request: LaneRequest,
+        _ context: ChannelHandlerContext
+    ) {
+        state = .admitting
+        let loop = context.eventLoop
+        let bound = NIOLoopBound((self, context), eventLoop: loop)
+        let head = ingestRequest(request, ReceivedBody(), context)
+        Task { [handler] in
+            let refusal = await handler.admitBody(of: head, bytes: size, body.memory, isAdmitted: body.isAdmitted)
+            loop.execute {
+                let (lane, context) = bound.value
+                guard case .admitting = lane.state, context.channel.isActive else { return }
+                if let refusal {
+                    lane.refuse(request, refusal, context)
+                    return
+                }
+                var body = body
+                body.isAdmitted = true
+                body.append(bytes)
+                lane.state = .collecting(request, body)
                 lane.resume(context)
             }
         }
@@ -151,12 +167,11 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func collect(
         _ request: LaneRequest,
-        _ length: Int,
+        _ body: LaneBody,
         expectsContinue: Bool,
         _ context: ChannelHandlerContext
     ) {
-        reserved = length
-        state = .collecting(request, ByteBuffer())
+        state = .collecting(request, body)
         if expectsContinue {
             context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
         }
@@ -164,10 +179,8 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
 
     package func channelInactive(context: ChannelHandlerContext) {
         if case .collecting(let request, _) = state {
-            handler.abandoned(ingestRequest(request, ByteBuffer(), context))
+            handler.abandoned(ingestRequest(request, ReceivedBody(), context))
         }
-        // Of a request that is being answered, the answer frees it.
-        if case .answering = state {} else { release() }
         state = .refused
         waiting.removeAll()
         context.fireChannelInactive()
@@ -192,32 +205,16 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireUserInboundEventTriggered(event)
     }
 
-    /// Takes more memory for a body that did not say how large it is; false when there is none.
-    private func grow(to size: Int) -> Bool {
-        guard size > reserved else { return true }
-        guard handler.bodyMemory.tryTake(size - reserved) else { return false }
-        reserved = size
-        // As much again, so that a body in many small parts asks rarely.
-        let ahead = min(size, handler.maxBodyBytes - size)
-        if ahead > 0, handler.bodyMemory.tryTake(ahead) { reserved += ahead }
-        return true
-    }
-
-    private func release() {
-        if reserved > 0 { handler.bodyMemory.free(reserved) }
-        reserved = 0
-    }
-
     // MARK: - Answers
 
-    private func answer(_ request: LaneRequest, _ body: ByteBuffer, _ context: ChannelHandlerContext) {
-        let ingest = ingestRequest(request, body, context)
+    private func answer(_ request: LaneRequest, _ body: LaneBody, _ context: ChannelHandlerContext) {
+        let ingest = ingestRequest(request, ReceivedBody(body.bytes, memory: body.memory), context)
         respond(request, context) { [handler] in await handler.handle(ingest) }
         state = .answering
     }
 
     private func refuse(_ request: LaneRequest, _ refusal: IngestRefusal, _ context: ChannelHandlerContext) {
-        let ingest = ingestRequest(request, ByteBuffer(), context)
+        let ingest = ingestRequest(request, ReceivedBody(), context)
         mustClose = true
         respond(request, context) { [handler] in await handler.refuse(ingest, refusal) }
         state = .refused
@@ -241,7 +238,6 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func write(_ answer: IngestAnswer, to request: LaneRequest, _ context: ChannelHandlerContext) {
-        release()
         finished(request.route.path, answer.status, request.arrived.duration(to: .now))
         guard context.channel.isActive else { return }
         let isLast = mustClose || request.closes || isInputClosed && waiting.isEmpty
@@ -307,15 +303,13 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func ingestRequest(
         _ request: LaneRequest,
-        _ body: ByteBuffer,
+        _ body: ReceivedBody,
         _ context: ChannelHandlerContext
     ) -> IngestRequest {
-        request.ingest(
-            body: Array(body.readableBytesView),
-            clientAddress: proxies.client(
-                peer: context.remoteAddress?.ipAddress,
-                forwardedFor: request.headers["x-forwarded-for"]
-            )
-        )
+        request.ingest(body: body, clientAddress: clientAddress(request, context))
+    }
+
+    private func clientAddress(_ request: LaneRequest, _ context: ChannelHandlerContext) -> String? {
+        proxies.client(peer: context.remoteAddress?.ipAddress, forwardedFor: request.headers["x-forwarded-for"])
     }
 }

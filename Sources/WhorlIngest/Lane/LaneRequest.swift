@@ -49,7 +49,7 @@ struct LaneRequest: Sendable {
     var closes: Bool { headers["connection"]?.lowercased() == "close" }
 
     /// The request as the handler takes it.
-    func ingest(body: [UInt8], clientAddress: String?) -> IngestRequest {
+    func ingest(body: ReceivedBody, clientAddress: String?) -> IngestRequest {
         var parameters: [String: String] = [:]
         for pair in query.split(separator: "&").prefix(100) {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

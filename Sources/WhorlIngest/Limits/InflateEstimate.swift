@@ -1,19 +1,28 @@
+import CWhorlCompression
+
 extension Inflate {
-    /// How many bytes decoding a body may take at most, to be set aside for it beforehand.
+    /// How many bytes to set aside at first for decoding a body.
     ///
-    /// By what the body says of itself where its coding has it say so, else by what bodies of its size come to; never
-    /// more than the bound.
-    static func estimate(_ bytes: [UInt8], _ header: String?, limit: Int) -> Int {
-        guard let coding = try? Coding(header: header), coding != .identity else { return min(bytes.count, limit) }
-        var size = bytes.count.saturatingMultiply(16)
-        if coding == .gzip, bytes.count >= 18 {
-            let tail = bytes[(bytes.count - 4)...].reversed().reduce(0) { $0 << 8 | Int($1) }
-            // Of a body that lies about itself, everything may come.
-            size = tail < bytes.count.saturatingMultiply(1_032) ? max(tail, bytes.count) : limit
-        } else if bytes.count > 64 << 10 {
-            size = limit
+    /// What the coding says of the size where it does, else what bodies of its size usually come to, and not more than
+    /// 4 MiB: a body that is larger asks for more. Never more than the bound.
+    static func estimate(_ bytes: [UInt8], _ coding: Coding, limit: Int) -> Int {
+        var size = bytes.count
+        switch coding {
+        case .identity: break
+        case .gzip:
+            // The last four bytes say how large the last member is, modulo 2^32.
+            let tail = bytes.count >= 18 ? bytes[(bytes.count - 4)...].reversed().reduce(0) { $0 << 8 | Int($1) } : 0
+            size = min(max(tail, size), firstStep)
+        case .zstd:
+            let frame = ZSTD_getFrameContentSize(bytes, bytes.count)
+            // Two values at the top stand for unknown and for damaged.
+            size = min(frame < 1 << 40 ? Int(frame) : size.saturatingMultiply(8), firstStep)
+        case .deflate, .brotli: size = min(size.saturatingMultiply(8), firstStep)
         }
         // A little more, since a header may stand in a member of its own.
         return min(size.saturatingAdd(64 << 10), limit)
     }
+
+    /// What a coding may claim at once.
+    private static let firstStep = 4 << 20
 }

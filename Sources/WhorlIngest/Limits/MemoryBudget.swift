@@ -1,92 +1,164 @@
 import Synchronization
+import WhorlTelemetry
 
 /// How many bytes something may take in all requests together, such as their bodies.
 ///
-/// Who does not fit waits, in order; who waits too long, or behind too many, is refused. So memory stays bounded whatever
-/// arrives.
+/// Requests that do not fit wait in the order of ``MemoryShares``. Who waits too long, or behind too many, is refused. So
+/// memory stays bounded whatever arrives.
 package final class MemoryBudget: Sendable {
-    private struct Waiter {
-        let id: Int
-        let bytes: Int
-        let answer: CheckedContinuation<Bool, Never>
-    }
-
     private struct State {
-        var used = 0
-        var waiters: [Waiter] = []
-        var nextWaiter = 0
+        var shares: MemoryShares
+        var answers: [Int: CheckedContinuation<Bool, Never>] = [:]
+        var next = 0
     }
 
-    private static let maxWaiters = 1_000
-
-    private let capacity: Int
+    fileprivate let capacity: Int
     private let patience: Duration
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+    private let refused: Counter
 
-    /// A budget of so many bytes, for which a request waits no longer than `patience`.
-    package init(bytes: Int, patience: Duration = .seconds(5)) {
-        capacity = bytes
+    /// A budget of so many bytes, for which a request waits no longer than `patience`; `refused` counts those in vain.
+    package init(bytes: Int, patience: Duration = .seconds(5), refused: Counter = Counter()) {
         self.patience = patience
+        self.refused = refused
+        capacity = bytes
+        state = Mutex(State(shares: MemoryShares(capacity: bytes)))
     }
 
-    /// Takes so many bytes if they are free and nobody waits; more than there are counts as all there are.
-    func tryTake(_ bytes: Int) -> Bool {
-        let bytes = min(bytes, capacity)
-        return state.withLock { state in
-            guard state.waiters.isEmpty, state.used + bytes <= capacity else { return false }
-            state.used += bytes
+    /// Bytes that are held at this moment.
+    var used: Int { state.withLock(\.shares.used) }
+
+    /// Holds so many bytes for these owners if they are free; nil when they are not.
+    func tryReserve(_ bytes: Int, for owners: [MemoryShares.Owner]) -> MemoryReservation? {
+        let reservation = MemoryReservation(self, owners)
+        return reservation.tryGrow(to: bytes) ? reservation : nil
+    }
+
+    /// Holds so many bytes, waiting for them where they are not free; nil when they did not come free in time.
+    func reserve(_ bytes: Int, for owners: [MemoryShares.Owner]) async -> MemoryReservation? {
+        let reservation = MemoryReservation(self, owners)
+        return await reservation.grow(to: bytes) ? reservation : nil
+    }
+
+    fileprivate func tryTake(_ bytes: Int, total: Int, _ owners: [MemoryShares.Owner]) -> Bool {
+        state.withLock { state in
+            state.next += 1
+            let id = state.next
+            let request = request(id, bytes, total, owners)
+            guard state.shares.ask(request) == .granted else {
+                _ = state.shares.giveUp(id)
+                return false
+            }
             return true
         }
     }
 
-    /// Takes so many bytes, waiting for them where they are not free; false when they did not come free in time.
-    func take(_ bytes: Int) async -> Bool {
-        if tryTake(bytes) { return true }
-        return await withCheckedContinuation { answer in
-            let id = state.withLock { state -> Int? in
-                guard state.waiters.count < Self.maxWaiters else { return nil }
-                state.nextWaiter += 1
-                state.waiters.append(Waiter(id: state.nextWaiter, bytes: min(bytes, capacity), answer: answer))
-                return state.nextWaiter
+    fileprivate func take(_ bytes: Int, total: Int, _ owners: [MemoryShares.Owner]) async -> Bool {
+        if tryTake(bytes, total: total, owners) { return true }
+        let isGranted = await withCheckedContinuation { (answer: CheckedContinuation<Bool, Never>) in
+            let (id, decided) = state.withLock { state -> (Int, Bool?) in
+                state.next += 1
+                let id = state.next
+                switch state.shares.ask(request(id, bytes, total, owners)) {
+                case .granted: return (id, true)
+                case .refused: return (id, false)
+                case .waits:
+                    state.answers[id] = answer
+                    return (id, nil)
+                }
             }
-            guard let id else {
-                answer.resume(returning: false)
+            if let decided {
+                answer.resume(returning: decided)
                 return
             }
-            serve()
             // Ends after the patience; the waiter is gone by then or goes with it.
             Task {
                 try? await Task.sleep(for: patience)
                 giveUp(id)
             }
         }
+        if !isGranted { refused.increment() }
+        return isGranted
     }
 
-    /// Gives bytes back.
-    func free(_ bytes: Int) {
-        state.withLock { $0.used -= min(bytes, capacity) }
-        serve()
+    private func request(
+        _ id: Int,
+        _ bytes: Int,
+        _ total: Int,
+        _ owners: [MemoryShares.Owner]
+    ) -> MemoryShares.Request {
+        let before = total - bytes
+        let total = min(total, capacity)
+        return .init(id: id, bytes: max(total - before, 0), total: total, owners: owners)
     }
 
-    /// Lets in those at the front who fit now.
-    private func serve() {
-        let served = state.withLock { state in
-            var served: [Waiter] = []
-            while let first = state.waiters.first, state.used + first.bytes <= capacity {
-                state.waiters.removeFirst()
-                state.used += first.bytes
-                served.append(first)
-            }
-            return served
+    fileprivate func free(_ bytes: Int, _ owners: [MemoryShares.Owner]) {
+        let answers = state.withLock { state in
+            let granted = state.shares.free(bytes, owners)
+            return granted.compactMap { state.answers.removeValue(forKey: $0.id) }
         }
-        for waiter in served { waiter.answer.resume(returning: true) }
+        for answer in answers { answer.resume(returning: true) }
     }
 
     private func giveUp(_ id: Int) {
-        let waiter = state.withLock { state in
-            state.waiters.firstIndex { $0.id == id }.map { state.waiters.remove(at: $0) }
+        let (late, answers) = state.withLock { state -> (Continuation?, [Continuation]) in
+            guard let (_, granted) = state.shares.giveUp(id) else { return (nil, []) }
+            return (
+                state.answers.removeValue(forKey: id),
+                granted.compactMap { state.answers.removeValue(forKey: $0.id) }
+            )
         }
-        waiter?.answer.resume(returning: false)
-        if waiter != nil { serve() }
+        late?.resume(returning: false)
+        for answer in answers { answer.resume(returning: true) }
     }
+
+    private typealias Continuation = CheckedContinuation<Bool, Never>
+}
+
+/// Bytes of a budget that a request holds; given back when it is released, or when nobody refers to it any more.
+final class MemoryReservation: Sendable {
+    private let budget: MemoryBudget
+    private let owners: [MemoryShares.Owner]
+    private let held = Mutex(0)
+
+    fileprivate init(_ budget: MemoryBudget, _ owners: [MemoryShares.Owner]) {
+        self.budget = budget
+        self.owners = owners
+    }
+
+    deinit { release() }
+
+    /// What is held.
+    var bytes: Int { held.withLock { $0 } }
+
+    /// Holds so many bytes if what is missing is free. One caller at a time.
+    func tryGrow(to size: Int) -> Bool {
+        let before = bytes
+        guard size > before else { return true }
+        guard budget.tryTake(size - before, total: size, owners) else { return false }
+        held.withLock { $0 = max(min(size, budget.capacity), before) }
+        return true
+    }
+
+    /// Holds so many bytes, waiting for what is missing; false when it did not come free in time. One caller at a time.
+    func grow(to size: Int) async -> Bool {
+        let before = bytes
+        guard size > before else { return true }
+        guard await budget.take(size - before, total: size, owners) else { return false }
+        held.withLock { $0 = max(min(size, budget.capacity), before) }
+        return true
+    }
+
+    /// Gives back what is held beyond so many bytes.
+    func shrink(to size: Int) {
+        let surplus = held.withLock { held in
+            let surplus = max(held - size, 0)
+            held -= surplus
+            return surplus
+        }
+        if surplus > 0 { budget.free(surplus, owners) }
+    }
+
+    /// Gives everything back.
+    func release() { shrink(to: 0) }
 }

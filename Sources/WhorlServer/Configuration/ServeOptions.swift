@@ -73,7 +73,7 @@ struct ServeOptions: ParsableArguments {
     @Option(help: "WHORL_IDLE_TIMEOUT_SECONDS: when idle connections are closed, 1 to 3600 s. (default: 75)")
     var idleTimeoutSeconds: String?
 
-    @Option(help: "WHORL_MAX_BODY_MEMORY_BYTES: all bodies together, 1048576 to 68719476736. (default: 75497472)")
+    @Option(help: "WHORL_MAX_BODY_MEMORY_BYTES: all bodies together, 1048576 to 68719476736. (default: 100663296)")
     var maxBodyMemoryBytes: String?
 
     @Option(help: "WHORL_MAX_CONNECTIONS: connections at once, 1 to 100000. (default: 5000)")

@@ -3,6 +3,7 @@ import WhorlProtocol
 
 /// An event with what its row needs, made before a connection is taken.
 package struct PreparedEvent: Sendable {
+    /// What queries need of the event; without its bytes.
     package let event: ProcessedEvent
     /// How ``payload`` is compressed, by the number that stands on the row.
     package let codec: Int16
@@ -26,7 +27,8 @@ package struct PreparedEvent: Sendable {
 
     /// Takes the payload as it was compressed before.
     package init(_ event: ProcessedEvent, codec: Int16, payload: [UInt8]) {
-        self.event = event
+        // The bytes themselves are not needed any more: a slice of them would keep the whole body alive.
+        self.event = event.withoutPayload
         self.codec = codec
         self.payload = payload
         notes = EventNotes.text(event.storedNotes)

@@ -1,0 +1,99 @@
+import Testing
+
+@testable import WhorlIngest
+
+@Suite("Memory for bodies")
+struct MemoryTests {
+    private static let mib = 1 << 20
+
+    private func request(
+        _ id: Int,
+        _ bytes: Int,
+        total: Int? = nil,
+        _ owner: String = "a"
+    ) -> MemoryShares.Request {
+        .init(id: id, bytes: bytes, total: total ?? bytes, owners: [.address(owner)])
+    }
+
+    @Test("Nobody holds more than a quarter, one large request of a sender that holds little excepted")
+    func share() {
+        var shares = MemoryShares(capacity: 40 * Self.mib)
+        #expect(shares.ask(request(0, 1_000, "a")) == .granted)
+        #expect(shares.ask(request(1, 20 * Self.mib, "a")) == .granted, "the largest body has to fit")
+        #expect(shares.ask(request(2, 1_000, "a")) == .waits)
+        #expect(shares.ask(request(3, 9 * Self.mib, "b")) == .granted)
+        #expect(shares.ask(request(4, 2 * Self.mib, "b")) == .waits)
+        #expect(shares.ask(request(5, 1_000, "c")) == .granted, "who waits for its own share holds up nobody")
+        let served = shares.free(20 * Self.mib, [.address("a")]).map(\.id)
+        #expect(served == [2])
+        #expect(shares.free(9 * Self.mib, [.address("b")]).map(\.id) == [4])
+    }
+
+    @Test("Large requests leave an eighth to small ones, and small ones pass them while they wait")
+    func small() {
+        var shares = MemoryShares(capacity: 40 * Self.mib)
+        for (id, owner) in ["a", "b", "c"].enumerated() {
+            #expect(shares.ask(request(id, 10 * Self.mib, owner)) == .granted)
+        }
+        #expect(shares.ask(request(10, 6 * Self.mib, "d")) == .waits)
+        for id in 20..<25 { #expect(shares.ask(request(id, Self.mib, "s\(id)")) == .granted) }
+        // A large one behind the first that waits does not pass it.
+        #expect(shares.ask(request(11, 2 * Self.mib, "e")) == .waits)
+        #expect(shares.free(10 * Self.mib, [.address("a")]).map(\.id) == [10, 11])
+    }
+
+    @Test("When room comes free, small requests are served before large ones, each kind in order")
+    func order() {
+        var shares = MemoryShares(capacity: 8 * Self.mib)
+        for id in 0..<8 { #expect(shares.ask(request(id, Self.mib, "o\(id)")) == .granted) }
+        #expect(shares.ask(request(20, 2 * Self.mib, "x")) == .waits)
+        #expect(shares.ask(request(21, Self.mib, "y")) == .waits)
+        #expect(shares.ask(request(22, 1_000, "z")) == .waits)
+        #expect(shares.free(Self.mib, [.address("o0")]).map(\.id) == [21])
+        #expect(shares.free(Self.mib, [.address("o1")]).map(\.id) == [22])
+        #expect(shares.giveUp(20)?.request.id == 20)
+        #expect(shares.giveUp(20) == nil)
+        #expect(shares.waiting.isEmpty)
+    }
+
+    @Test("The number of requests that wait is bounded")
+    func bounded() {
+        var shares = MemoryShares(capacity: 1_000)
+        #expect(shares.ask(request(0, 1_000)) == .granted)
+        for id in 1...MemoryShares.maxWaiters { #expect(shares.ask(request(id, 10, "w\(id)")) == .waits) }
+        #expect(shares.ask(request(-1, 10, "late")) == .refused)
+    }
+
+    @Test("A reservation grows, shrinks and gives everything back when nobody refers to it")
+    func reservation() async {
+        let budget = MemoryBudget(bytes: 100, patience: .milliseconds(50))
+        do {
+            let first = budget.tryReserve(60, for: [.address("a")])
+            #expect(first?.bytes == 60 && budget.used == 60)
+            #expect(await budget.reserve(60, for: [.address("b")]) == nil, "nobody gave any back")
+            first?.shrink(to: 20)
+            #expect(budget.used == 20)
+            #expect(first?.tryGrow(to: 90) == true)
+            // More than there is counts as all there is.
+            #expect(await first?.grow(to: 1_000) == true)
+            #expect(first?.bytes == 100 && budget.used == 100)
+        }
+        #expect(budget.used == 0)
+        let held = budget.tryReserve(100, for: [.address("a")])
+        async let waiting = budget.reserve(30, for: [.address("b")])
+        held?.release()
+        #expect(await waiting?.bytes == 30)
+    }
+
+    @Test(
+        "A body is given memory in steps as it arrives, never for what is only declared",
+        arguments: [
+            (0, 20 << 20, 64 << 10), (1_000, 20 << 20, 64 << 10), (10, 100, 100), (65_000, 70_000, 65_536),
+            (65_537, 20 << 20, 1 << 20), (65_537, 70_000, 70_000), (65_537, nil, 131_074),
+            (1_048_577, 20 << 20, 20 << 20), (1_048_577, nil, 2_097_154), (20 << 20, nil, 20 << 20),
+        ] as [(Int, Int?, Int)]
+    )
+    func steps(size: Int, declared: Int?, expected: Int) {
+        #expect(LaneBody.step(for: size, declared: declared, limit: 20 << 20) == expected)
+    }
+}
