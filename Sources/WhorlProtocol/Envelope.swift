@@ -14,18 +14,22 @@ public struct Envelope: Sendable {
         public var items: Int
         /// Most bytes of a header line.
         public var headerBytes: Int
-        /// Most values and keys of a header line: a list of thousands would take eight times its text.
+        /// Most values and keys of the envelope's header.
         public var headerEntries: Int
+        /// Most values and keys of an item's header: a list of thousands would take eight times its text, for each item.
+        public var itemHeaderEntries: Int
 
         /// Limits that no real SDK reaches.
         public init(
             items: Int = 250,
             headerBytes: Int = 64 * 1024,
-            headerEntries: Int = 2_000
+            headerEntries: Int = 8_000,
+            itemHeaderEntries: Int = 1_000
         ) {
             self.items = items
             self.headerBytes = headerBytes
             self.headerEntries = headerEntries
+            self.itemHeaderEntries = itemHeaderEntries
         }
     }
 
@@ -102,7 +106,11 @@ public struct Envelope: Sendable {
         let line = reader.line(atMost: limits.headerBytes)
         guard let line else { throw FramingError(description: "the header of an \(what) is too long") }
         do {
-            let node = try JSONDocument(Array(line), maxEntries: limits.headerEntries).root
+            let node = try JSONDocument(
+                Array(line),
+                maxEntries: what == "item" ? limits.itemHeaderEntries : limits.headerEntries
+            )
+            .root
             guard node.isObject else { throw FramingError(description: "the header of an \(what) is no object") }
             return node
         } catch let error as FramingError {
