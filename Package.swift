@@ -11,6 +11,7 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
@@ -99,7 +100,7 @@ let package = Package(
                 "WhorlIngest", "WhorlAPI", "WhorlOperations", "WhorlStore", "WhorlSpool", "WhorlPostgres",
                 "WhorlProtocol",
                 "WhorlTelemetry", "WhorlClient", hummingbird, httpTypes, lifecycle, log, metrics, argumentParser,
-                nioCore, nioHTTP1, nioHTTPTypes,
+                nioCore, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1,
             ]
         ),
 
@@ -150,7 +151,8 @@ let package = Package(
         .testTarget(
             name: "WhorlServerTests",
             dependencies: [
-                "WhorlServer", "WhorlClient", "WhorlPostgres", "CWhorlCompression", "WhorlStore", "WhorlProtocol",
+                "WhorlServer", "WhorlClient", "WhorlPostgres", "CWhorlCompression", nioHTTP1, "WhorlStore",
+                "WhorlProtocol",
                 "WhorlTestSupport",
             ]
         ),

@@ -154,7 +154,16 @@ final class Doorkeeper: Sendable {
 
     private static func origin(_ request: IngestRequest) -> String? {
         if let origin = request.headers["origin"], origin != "null" { return origin }
-        return request.headers["referer"]
+        return request.headers["referer"].flatMap(origin(ofReferrer:))
+    }
+
+    /// Scheme, host and port of a referrer: its path and query are the page's to choose, and match nothing.
+    static func origin(ofReferrer text: String) -> String? {
+        guard let scheme = text.firstRange(of: "://") else { return nil }
+        let authority = text[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" && $0 != "#" && $0 != "\\" }
+        // What stands before an @ is a user's name, not a host.
+        let host = authority.split(separator: "@", omittingEmptySubsequences: false).last ?? ""
+        return host.isEmpty ? nil : text[..<scheme.upperBound] + String(host)
     }
 
     private static func host(_ origin: String) -> String {

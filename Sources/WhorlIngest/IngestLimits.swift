@@ -16,6 +16,8 @@ public struct IngestLimits: Sendable {
     public var headTimeout = Duration.seconds(10)
     /// Connections at once.
     public var connections = 5_000
+    /// Connections at once from one address, trusted proxies excepted; of IPv6 a /64 counts as one.
+    public var connectionsPerAddress = 1_000
     /// One event item, and the body of `/store/`.
     public var eventBytes = 1 << 20
     /// One attachment or user report; a larger one is dropped and the rest kept.

@@ -10,6 +10,9 @@ package struct TrustedProxies: Sendable {
         self.networks = networks
     }
 
+    /// Whether an address is one of a trusted proxy.
+    package func contains(_ address: String) -> Bool { networks.contains(address) }
+
     /// The client's address: the peer's, or the last one in `X-Forwarded-For` that is not a trusted proxy itself.
     package func client(peer: String?, forwardedFor: String?) -> String? {
         guard let peer, networks.contains(peer), let forwardedFor else { return peer }

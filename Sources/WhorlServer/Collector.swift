@@ -141,8 +141,9 @@ struct Collector: Sendable {
         _ logger: Logger,
         listening: @escaping @Sendable (Int) -> Void
     ) -> some ApplicationProtocol {
-        let router = Router(context: CollectorRequestContext.self)
+        let router = Router(context: CollectorRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: RequestMetrics(recorder: recorder))
+        router.add(middleware: HeadAnswers())
         router.add(middleware: ErrorAnswers(logger: logger))
         IngestRoutes(handler: rooms.ingest, proxies: settings.proxies).add(to: router)
         APIRoutes(
@@ -181,18 +182,23 @@ struct Collector: Sendable {
         _ recorder: RequestRecorder,
         _ registry: MetricsRegistry
     ) -> @Sendable () -> [any RemovableChannelHandler] {
-        let count = ConnectionCount(registry: registry)
-        let limits = ConnectionLimits(
-            connections: min(settings.limits.connections, DescriptorLimit.raise()),
+        let proxies = settings.proxies
+        let count = ConnectionCount(
+            maximum: min(settings.limits.connections, DescriptorLimit.raise()),
+            maximumPerAddress: settings.limits.connectionsPerAddress,
+            isExempt: proxies.contains,
+            registry: registry
+        )
+        let times = ConnectionTimes(
             head: TimeAmount(settings.limits.headTimeout),
             body: TimeAmount(settings.limits.bodyTimeout),
-            idle: .seconds(Int64(settings.idleTimeoutSeconds)),
-            write: TimeAmount(settings.limits.bodyTimeout)
+            answer: .seconds(60),
+            write: TimeAmount(settings.limits.bodyTimeout),
+            idle: .seconds(Int64(settings.idleTimeoutSeconds))
         )
-        let proxies = settings.proxies
         return {
             [
-                ConnectionGuard(limits: limits, count: count),
+                ConnectionGuard(times: times, count: count),
                 IngestLane(handler: ingest, proxies: proxies) { route, status, duration in
                     recorder.finished(
                         route: route,

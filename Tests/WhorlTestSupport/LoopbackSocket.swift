@@ -2,10 +2,25 @@ import Glibc
 
 /// A TCP connection to a port of this machine, as a plain descriptor.
 package enum LoopbackSocket {
-    /// The descriptor, connected; the caller closes it.
-    package static func connect(port: Int) throws -> Int32 {
+    /// The descriptor, connected; the caller closes it. `source` is the address that the peer sees, one of 127.0.0.0/8.
+    package static func connect(port: Int, from source: String = "127.0.0.1") throws -> Int32 {
         let connection = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard connection >= 0 else { throw TestFailure("no socket") }
+        var own = sockaddr_in()
+        own.sin_family = sa_family_t(AF_INET)
+        own.sin_addr.s_addr = inet_addr(source)
+        let isBound =
+            source == "127.0.0.1"
+            ? 0
+            : withUnsafePointer(to: &own) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(connection, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+        guard isBound == 0 else {
+            close(connection)
+            throw TestFailure("no address \(source)")
+        }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(port).bigEndian

@@ -116,9 +116,27 @@ enum ProjectOptions {
                     "a quota needs a window (minute, hour or month) and a count from 0 to 1000000000000"
                 )
             }
-            let categories = (entry["categories"]?.array ?? []).compactMap(\.string).prefix(20)
-            return Quota(window: window, count: count, categories: Array(categories))
+            return Quota(window: window, count: count, categories: try categories(entry["categories"] ?? nil))
         }
+    }
+
+    /// Categories become part of a budget's key, so only known words are taken.
+    private static func categories(_ value: JSON) throws -> [String] {
+        if value == .null { return [] }
+        guard let words = value.array?.map(\.string), words.count <= Quota.categories.count else {
+            throw APIError.badRequest("whorl:quotas: categories must be a list of category names")
+        }
+        return try Set(
+            words.map { word in
+                guard let word, Quota.categories.contains(word) else {
+                    throw APIError.badRequest(
+                        "whorl:quotas: categories may be \(Quota.categories.sorted().joined(separator: ", "))"
+                    )
+                }
+                return word
+            }
+        )
+        .sorted()
     }
 
     private static func boolean(_ body: JSON, _ key: String, _ value: inout Bool) throws {

@@ -249,7 +249,7 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
         response.headerFields[.contentLength] = String(body.readableBytes)
         if isLast { response.headerFields[.connection] = "close" }
         context.write(wrapOutboundOut(.head(response)), promise: nil)
-        context.write(wrapOutboundOut(.body(body)), promise: nil)
+        if request.method != .head { context.write(wrapOutboundOut(.body(body)), promise: nil) }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         if isRefused {
             context.closeAfterAnswer()

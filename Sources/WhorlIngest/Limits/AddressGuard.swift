@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import WhorlProcessing
 
 /// Slows down who guesses keys: an address with too many refused credentials in a minute is refused unseen until the
 /// minute is over, unless it comes with a key that is known.
@@ -24,7 +25,9 @@ final class AddressGuard: Sendable {
         guard let address else { return nil }
         let (minute, second) = Self.parts(now)
         return state.withLock { state in
-            guard state.minute == minute, state.failures[Self.network(address), default: 0] >= limit else { return nil }
+            guard state.minute == minute, state.failures[AddressNetwork.name(address), default: 0] >= limit else {
+                return nil
+            }
             return 60 - second
         }
     }
@@ -38,21 +41,12 @@ final class AddressGuard: Sendable {
                 state.minute = minute
                 state.failures = [:]
             }
-            state.failures[Self.network(address), default: 0] += 1
+            state.failures[AddressNetwork.name(address), default: 0] += 1
         }
     }
 
     private static func parts(_ now: Date) -> (minute: Int, second: Int) {
         let seconds = Int(now.timeIntervalSince1970)
         return (seconds / 60, seconds % 60)
-    }
-
-    /// The address itself, or the first half of an IPv6 one: who has one has 2^64.
-    private static func network(_ address: String) -> String {
-        var bytes = in6_addr()
-        guard address.utf8.contains(UInt8(ascii: ":")), inet_pton(AF_INET6, address, &bytes) == 1 else {
-            return address
-        }
-        return withUnsafeBytes(of: bytes) { $0.prefix(8).map { String($0, radix: 16) }.joined(separator: ".") }
     }
 }

@@ -79,6 +79,12 @@ struct ServeOptions: ParsableArguments {
     @Option(help: "WHORL_MAX_CONNECTIONS: connections at once, 1 to 100000. (default: 5000)")
     var maxConnections: String?
 
+    @Option(
+        help:
+            "WHORL_MAX_CONNECTIONS_PER_ADDRESS: from one address, trusted proxies excepted, 1 to 100000. (default: 1000)"
+    )
+    var maxConnectionsPerAddress: String?
+
     @Option(help: "WHORL_HEAD_TIMEOUT_SECONDS: how long the head of a request may take, 1 to 600 s. (default: 10)")
     var headTimeoutSeconds: String?
 
@@ -156,7 +162,9 @@ struct ServeOptions: ParsableArguments {
             "WHORL_BATCH_LINGER_MS": batchLingerMs, "WHORL_QUEUE_EVENTS": queueEvents,
             "WHORL_QUEUE_BYTES": queueBytes, "WHORL_MAX_BODY_MEMORY_BYTES": maxBodyMemoryBytes,
             "WHORL_MAX_CONNECTIONS": maxConnections, "WHORL_HEAD_TIMEOUT_SECONDS": headTimeoutSeconds,
-            "WHORL_BODY_TIMEOUT_SECONDS": bodyTimeoutSeconds, "WHORL_ITEMS_PER_MINUTE": itemsPerMinute,
+            "WHORL_BODY_TIMEOUT_SECONDS": bodyTimeoutSeconds,
+            "WHORL_MAX_CONNECTIONS_PER_ADDRESS": maxConnectionsPerAddress,
+            "WHORL_ITEMS_PER_MINUTE": itemsPerMinute,
             "WHORL_PROJECT_ITEMS_PER_MINUTE": projectItemsPerMinute, "WHORL_FAR_OVER_LIMIT_FACTOR": farOverLimitFactor,
             "WHORL_BAD_CREDENTIALS_PER_MINUTE": badCredentialsPerMinute, "WHORL_PAYLOADS_PER_MINUTE": payloadsPerMinute,
             "WHORL_MAX_STRING_BYTES": maxStringBytes, "WHORL_MAX_DEPTH": maxDepth, "WHORL_MAX_MEMBERS": maxMembers,

@@ -85,6 +85,11 @@ struct ServeSettings {
         )
         limits.items = try source.integer("WHORL_MAX_ENVELOPE_ITEMS", default: limits.items, 1...10_000)
         limits.connections = try source.integer("WHORL_MAX_CONNECTIONS", default: limits.connections, 1...100_000)
+        limits.connectionsPerAddress = try source.integer(
+            "WHORL_MAX_CONNECTIONS_PER_ADDRESS",
+            default: limits.connectionsPerAddress,
+            1...100_000
+        )
         limits.headTimeout = .seconds(try source.integer("WHORL_HEAD_TIMEOUT_SECONDS", default: 10, 1...600))
         limits.bodyTimeout = .seconds(try source.integer("WHORL_BODY_TIMEOUT_SECONDS", default: 30, 1...3_600))
         func unlimited(_ name: String) throws -> Int? {

@@ -2,78 +2,61 @@ import HTTPTypes
 import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
-import Synchronization
+import NIOHTTPTypesHTTP1
 import WhorlIngest
 import WhorlTelemetry
 
-/// How long each part of a request may take, and how many connections there may be.
-struct ConnectionLimits: Sendable {
-    let connections: Int
+/// How long each part of an exchange may take.
+struct ConnectionTimes: Sendable {
     let head: TimeAmount
     let body: TimeAmount
-    let idle: TimeAmount
-    /// How long a peer may take to read an answer.
+    let answer: TimeAmount
     let write: TimeAmount
-}
+    let idle: TimeAmount
 
-/// Counts connections over all event loops, and what ended them early.
-final class ConnectionCount: Sendable {
-    private let open = Atomic<Int>(0)
-    private let gauge: Gauge
-    let refused: Counter
-    let timeouts: MetricFamily<Counter>
-    let malformed: Counter
-
-    init(registry: MetricsRegistry) {
-        gauge = registry.gauge("whorl_http_connections", "Connections that are open.")
-        refused = registry.counter(
-            "whorl_http_connections_refused",
-            "Connections closed at once, since there were too many."
-        )
-        timeouts = registry.counters(
-            "whorl_http_timeouts",
-            "Connections closed since a part of a request, or the reading of an answer, took too long.",
-            labels: ["part"]
-        )
-        malformed = registry.counter("whorl_http_malformed_requests", "Requests that were no HTTP.")
-    }
-
-    /// Counts one more, and returns how many there are.
-    func opened() -> Int {
-        let (_, now) = open.add(1, ordering: .relaxed)
-        gauge.set(Double(now))
-        return now
-    }
-
-    func closed() {
-        let (_, now) = open.add(-1, ordering: .relaxed)
-        gauge.set(Double(now))
+    subscript(_ deadline: ConnectionState.Deadline) -> TimeAmount {
+        switch deadline {
+        case .head: head
+        case .body: body
+        case .answer: answer
+        case .write: write
+        case .idle: idle
+        }
     }
 }
 
-/// Stands at the front of each connection: closes it when there are too many or when the peer takes too long, and answers
-/// what is no HTTP.
+/// Limits connections, enforces the deadlines of ``ConnectionState`` and answers malformed HTTP.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
-    private let limits: ConnectionLimits
+    private let times: ConnectionTimes
     private let count: ConnectionCount
+    private let framing = FramingGuard()
+    private var state = ConnectionState()
     private var isCounted = false
+    private var address: String?
     private var deadline: Scheduled<Void>?
-    /// Requests whose head has come and whose answer has not been written.
-    private var inFlight = 0
-    private var isReadingBody = false
-    private var malformed: HTTPResponse.Status?
+    private var refusal = HTTPResponse.Status.badRequest
 
-    init(limits: ConnectionLimits, count: ConnectionCount) {
-        self.limits = limits
+    init(times: ConnectionTimes, count: ConnectionCount) {
+        self.times = times
         self.count = count
     }
 
+    // MARK: - Life
+
     func handlerAdded(context: ChannelHandlerContext) {
+        // The first sees raw bytes, the second heads as they were decoded.
+        let pipeline = context.pipeline.syncOperations
+        if let codec = try? pipeline.handler(type: HTTP1ToHTTPServerCodec.self) {
+            try? pipeline.addHandler(framing, position: .first)
+            try? pipeline.addHandler(HeadCheck(), position: .before(codec))
+        } else {
+            preconditionFailure("the connection has no HTTP codec in front of its guard")
+        }
         if context.channel.isActive { begin(context) }
     }
 
@@ -85,98 +68,95 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private func begin(_ context: ChannelHandlerContext) {
         guard !isCounted else { return }
         isCounted = true
-        if count.opened() > limits.connections {
-            count.refused.increment()
+        address = context.remoteAddress?.ipAddress
+        guard count.opened(address) else {
             context.close(promise: nil)
             return
         }
-        wait(limits.head, for: "head", context)
+        start(state.deadline, context)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         deadline?.cancel()
-        if isCounted { count.closed() }
+        if isCounted { count.closed(address) }
         isCounted = false
         context.fireChannelInactive()
     }
 
+    // MARK: - Events
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !state.isMalformed else { return }
         switch unwrapInboundIn(data) {
-        case .head:
-            inFlight += 1
-            isReadingBody = true
-            wait(limits.body, for: "body", context)
+        case .head: perform(state.handle(.receivedHead), context)
         case .body: break
-        case .end:
-            isReadingBody = false
-            deadline?.cancel()
+        case .end: perform(state.handle(.receivedEnd), context)
         }
+        framing.decoded(isReadingBody: state.isReadingBody)
         context.fireChannelRead(data)
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard case .end = unwrapOutboundIn(data) else {
-            // A peer that does not read holds up the parts of an answer, each of which has its time.
-            if !isReadingBody { wait(limits.write, for: "write", context) }
+        switch unwrapOutboundIn(data) {
+        case .head(let head) where head.status.kind == .informational: context.write(data, promise: promise)
+        case .head, .body:
+            perform(state.handle(.wrotePart), context)
             context.write(data, promise: promise)
-            return
-        }
-        inFlight = max(inFlight - 1, 0)
-        let written = promise ?? context.eventLoop.makePromise(of: Void.self)
-        if !isReadingBody || malformed != nil {
-            wait(limits.write, for: "write", context)
+        case .end:
+            let written = promise ?? context.eventLoop.makePromise(of: Void.self)
+            perform(state.handle(.wroteEnd), context)
             let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-            written.futureResult.whenComplete { _ in
+            written.futureResult.whenSuccess {
                 let (guardian, context) = bound.value
-                guardian.answered(context)
+                guard context.channel.isActive else { return }
+                guardian.perform(guardian.state.handle(.flushed), context)
             }
-        }
-        context.write(data, promise: written)
-    }
-
-    /// The answer is on its way: the next request is waited for.
-    private func answered(_ context: ChannelHandlerContext) {
-        guard inFlight == 0, context.channel.isActive else { return }
-        if let malformed {
-            refuse(malformed, context)
-        } else {
-            wait(limits.idle, for: "idle", context)
+            context.write(data, promise: written)
         }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // After the first fault the decoder only repeats that it has given up.
-        guard malformed == nil else { return }
-        guard let error = error as? HTTPParserError else {
+        switch error {
+        case let error as HTTPParserError:
+            if !state.isMalformed, error == .headerOverflow { refusal = .requestHeaderFieldsTooLarge }
+        case is AmbiguousRequest, is HTTP1TypeConversionError: break
+        case is EndlessFraming: if !state.isMalformed { refusal = .requestHeaderFieldsTooLarge }
+        default:
             context.fireErrorCaught(error)
             return
         }
-        count.malformed.increment()
-        let status: HTTPResponse.Status = error == .headerOverflow ? .requestHeaderFieldsTooLarge : .badRequest
-        malformed = status
-        // Answers to the requests before it come first.
-        if isReadingBody { inFlight -= 1 }
-        if inFlight <= 0 { refuse(status, context) }
+        if !state.isMalformed { count.malformed.increment() }
+        perform(state.handle(.malformed), context)
     }
 
-    private func refuse(_ status: HTTPResponse.Status, _ context: ChannelHandlerContext) {
+    // MARK: - Actions
+
+    private func perform(_ action: ConnectionState.Action, _ context: ChannelHandlerContext) {
+        switch action {
+        case .none: break
+        case .start(let part): start(part, context)
+        case .refuse: refuse(context)
+        }
+    }
+
+    private func start(_ part: ConnectionState.Deadline, _ context: ChannelHandlerContext) {
+        deadline?.cancel()
+        let channel = context.channel
+        deadline = context.eventLoop.scheduleTask(in: times[part]) { [count] in
+            if part != .idle { count.timeouts.child(part.rawValue).increment() }
+            channel.close(promise: nil)
+        }
+    }
+
+    private func refuse(_ context: ChannelHandlerContext) {
         deadline?.cancel()
         let body = ByteBuffer(string: #"{"detail":"malformed request"}"#)
         let fields: HTTPFields = [
             .contentType: "application/json", .connection: "close", .contentLength: String(body.readableBytes),
         ]
-        context.write(wrapOutboundOut(.head(HTTPResponse(status: status, headerFields: fields))), promise: nil)
+        context.write(wrapOutboundOut(.head(HTTPResponse(status: refusal, headerFields: fields))), promise: nil)
         context.write(wrapOutboundOut(.body(body)), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         context.closeAfterAnswer()
-    }
-
-    private func wait(_ time: TimeAmount, for part: String, _ context: ChannelHandlerContext) {
-        deadline?.cancel()
-        let channel = context.channel
-        deadline = context.eventLoop.scheduleTask(in: time) { [count] in
-            if part != "idle" { count.timeouts.child(part).increment() }
-            channel.close(promise: nil)
-        }
     }
 }

@@ -36,6 +36,12 @@ package struct Quota: Sendable, Equatable, Codable {
         case month
     }
 
+    /// Sentry's names of the categories in which items are counted.
+    package static let categories: Set<String> = [
+        "default", "error", "transaction", "security", "attachment", "session", "profile", "profile_chunk", "replay",
+        "monitor", "span", "feedback", "metric_bucket", "log_item", "trace_metric",
+    ]
+
     package var window: Window
     package var count: Int
     /// Sentry's names of categories; empty for all together.
@@ -57,7 +63,13 @@ extension ProjectSettings: Codable {
         let values = try decoder.container(keyedBy: Keys.self)
         filters = try values.decodeIfPresent(FilterSettings.self, forKey: .filters) ?? .init()
         scrubbing = try values.decodeIfPresent(ScrubSettings.self, forKey: .scrubbing) ?? .init()
-        quotas = try values.decodeIfPresent([Quota].self, forKey: .quotas) ?? []
+        // Settings from before categories were checked may hold any text; it must not become part of a key.
+        quotas = (try values.decodeIfPresent([Quota].self, forKey: .quotas) ?? [])
+            .compactMap { quota in
+                let known = quota.categories.filter(Quota.categories.contains)
+                guard quota.categories.isEmpty || !known.isEmpty else { return nil }
+                return Quota(window: quota.window, count: quota.count, categories: known)
+            }
         allowedOrigins = try values.decodeIfPresent([String].self, forKey: .allowedOrigins) ?? ["*"]
         allowedAddresses = try values.decodeIfPresent([String].self, forKey: .allowedAddresses) ?? []
         grouping = try values.decodeIfPresent(ProjectGrouping.self, forKey: .grouping) ?? .init()
