@@ -75,7 +75,7 @@ package struct RawExchange: Sendable {
             }
         }
         return RawExchange(
-            answers: TestAnswer.all(in: received),
+            answers: TestAnswer.all(in: received, hasBodies: !bytes.starts(with: "HEAD ".utf8)),
             received: received,
             isClosed: isClosed,
             duration: start.duration(to: .now)

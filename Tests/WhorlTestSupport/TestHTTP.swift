@@ -85,10 +85,12 @@ package struct TestHTTP: Sendable {
 
 extension TestAnswer {
     /// Every answer that stands in the bytes, one after the other.
-    static func all(in bytes: [UInt8]) -> [TestAnswer] {
+    ///
+    /// Answers to HEAD have no bodies, whatever length they name.
+    static func all(in bytes: [UInt8], hasBodies: Bool = true) -> [TestAnswer] {
         var answers: [TestAnswer] = []
         var rest = bytes
-        while !rest.isEmpty, let (answer, length) = parse(rest, isComplete: true) {
+        while !rest.isEmpty, let (answer, length) = parse(rest, isComplete: true, hasBody: hasBodies) {
             answers.append(answer)
             rest = Array(rest[length...])
         }
@@ -96,7 +98,11 @@ extension TestAnswer {
     }
 
     /// The answer once all of it is there.
-    static func parse(_ bytes: [UInt8], isComplete: Bool) -> (answer: TestAnswer, length: Int)? {
+    static func parse(
+        _ bytes: [UInt8],
+        isComplete: Bool,
+        hasBody: Bool = true
+    ) -> (answer: TestAnswer, length: Int)? {
         guard let end = bytes.firstRange(of: [0x0D, 0x0A, 0x0D, 0x0A]) else { return nil }
         let lines = String(decoding: bytes[..<end.lowerBound], as: UTF8.self).components(separatedBy: "\r\n")
         guard let status = lines.first?.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else { return nil }
@@ -107,7 +113,7 @@ extension TestAnswer {
             headers[parts[0].lowercased()] = parts[1].trimmingCharacters(in: .whitespaces)
         }
         var body = Array(bytes[end.upperBound...])
-        if status == 204 || status == 304 || status < 200 {
+        if !hasBody || status == 204 || status == 304 || status < 200 {
             return (TestAnswer(status: status, headers: headers, body: []), end.upperBound)
         }
         var length = bytes.count

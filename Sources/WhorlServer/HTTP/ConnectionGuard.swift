@@ -116,16 +116,18 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // After the first fault the decoder only repeats, in several ways, that it has given up.
+        guard !state.isMalformed else { return }
         switch error {
         case let error as HTTPParserError:
-            if !state.isMalformed, error == .headerOverflow { refusal = .requestHeaderFieldsTooLarge }
+            if error == .headerOverflow { refusal = .requestHeaderFieldsTooLarge }
         case is AmbiguousRequest, is HTTP1TypeConversionError: break
-        case is EndlessFraming: if !state.isMalformed { refusal = .requestHeaderFieldsTooLarge }
+        case is EndlessFraming: refusal = .requestHeaderFieldsTooLarge
         default:
             context.fireErrorCaught(error)
             return
         }
-        if !state.isMalformed { count.malformed.increment() }
+        count.malformed.increment()
         perform(state.handle(.malformed), context)
     }
 
