@@ -8,6 +8,7 @@ package enum Schema {
         (3, "payload_dictionary", text(PackageResources.v0003_payload_dictionary_sql)),
         (4, "grouping", text(PackageResources.v0004_grouping_sql)),
         (5, "regrouping", text(PackageResources.v0005_regrouping_sql)),
+        (6, "truth", text(PackageResources.v0006_truth_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -8,7 +8,7 @@
 
 extern char **environ;
 
-int whorl_spawn(pid_t *child, const char *path, char *const arguments[], int output) {
+int whorl_spawn(pid_t *child, const char *path, char *const arguments[], int output, int kept) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;
@@ -24,7 +24,8 @@ int whorl_spawn(pid_t *child, const char *path, char *const arguments[], int out
         (result = posix_spawn_file_actions_adddup2(&actions, output, 1)) == 0 &&
         (result = posix_spawn_file_actions_adddup2(&actions, output, 2)) == 0 &&
         (result = posix_spawn_file_actions_addchdir_np(&actions, "/")) == 0 &&
-        (result = posix_spawn_file_actions_addclosefrom_np(&actions, 3)) == 0 &&
+        (kept < 0 || (result = posix_spawn_file_actions_adddup2(&actions, kept, 3)) == 0) &&
+        (result = posix_spawn_file_actions_addclosefrom_np(&actions, kept < 0 ? 3 : 4)) == 0 &&
         (result = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK)) == 0 &&
         (result = posix_spawnattr_setsigmask(&attributes, &none)) == 0) {
         result = posix_spawn(child, path, &actions, &attributes, arguments, environ);

@@ -23,5 +23,10 @@ package struct APIError: Error, Sendable {
         detail: "You do not have permission to perform this action."
     )
 
+    /// Something that Sentry has and we do not have yet.
+    static func notBuilt(_ what: String) -> APIError {
+        APIError(status: .notImplemented, detail: "\(what) is not built; nothing was changed")
+    }
+
     static func badRequest(_ detail: String) -> APIError { APIError(status: .badRequest, detail: detail) }
 }

@@ -72,7 +72,12 @@ package struct APIRoutes: Sendable {
             path[String(name)] = String(value).removingPercentEncoding ?? String(value)
         }
         let query = QueryString.parse(request.uri.query ?? "")
-        guard query.count <= 200 else { throw APIError.badRequest("Too many parameters") }
+        guard query.count <= 1_100 else { throw APIError.badRequest("Too many parameters") }
+        // A typing error in a change must not make it a change of everything.
+        if endpoint.method != .get, let unknown = query.first(where: { !endpoint.query.contains($0.name) }) {
+            let known = endpoint.query.isEmpty ? "none is" : endpoint.query.joined(separator: ", ") + " are"
+            throw APIError.badRequest("Unknown parameter \(unknown.name.prefix(40)); \(known) known here")
+        }
         let answer = try await endpoint.handle(
             APIRequest(
                 grant: grant,

@@ -132,7 +132,9 @@ extension SpoolRecord {
                 storedNotes: notes,
                 names: names
             )
-            return PreparedEvent(event, codec: codec, payload: payload)
+            var prepared = PreparedEvent(event, codec: codec, payload: payload)
+            prepared.isReplay = true
+            return prepared
         }
     }
 }

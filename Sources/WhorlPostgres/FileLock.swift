@@ -8,7 +8,8 @@ final class FileLock: @unchecked Sendable {
         case exclusive
     }
 
-    private let descriptor: Int32
+    /// Who inherits the descriptor holds the lock, too.
+    let descriptor: Int32
 
     init(path: String) throws {
         descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)

@@ -4,8 +4,11 @@ import Glibc
 /// A Postgres of our own, made from the system's binaries, for people who have none.
 ///
 /// It listens on a Unix socket only and lives in a session of its own, so that Ctrl-C in a terminal does not reach it
-/// before us. Everybody who uses it holds a shared lock; the last one to leave stops it. After a `kill -9` of a user the
-/// server runs on, and the next start finds and uses it.
+/// before us. Three locks of the data directory, which hold in every container that shares it, keep it whole:
+/// - the start lock is held while the server is started or stopped;
+/// - everybody who uses the server holds the use lock, shared; the last one to leave stops the server;
+/// - the server's own processes hold the life lock, so that a server that runs is known by it even where its process
+///   number means nothing. After a `kill -9` of a user it runs on, and the next start finds and uses it.
 package final class PrivateCluster: Sendable {
     /// Where the cluster's files lie.
     package let directory: String
@@ -19,6 +22,7 @@ package final class PrivateCluster: Sendable {
     private let asPostgres: [String]
     private let startLock: FileLock
     private let useLock: FileLock
+    private let lifeLockPath: String
 
     /// The URL under which the cluster's database is reached.
     package var url: String {
@@ -70,6 +74,7 @@ package final class PrivateCluster: Sendable {
         self.asPostgres = asPostgres
         startLock = try FileLock(path: locks + "/postgres-start.lock")
         useLock = try FileLock(path: locks + "/postgres-use.lock")
+        lifeLockPath = locks + "/postgres-life.lock"
     }
 
     // MARK: - Life
@@ -78,11 +83,23 @@ package final class PrivateCluster: Sendable {
     package func start(deadline: ContinuousClock.Instant) async throws {
         try await startLock.lock(.exclusive, deadline: deadline)
         defer { startLock.unlock() }
+        // Held before anything is started: while another user holds it, nobody else starts a server.
+        let isAlone = useLock.tryLock(.exclusive)
+        var isInUse = false
+        defer { if isAlone, !isInUse { useLock.unlock() } }
         try prepareSocketDirectory()
         if !FileManager.default.fileExists(atPath: directory + "/PG_VERSION") { try await create() }
-        removeStaleLocks()
-        if try await run("pg_ctl", ["-D", directory, "status"]).status != 0 {
+        let isAlive = isRunning
+        if !isAlive, !isAlone {
+            throw PostgresError(
+                .other,
+                "another whorl uses the private Postgres of this data directory, perhaps in another container: give each "
+                    + "its own WHORL_DATA_DIR, or set DATABASE_URL"
+            )
+        }
+        if !isAlive {
             try prepareLogFile()
+            let lifeLock = try heldLifeLock()
             let options = [
                 "listen_addresses=", "unix_socket_directories=\(sockets)", "max_connections=60", "jit=off",
                 "log_checkpoints=off", "max_wal_size=2GB", "checkpoint_timeout=15min", "cluster_name=whorl",
@@ -91,14 +108,41 @@ package final class PrivateCluster: Sendable {
             let outcome = try await run(
                 "pg_ctl",
                 ["-D", directory, "-l", logFile, "-w", "-t", "60", "-s"]
-                    + ["-o", options.map { "-c \($0)" }.joined(separator: " "), "start"]
+                    + ["-o", options.map { "-c \($0)" }.joined(separator: " "), "start"],
+                kept: lifeLock.descriptor
             )
+            // To be closed only now.
+            withExtendedLifetime(lifeLock) {}
             guard outcome.status == 0 else {
                 throw PostgresError(.other, "the private Postgres did not start; see \(logFile)")
             }
         }
-        try await awaitAnswer(deadline: deadline)
+        do {
+            try await awaitAnswer(deadline: isAlive ? min(deadline, .now + Self.foreignPatience) : deadline)
+        } catch let error as PostgresError where isAlive && error.code == .deadline {
+            throw PostgresError(
+                .other,
+                "a Postgres runs on \(directory), but does not answer here: it may belong to another container. Stop it "
+                    + "there, or give each whorl its own WHORL_DATA_DIR"
+            )
+        }
+        // From exclusive to shared; the start lock keeps everybody else away in between.
+        useLock.unlock()
         try await useLock.lock(.shared, deadline: deadline)
+        isInUse = true
+    }
+
+    /// How long a server that runs already may take to answer, its recovery after a crash included.
+    private static let foreignPatience = Duration.seconds(30)
+
+    /// The life lock, held: the server inherits its descriptor. Once ours is closed, it is held for as long as one of the
+    /// server's processes lives.
+    private func heldLifeLock() throws -> FileLock {
+        let lock = try FileLock(path: lifeLockPath)
+        guard lock.tryLock(.exclusive) else {
+            throw PostgresError(.other, "a Postgres that is ending still holds \(directory); try again")
+        }
+        return lock
     }
 
     /// An eighth of the memory, as the pages of a day's busy issues should stay in it; 128 MB, as usual, at least.
@@ -119,10 +163,31 @@ package final class PrivateCluster: Sendable {
         if !isRunning { try? FileManager.default.removeItem(atPath: sockets) }
     }
 
-    /// Whether the server's process lives: it works in the cluster's directory, which a zombie does not.
+    /// Whether a server runs on the directory: one of its processes holds the life lock, here or in another container, or
+    /// its process, told by its number and the time it started, lives here.
+    ///
+    /// What cannot be found out counts as running: two servers on one directory would destroy it. Postgres' own lock file is
+    /// never removed; Postgres judges that itself.
     package var isRunning: Bool {
-        guard let processID else { return false }
-        return (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(processID)/cwd")) == directory
+        if let probe = try? FileLock(path: lifeLockPath), !probe.tryLock(.exclusive) { return true }
+        return processIsServer
+    }
+
+    /// Whether the process of Postgres' lock file lives and is the one that wrote it.
+    private var processIsServer: Bool {
+        guard let processID, processID > 0 else { return false }
+        guard kill(processID, 0) == 0 || errno == EPERM else { return false }
+        guard let process = ProcessStart(of: processID), let startedAt else { return true }
+        if process.isZombie { return false }
+        // Postgres writes the moment down a little after its start, in whole seconds.
+        return abs(process.startedAt - startedAt) < 15
+    }
+
+    /// When the server started, by its own word, in seconds of Unix time.
+    private var startedAt: Double? {
+        guard let text = try? String(contentsOfFile: directory + "/postmaster.pid", encoding: .utf8) else { return nil }
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        return lines.count > 2 ? Double(lines[2]) : nil
     }
 
     /// The server's process id as it last wrote it down.
@@ -175,14 +240,6 @@ package final class PrivateCluster: Sendable {
         try Self.giveToPostgres(logFile)
     }
 
-    /// Lock files whose process is gone, or is a zombie or somebody else's with the same number, do not stop a start.
-    private func removeStaleLocks() {
-        guard !isRunning else { return }
-        for path in [directory + "/postmaster.pid", sockets + "/.s.PGSQL.5432.lock"] {
-            try? FileManager.default.removeItem(atPath: path)
-        }
-    }
-
     private func awaitAnswer(deadline: ContinuousClock.Instant) async throws {
         // The database is made on the first start; `postgres` is there from the beginning.
         let maintenance = url.replacingOccurrences(of: "@/whorl?", with: "@/postgres?")
@@ -221,10 +278,14 @@ package final class PrivateCluster: Sendable {
         }
     }
 
-    private func run(_ tool: String, _ arguments: [String]) async throws -> SystemCommand.Outcome {
+    private func run(
+        _ tool: String,
+        _ arguments: [String],
+        kept: Int32 = -1
+    ) async throws -> SystemCommand.Outcome {
         var line = asPostgres + [binaries + "/" + tool] + arguments
         let program = line.removeFirst()
-        return try await SystemCommand(path: program, arguments: line).run()
+        return try await SystemCommand(path: program, arguments: line, kept: kept).run()
     }
 
     private func append(to path: String, _ text: String) throws {

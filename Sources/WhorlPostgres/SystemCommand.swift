@@ -10,6 +10,8 @@ import Glibc
 struct SystemCommand {
     let path: String
     let arguments: [String]
+    /// A descriptor that the program and what it leaves behind keep open, as number 3.
+    var kept: Int32 = -1
 
     struct Outcome {
         /// The exit status, or -1 when a signal ended the program.
@@ -43,7 +45,7 @@ struct SystemCommand {
         var child: pid_t = 0
         let words = ([path] + arguments).map { strdup($0) } + [nil]
         defer { for word in words { free(word) } }
-        let failure = whorl_spawn(&child, path, words, output)
+        let failure = whorl_spawn(&child, path, words, output, kept)
         guard failure == 0 else {
             throw PostgresError(.other, "\(path) could not be started: \(String(cString: strerror(failure)))")
         }

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import WhorlPostgres
 import WhorlStore
 
@@ -17,6 +18,7 @@ struct Bootstrap: Sendable {
 
     let pool: PostgresPool
     let settings: BootstrapSettings
+    let logger: Logger
 
     /// Makes what is absent.
     ///
@@ -42,7 +44,8 @@ struct Bootstrap: Sendable {
         let token = try await administration.createToken(
             organizationID: organization.id,
             name: "first start",
-            scopes: TokenGrant.allScopes
+            scopes: TokenGrant.allScopes,
+            maker: "first start"
         )
         return FirstStart(
             organization: organization.slug,
@@ -56,10 +59,21 @@ struct Bootstrap: Sendable {
         let organization = try await administration.ensureOrganization(slug: settings.organization ?? "default")
         let slug = settings.project ?? "default"
         var project = try await administration.project(slug, organizationID: organization.id)
-        if let key = settings.key, let owner = try await administration.ownerOfKey(key), owner != project?.id {
-            throw SettingsError(description: "WHORL_BOOTSTRAP_KEY belongs to another project already")
+        // A key that was there before says that the bootstrap was done: whatever people did since then stands, be it that
+        // they renamed the project, deleted it, or deleted the key.
+        var mayMakeKey = settings.key == nil
+        if let key = settings.key {
+            let owner = try await administration.ownerOfKey(key)
+            let isRetired = try await administration.isRetired(key)
+            mayMakeKey = owner == nil && !isRetired
+            if !mayMakeKey, owner != project?.id || project == nil {
+                logger.warning(
+                    "the bootstrap key is not of the bootstrap project: it was renamed or deleted; nothing is made",
+                    metadata: ["project.slug": "\(slug)"]
+                )
+            }
         }
-        if project == nil {
+        if project == nil, mayMakeKey {
             project =
                 try await administration.createProject(
                     slug: slug,
@@ -70,7 +84,7 @@ struct Bootstrap: Sendable {
                 )
                 .project
         }
-        if let key = settings.key, let project, try await administration.ownerOfKey(key) == nil {
+        if mayMakeKey, let key = settings.key, let project, try await administration.ownerOfKey(key) == nil {
             _ = try await administration.createKey(projectID: project.id, label: "Bootstrap", publicKey: key)
         }
         if let token = settings.token {
@@ -78,6 +92,7 @@ struct Bootstrap: Sendable {
                 organizationID: organization.id,
                 name: "bootstrap",
                 scopes: TokenGrant.allScopes,
+                maker: "bootstrap",
                 token: token
             )
         }

@@ -43,11 +43,15 @@ struct Collector: Sendable {
         // After the last commit.
         await access.close()
         logger.info("stopped")
+        LogWriter.standardError.flush(within: 1)
     }
 
     private func serve(_ access: DatabaseAccess, _ logger: Logger, _ signals: StartSignals) async throws {
         let registry = MetricsRegistry()
         MetricsSystem.bootstrap(TelemetryMetricsFactory(registry: registry))
+        registry.observed("whorl_log_lines_dropped", "Log lines that could not be written.", kind: .counter) {
+            [(labels: [], value: Double(LogWriter.standardError.dropped.value))]
+        }
         ProcessMetrics.describe(in: registry, version: Version.number, revision: Version.revision)
         try signals.check()
         let pools = Pools(settings: settings, url: access.url, registry: registry, logger: logger)
@@ -254,17 +258,21 @@ private struct DrainSignal: Service {
     let health: HealthMonitor
     let logger: Logger
 
-    /// When the process ends whatever is still at work: decoding a huge body does not notice that it should stop.
+    /// Deadline in seconds after which the process exits regardless: decoding a huge body does not notice that it should
+    /// stop.
     private static let lastMoment: TimeInterval = 9
 
     func run() async throws {
         await gracefulShutdownOrCancellation()
+        // Cancelled: another service failed, and the process must not end as if it had been asked to.
+        let status: Int32 = Task.isCancelled ? 1 : 0
         health.drain()
         Thread.detachNewThread { [logger] in
             Thread.sleep(forTimeInterval: Self.lastMoment)
             // What was acknowledged is committed; a private Postgres runs on, and the next start finds it.
             logger.warning("drain cut off")
-            _exit(0)
+            LogWriter.standardError.flush(within: 0.5)
+            _exit(status)
         }
     }
 }

@@ -25,7 +25,7 @@ struct DatabasePreparation: Service {
     /// Prepares the database now.
     func prepare() async throws -> Bootstrap.FirstStart? {
         try await prepareSchema()
-        let first = try await Bootstrap(pool: pools.housekeeping, settings: bootstrap).run()
+        let first = try await Bootstrap(pool: pools.housekeeping, settings: bootstrap, logger: logger).run()
         try await Partitions(pool: pools.housekeeping).createAhead(of: Date())
         return first
     }

@@ -1,5 +1,3 @@
-import Foundation
-
 /// What the first start tells: where to send events, and where to look at them.
 struct FirstStartBlock {
     let text: String
@@ -23,8 +21,9 @@ struct FirstStartBlock {
             """
     }
 
-    /// Writes the block to standard output at once; `print` would keep it back where that is no terminal.
+    /// Writes the block to standard output at once; `print` would keep it back where that is no terminal. A standard output
+    /// that takes nothing stops nobody.
     func show() {
-        FileHandle.standardOutput.write(Data((text + "\n").utf8))
+        LogWriter(descriptor: 1).write(text)
     }
 }

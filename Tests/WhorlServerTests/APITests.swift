@@ -49,7 +49,8 @@ struct APITests {
             let token = try await administration.createToken(
                 organizationID: other.id,
                 name: "other",
-                scopes: TokenGrant.allScopes
+                scopes: TokenGrant.allScopes,
+                maker: "test"
             )
             let key = TestCollector.publicKey
             let parts = [
@@ -92,7 +93,8 @@ struct APITests {
                 .createToken(
                     organizationID: nil,
                     name: "reader",
-                    scopes: ["event:read"]
+                    scopes: ["event:read"],
+                    maker: "test"
                 )
             let reader = TestHTTP(port: collector.port, token: token)
             #expect(try await reader.get("/api/0/projects/acme/web/issues/").status == 200)

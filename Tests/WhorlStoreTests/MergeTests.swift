@@ -56,7 +56,7 @@ struct MergeTests {
                 deadline: deadline
             )
             async let made = pool.transaction("test", timeout: .seconds(15)) { connection, deadline in
-                try await HashResolver.resolve(event, releaseID: nil, connection, deadline).id
+                try await HashResolver.resolve([(event, nil)], connection, deadline)[event.hashKey]
             }
             let watching = try await PostgresConnection.connect(url, deadline: deadline)
             let isWaiting = try await eventually(within: .seconds(10)) {
@@ -72,10 +72,10 @@ struct MergeTests {
             _ = try await made
             // What stored the event would find its issue hidden, and look the hash up once more.
             let id = try await pool.transaction("test", timeout: .seconds(15)) { connection, deadline in
-                try await HashResolver.resolve(event, releaseID: nil, connection, deadline).id
+                try await HashResolver.resolve([(event, nil)], connection, deadline)[event.hashKey]
             }
             var sql = SQLFragment("SELECT issue_id, home_issue_id FROM grouping_hash WHERE id = ")
-            sql.bind(id)
+            sql.bind(try #require(id))
             let row = try #require(try await pool.execute(sql, operation: "test").first)
             let issue: Int = try row.read("issue_id")
             let home: Int = try row.read("home_issue_id")

@@ -21,7 +21,7 @@ package final class RunningProgram: @unchecked Sendable {
         let assignments = environment.map { "\($0.key)=\($0.value)" }
         let words = (["/usr/bin/env", "-i"] + assignments + [path] + arguments).map { strdup($0) } + [nil]
         defer { for word in words { free(word) } }
-        let failure = whorl_spawn(&child, "/usr/bin/env", words, ends[1])
+        let failure = whorl_spawn(&child, "/usr/bin/env", words, ends[1], -1)
         close(ends[1])
         guard failure == 0 else { throw TestFailure("\(path) did not start") }
         processID = child

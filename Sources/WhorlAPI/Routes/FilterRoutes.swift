@@ -24,7 +24,12 @@ enum FilterRoutes {
             guard let isActive = request.body?["active"]?.bool else {
                 throw APIError.badRequest("active must be true or false")
             }
-            try await request.services.administration.updateSettings(projectID: project.id) { settings in
+            try await request.services.administration.updateProject(
+                projectID: project.id,
+                slug: nil,
+                name: nil,
+                platform: nil
+            ) { settings in
                 switch name {
                 case "localhost": settings.filters.localhost = isActive
                 case "legacy-browsers": settings.filters.legacyBrowsers = isActive

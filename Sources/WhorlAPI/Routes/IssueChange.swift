@@ -7,49 +7,68 @@ struct IssueChange: Sendable {
     private let substatus: String?
     private let merges: Bool
 
-    /// The ways in which an issue can be ignored.
-    private static let archived: Set<String> = [
-        "archived_forever", "archived_until_escalating", "archived_until_condition_met",
+    /// Members that Sentry's clients send for things that are not built.
+    private static let unbuilt: Set<String> = [
+        "statusDetails", "ignoreDuration", "ignoreCount", "ignoreWindow", "ignoreUserCount", "ignoreUserWindow",
+        "inNextRelease", "inRelease", "inCommit", "snoozeDuration", "assignedTo", "priority", "isBookmarked",
+        "isSubscribed", "hasSeen", "isPublic", "discard", "inbox",
     ]
 
-    /// Reads the members that we know; an update that asks for nothing we know changes nothing.
+    /// Reads the members that we know; every other one is refused by its name, so that nobody takes a 200 for what was not
+    /// done.
     init(_ body: JSON?) throws {
-        guard let body, body.object != nil else { throw APIError.badRequest("The body must be an object") }
-        merges = body["merge"]?.bool ?? (body["merge"]?.int == 1)
+        guard let body, let members = body.object else { throw APIError.badRequest("The body must be an object") }
+        // Null and an empty object ask for nothing.
+        for (name, value) in members where value != .null && value.object?.isEmpty != true {
+            if Self.unbuilt.contains(name) { throw APIError.notBuilt(name) }
+            guard ["status", "substatus", "merge"].contains(name) else {
+                throw APIError.badRequest("Unknown member \(name.prefix(40)); known are status, substatus and merge")
+            }
+        }
+        let wish = body["merge"] ?? .null
+        guard wish == .null || wish.bool != nil || [0, 1].contains(wish.int) else {
+            throw APIError.badRequest("merge must be true, false, 1 or 0")
+        }
+        merges = wish.bool ?? (wish.int == 1)
+        let substatus = body["substatus"].flatMap { $0 == .null ? nil : $0 }
         guard let value = body["status"], value != .null else {
-            (status, substatus) = (nil, nil)
+            guard substatus == nil else { throw APIError.badRequest("substatus needs a status") }
+            guard merges else { throw APIError.badRequest("The body asks for no change; known are status and merge") }
+            (status, self.substatus) = (nil, nil)
             return
         }
-        // Resolving in a release resolves: nothing here waits for one.
-        let name = value.string == "resolvedInNextRelease" ? "resolved" : value.string
-        guard let name, let status = IssueStatus(name: name) else {
+        if value.string == "resolvedInNextRelease" { throw APIError.notBuilt("status resolvedInNextRelease") }
+        guard let name = value.string, let status = IssueStatus(name: name) else {
             throw APIError.badRequest("Invalid status: \(value.text.prefix(40))")
         }
         self.status = status
-        switch status {
-        case .resolved: substatus = nil
-        case .ignored:
-            let wanted = body["substatus"]?.string ?? "archived_forever"
-            guard Self.archived.contains(wanted) else { throw APIError.badRequest("Invalid substatus") }
-            substatus = wanted
-        case .unresolved: substatus = "ongoing"
+        self.substatus = try Self.substatus(substatus, of: status)
+    }
+
+    private static func substatus(_ wanted: JSON?, of status: IssueStatus) throws -> String? {
+        let word = wanted?.string
+        if let word, word.hasPrefix("archived_until") { throw APIError.notBuilt("substatus \(word.prefix(40))") }
+        let own: String? =
+            switch status {
+            case .resolved: nil
+            case .ignored: "archived_forever"
+            case .unresolved: "ongoing"
+            }
+        guard wanted == nil || word == own else {
+            throw APIError.badRequest("Invalid substatus: \(wanted?.text.prefix(40) ?? "")")
         }
+        return own
     }
 
-    func apply(to ids: [Int], projectID: Int, _ request: APIRequest) async throws {
-        guard let status else { return }
-        _ = try await request.services.issues.update(
-            projectID: projectID,
-            ids: ids,
-            status: status,
-            substatus: substatus,
-            actor: request.actor
-        )
+    /// Makes the change, all of it in one transaction; returns what to echo of a merge.
+    func apply(to issues: [IssueQueries.Place], _ request: APIRequest) async throws -> JSON? {
+        if merges { return try await merge(issues, request) }
+        guard let status else { return nil }
+        try await request.services.issues.update(issues, status: status, substatus: substatus, actor: request.actor)
+        return nil
     }
 
-    /// Merges the issues of one project, when the body asks for it; what to echo of that.
-    func merge(_ issues: [(projectID: Int, id: Int)], _ request: APIRequest) async throws -> JSON? {
-        guard merges else { return nil }
+    private func merge(_ issues: [IssueQueries.Place], _ request: APIRequest) async throws -> JSON {
         guard let projectID = issues.first?.projectID, issues.allSatisfy({ $0.projectID == projectID }) else {
             throw APIError.badRequest("Only issues of one project can be merged")
         }
@@ -61,7 +80,17 @@ struct IssueChange: Sendable {
                 projectID: projectID,
                 ids: issues.map(\.id),
                 actor: request.actor
-            )
+            ) { [status, substatus, actor = request.actor] connection, deadline in
+                guard let status else { return }
+                try await IssueQueries.update(
+                    issues,
+                    status: status,
+                    substatus: substatus,
+                    actor: actor,
+                    on: connection,
+                    deadline
+                )
+            }
             return [
                 "parent": .string(String(result.target)),
                 "children": .array(result.merged.map { .string(String($0)) }),

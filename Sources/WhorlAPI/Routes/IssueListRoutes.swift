@@ -5,8 +5,10 @@ import WhorlStore
 
 /// The issues of a project or of an organization: listed, and changed many at once.
 enum IssueListRoutes {
-    /// Issues that one request changes at most; a request without ids means all that match.
-    private static let maxBulk = 1_000
+    /// Ids that one request names at most.
+    private static let maxIDs = 1_000
+    /// Issues that one request changes at most: all that match, or none.
+    private static let maxBulk = 10_000
 
     private static let query = [
         "query", "sort", "cursor", "per_page", "limit", "environment", "project", "statsPeriod", "start", "end",
@@ -111,52 +113,54 @@ enum IssueListRoutes {
         return .page(page, request) { IssueShape.json($0, publicURL: publicURL, stats: series[$0.id]) }
     }
 
-    /// The issues that a change is about, with their projects.
-    private static func chosen(_ request: APIRequest) async throws -> [(projectID: Int, id: Int)] {
-        let ids = request.all("id").filter { !$0.isEmpty }
-        guard ids.count <= maxBulk else { throw APIError.badRequest("At most \(maxBulk) ids can be given") }
+    /// The issues that a change is about, with their projects: those named by id, or all that match a query or status.
+    private static func chosen(_ request: APIRequest) async throws -> [IssueQueries.Place] {
+        // Before anything else, so that what is foreign is not there, however the request looks.
+        let projects = try await projectIDs(request)
+        let ids = request.all("id")
         if !ids.isEmpty {
-            let allowed = Set(try await projectIDs(request))
-            var found: [(projectID: Int, id: Int)] = []
-            for text in ids {
-                guard let id = Int(text) else { throw APIError.badRequest("Invalid id: \(text.prefix(20))") }
-                let issue = try await request.services.issues.issue(
-                    id: id,
-                    organizationID: request.grant.organizationID
-                )
-                if let issue, allowed.contains(issue.projectID) { found.append((issue.projectID, issue.id)) }
+            guard ids.count <= maxIDs else { throw APIError.badRequest("At most \(maxIDs) ids can be given") }
+            guard request.first("query") ?? "" == "", request.first("status") ?? "" == "" else {
+                throw APIError.badRequest("Give ids, or a query, not both")
             }
-            return found
+            let numbers = try ids.map { text in
+                guard let id = Int(text), id > 0 else { throw APIError.badRequest("Invalid id: \(text.prefix(20))") }
+                return id
+            }
+            return try await request.services.issues.shown(numbers, projectIDs: projects)
         }
         var query = request.first("query") ?? ""
         if let status = request.first("status"), !status.isEmpty {
             guard let status = IssueStatus(name: status) else { throw APIError.badRequest("Invalid status") }
             query += " is:\(status.name)"
         }
+        guard query.contains(where: { !$0.isWhitespace }) else {
+            throw APIError.badRequest(
+                "Name the issues by id, or give a query; is:unresolved, for example, means all of them"
+            )
+        }
         let list = try await self.request(request, defaultQuery: query)
-        return try await searched {
+        let found = try await searched {
             var matching = list
             matching.query = try SearchQuery(query)
-            return try await request.services.issues.ids(matching, limit: maxBulk)
+            return try await request.services.issues.ids(matching, limit: maxBulk + 1)
         }
+        guard found.count <= maxBulk else {
+            throw APIError.badRequest("More than \(maxBulk) issues match; narrow the query. Nothing was changed")
+        }
+        return found
     }
 
     private static func update(_ request: APIRequest) async throws -> APIAnswer {
-        let change = try IssueChange(request.body)
         let issues = try await chosen(request)
+        let change = try IssueChange(request.body)
         guard !issues.isEmpty else { return .noContent }
-        for (projectID, group) in Dictionary(grouping: issues, by: \.projectID) {
-            try await change.apply(to: group.map(\.id), projectID: projectID, request)
-        }
-        guard let merge = try await change.merge(issues, request) else { return .json(change.json) }
+        guard let merge = try await change.apply(to: issues, request) else { return .json(change.json) }
         return .json(.object((change.json.object ?? []) + [("merge", merge)]))
     }
 
     private static func delete(_ request: APIRequest) async throws -> APIAnswer {
-        let issues = try await chosen(request)
-        for (projectID, group) in Dictionary(grouping: issues, by: \.projectID) {
-            _ = try await request.services.issues.delete(projectID: projectID, ids: group.map(\.id))
-        }
+        try await request.services.issues.delete(chosen(request))
         return .noContent
     }
 }

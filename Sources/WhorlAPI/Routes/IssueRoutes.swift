@@ -22,8 +22,7 @@ enum IssueRoutes {
             Endpoint(.put, path, scope: "event:write", "Changes the status of an issue.", answer: .one("IssueDetail")) {
                 request in
                 let issue = try await request.issue()
-                try await IssueChange(request.body)
-                    .apply(to: [issue.id], projectID: issue.projectID, request)
+                _ = try await IssueChange(request.body).apply(to: [(issue.projectID, issue.id)], request)
                 return try await detail(request)
             },
             Endpoint(
@@ -34,7 +33,9 @@ enum IssueRoutes {
                 answer: .nothing
             ) { request in
                 let issue = try await request.issue()
-                _ = try await request.services.issues.delete(projectID: issue.projectID, ids: [issue.id])
+                // The id of a merged issue leads to where it went; that one was not asked for.
+                if let id = Int(try request.parameter("issue")), id != issue.id { throw APIError.notFound }
+                try await request.services.issues.delete([(issue.projectID, issue.id)])
                 return .noContent
             },
             Endpoint(

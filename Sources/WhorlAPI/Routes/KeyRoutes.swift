@@ -31,18 +31,21 @@ enum KeyRoutes {
             answer: .one("Key")
         ) { request in
             let old = try await key(request)
-            if let value = request.body?["rateLimit"] {
-                try await request.services.administration.setLimit(
-                    limit(value),
-                    projectID: old.projectID,
-                    publicKey: old.publicKey
-                )
+            let label = try request.bodyString("name")
+            guard label.map({ (1...200).contains($0.utf8.count) }) ?? true else {
+                throw APIError.badRequest("name has 1 to 200 bytes")
             }
-            _ = try await request.services.administration.updateKey(
+            var isActive: Bool?
+            if let value = request.body?["isActive"], value != .null {
+                guard let flag = value.bool else { throw APIError.badRequest("isActive must be true or false") }
+                isActive = flag
+            }
+            try await request.services.administration.updateKey(
                 projectID: old.projectID,
                 publicKey: old.publicKey,
-                isActive: request.body?["isActive"]?.bool,
-                label: request.bodyString("name")
+                isActive: isActive,
+                label: label,
+                limit: request.body?["rateLimit"].map { try limit($0) }
             )
             return .json(KeyShape.json(try await key(request), publicURL: request.services.publicURL()))
         },

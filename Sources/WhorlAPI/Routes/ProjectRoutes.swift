@@ -32,17 +32,14 @@ enum ProjectRoutes {
         ) { request in
             let project = try await request.project()
             let slug = try request.bodyString("slug")
+            let body = request.body ?? [:]
             try await administrated {
                 try await request.services.administration.updateProject(
-                    id: project.id,
+                    projectID: project.id,
                     slug: slug,
                     name: request.bodyString("name"),
                     platform: request.bodyString("platform")
-                )
-            }
-            let body = request.body ?? [:]
-            try await request.services.administration.updateSettings(projectID: project.id) { settings in
-                try ProjectOptions.apply(body, to: &settings)
+                ) { settings in try ProjectOptions.apply(body, to: &settings) }
             }
             guard
                 let changed = try await request.services.administration.project(

@@ -27,6 +27,7 @@ struct EventShape {
                 ("entries", .array(parts.all)), ("contexts", event.contexts.map(JSON.init) ?? [:]),
                 ("context", member("extra")), ("packages", member("modules")), ("sdk", sdk),
                 ("errors", .array(notes.map(note))), ("_meta", meta),
+                ("fingerprint", event.fingerprint.map { .array($0.map(JSON.string)) } ?? nil),
                 ("fingerprints", [.string(hexString(stored.hash))]),
                 ("groupingConfig", ["id": .string("whorl:\(GroupingVersion.current.rawValue)")]),
                 ("release", stored.release.map { ["version": .string($0)] } ?? nil),

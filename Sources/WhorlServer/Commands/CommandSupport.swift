@@ -15,7 +15,8 @@ enum Exit {
 
 /// Writes a line to standard error.
 func complain(_ text: String) {
-    FileHandle.standardError.write(Data(("whorl: " + text + "\n").utf8))
+    LogWriter.standardError.write("whorl: " + text)
+    LogWriter.standardError.flush(within: 1)
 }
 
 /// Runs the body of a command and turns errors into a sentence and an exit code.

@@ -88,6 +88,52 @@ struct Doctor: AsyncParsableCommand {
             : Finding(check: "free disk", isGood: false, text: text + ": free at least \(minFreeBytes >> 20) MiB")
     }
 
+    /// Settings of the server on which the promise rests that an acknowledged event survives a crash.
+    private static func durability(_ connection: PostgresConnection) async throws -> [Finding] {
+        let rows = try await connection.execute(
+            PostgresStatement(
+                "doctor",
+                """
+                SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
+                    current_setting('synchronous_commit') AS synchronous_commit,
+                    current_setting('synchronous_standby_names') AS standbys
+                """
+            ),
+            deadline: .now + .seconds(5)
+        )
+        guard let row = rows.first else { return [] }
+        var findings: [Finding] = []
+        for (name, loss) in [
+            ("fsync", "a crash of the machine can lose or damage everything"),
+            ("full_page_writes", "a crash of the machine can damage pages"),
+        ] {
+            let value: String = try row.read(name)
+            let isOn = value == "on"
+            findings.append(
+                Finding(check: name, isGood: isOn, text: isOn ? "on" : "\(value): \(loss); set it to on")
+            )
+        }
+        let commit: String = try row.read("synchronous_commit")
+        let isWeak = ["off", "local"].contains(commit)
+        findings.append(
+            Finding(
+                check: "synchronous_commit",
+                isGood: true,
+                text: isWeak ? "\(commit) by default; the collector sets it to on for itself" : commit
+            )
+        )
+        let standbys: String = try row.read("standbys")
+        findings.append(
+            Finding(
+                check: "synchronous standby",
+                isGood: true,
+                text: standbys.isEmpty
+                    ? "none: a failover may lose the newest events that were acknowledged" : "\(standbys)"
+            )
+        )
+        return findings
+    }
+
     private static func database(_ access: DatabaseAccess) async -> [Finding] {
         var findings: [Finding] = []
         let connection: PostgresConnection
@@ -124,6 +170,7 @@ struct Doctor: AsyncParsableCommand {
                         )
                 )
             }
+            findings += try await durability(connection)
             let status = try await access.migrationStatus()
             findings.append(
                 status.isCurrent

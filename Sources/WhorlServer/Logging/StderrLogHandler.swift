@@ -2,7 +2,7 @@ import Foundation
 import Logging
 import WhorlProtocol
 
-/// Writes log lines to standard error: one JSON object a line, or text for a terminal.
+/// Formats log lines for standard error: one JSON object a line, or text for a terminal. ``LogWriter`` writes them.
 ///
 /// Control characters in messages and values are escaped, so that nothing that a sender chose can end a line or reach a
 /// terminal.
@@ -38,7 +38,7 @@ struct StderrLogHandler: LogHandler {
             let tail = facts.map { " \($0.key)=\(printable($0.value.description))" }.joined()
             line = "\(time) \(event.level.rawValue.uppercased()) \(printable(event.message.description))\(tail)"
         }
-        FileHandle.standardError.write(Data((line + "\n").utf8))
+        LogWriter.standardError.write(line)
     }
 
     private func printable(_ text: String) -> String {

@@ -58,7 +58,7 @@ package struct Administration: Sendable {
         organizationID: Int,
         publicKey: String? = nil
     ) async throws -> (project: Project, key: ProjectKey) {
-        guard Slug.isValid(slug) else { throw Self.badSlug(slug) }
+        try Self.check(slug: slug, name: name, platform: platform)
         let publicKey = publicKey ?? Self.newPublicKey()
         try await conflict("A project with the slug \(slug) exists already") {
             try await pool.transaction("administration") { connection, deadline in
@@ -84,19 +84,12 @@ package struct Administration: Sendable {
         return (project, key)
     }
 
-    package func updateProject(
-        id: Int,
-        slug: String?,
-        name: String?,
-        platform: String?
-    ) async throws {
-        if let slug, !Slug.isValid(slug) { throw Self.badSlug(slug) }
-        try await conflict("A project with that slug exists already") {
-            _ = try await pool.execute(
-                AdministrationStatements.updateProject,
-                [id.postgresValue, .optional(slug), .optional(name), .optional(platform)]
-            )
+    static func check(slug: String?, name: String?, platform: String?) throws {
+        if let slug, !Slug.isValid(slug) { throw badSlug(slug) }
+        if let name, !(1...200).contains(name.utf8.count) {
+            throw AdministrationError.invalid("name has 1 to 200 bytes")
         }
+        if let platform, platform.utf8.count > 64 { throw AdministrationError.invalid("platform has at most 64 bytes") }
     }
 
     /// Takes a project out of sight and its keys out of use; its rows are removed by retention.
@@ -152,13 +145,18 @@ package struct Administration: Sendable {
 
     // MARK: - Tokens
 
-    /// Makes a token and returns it; only its hash is kept.
+    /// Makes a token and returns it; only its hash is kept. A token that exists, or was revoked, stays as it is.
     package func createToken(
         organizationID: Int?,
         name: String,
         scopes: [String],
+        maker: String,
+        expiresAt: Date? = nil,
         token: String? = nil
     ) async throws -> String {
+        guard (1...200).contains(name.utf8.count) else {
+            throw AdministrationError.invalid("the name of a token has 1 to 200 bytes")
+        }
         for scope in scopes where !TokenGrant.allScopes.contains(scope) {
             throw AdministrationError.invalid(
                 "unknown scope \(scope); known are \(TokenGrant.allScopes.joined(separator: ", "))"
@@ -169,9 +167,25 @@ package struct Administration: Sendable {
             AdministrationStatements.createToken,
             [
                 .optional(organizationID), name.postgresValue, Digest.sha256(token).postgresValue, .array(of: scopes),
+                maker.postgresValue, .optional(expiresAt),
             ]
         )
         return token
+    }
+
+    /// All tokens, the oldest first, revoked ones included.
+    package func tokens() async throws -> [TokenInfo] {
+        try await pool.execute(AdministrationStatements.tokens).map(TokenInfo.init)
+    }
+
+    /// Revokes a token; false when there is none of that id, or it is revoked already.
+    package func revokeToken(id: Int) async throws -> Bool {
+        try await pool.execute(AdministrationStatements.revokeToken, [id.postgresValue]).affected > 0
+    }
+
+    /// Whether a public key was deleted before.
+    package func isRetired(_ publicKey: String) async throws -> Bool {
+        try await pool.execute(AdministrationStatements.isRetired, [publicKey.postgresValue]).first != nil
     }
 
     package func token(_ token: String) async throws -> TokenGrant? {
@@ -183,6 +197,12 @@ package struct Administration: Sendable {
                 )
                 .first
         else { return nil }
+        if try row.read("is_unused_for_a_minute") {
+            _ = try await pool.execute(
+                AdministrationStatements.useToken,
+                [try row.read("id", as: Int.self).postgresValue]
+            )
+        }
         return TokenGrant(
             id: try row.read("id"),
             organizationID: try row.readOptional("organization_id"),
@@ -252,7 +272,7 @@ package struct Administration: Sendable {
         )
     }
 
-    private func conflict(_ message: String, _ body: () async throws -> Void) async throws {
+    func conflict(_ message: String, _ body: () async throws -> Void) async throws {
         do {
             try await body()
         } catch let error as PostgresError where error.sqlState == "23505" {
@@ -264,7 +284,8 @@ package struct Administration: Sendable {
 enum AdministrationStatements {
     static let all = [
         organizations, organizationBySlug, createOrganization, projects, projectBySlug, createProject, updateProject,
-        deleteProject, keys, createKey, updateKey, deleteKey, keyOwner, createToken, tokenByHash,
+        deleteProject, keys, createKey, updateKey, deleteKey, keyOwner, isRetired, createToken, tokenByHash, useToken,
+        tokens, revokeToken,
     ]
 
     static let organizations = PostgresStatement(
@@ -364,8 +385,17 @@ enum AdministrationStatements {
 
     static let deleteKey = PostgresStatement(
         "administration",
-        "DELETE FROM project_key WHERE project_id = $1 AND public_key = $2",
+        """
+        WITH gone AS (DELETE FROM project_key WHERE project_id = $1 AND public_key = $2 RETURNING public_key)
+        INSERT INTO retired_key (public_key) SELECT public_key FROM gone ON CONFLICT DO NOTHING
+        """,
         [.int8, .text]
+    )
+
+    static let isRetired = PostgresStatement(
+        "keys",
+        "SELECT 1 AS one FROM retired_key WHERE public_key = $1",
+        [.text]
     )
 
     static let keyOwner = PostgresStatement(
@@ -377,18 +407,44 @@ enum AdministrationStatements {
     static let createToken = PostgresStatement(
         "administration",
         """
-        INSERT INTO api_token (organization_id, name, token_hash, scopes) VALUES ($1, $2, $3, $4)
+        INSERT INTO api_token (organization_id, name, token_hash, scopes, maker, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (token_hash) DO NOTHING
         """,
-        [.int8, .text, .bytea, PostgresType.text.array]
+        [.int8, .text, .bytea, PostgresType.text.array, .text, .timestamptz]
     )
 
     static let tokenByHash = PostgresStatement(
         "tokens",
         """
-        SELECT id, organization_id, scopes FROM api_token
-        WHERE token_hash = $1 AND (expires_at IS NULL OR expires_at > now())
+        SELECT id, organization_id, scopes,
+            coalesce(last_used_at < now() - interval '1 minute', true) AS is_unused_for_a_minute
+        FROM api_token
+        WHERE token_hash = $1 AND (expires_at IS NULL OR expires_at > now()) AND revoked_at IS NULL
         """,
         [.bytea]
+    )
+
+    static let useToken = PostgresStatement(
+        "tokens",
+        "UPDATE api_token SET last_used_at = now() WHERE id = $1",
+        [.int8]
+    )
+
+    static let tokens = PostgresStatement(
+        "administration",
+        """
+        SELECT t.id, o.slug AS organization, t.name, t.scopes, t.maker, t.created_at, t.expires_at, t.last_used_at,
+            t.revoked_at
+        FROM api_token t
+        LEFT JOIN organization o ON o.id = t.organization_id
+        ORDER BY t.id
+        """
+    )
+
+    static let revokeToken = PostgresStatement(
+        "administration",
+        "UPDATE api_token SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL",
+        [.int8]
     )
 }

@@ -46,7 +46,7 @@ package actor KeyDirectory: Service {
         copy: KeyCopy? = nil,
         rules: GroupingRules = .none,
         logger: Logger,
-        refresh: Duration = .seconds(3)
+        refresh: Duration = .milliseconds(700)
     ) {
         self.pool = pool
         self.rules = rules

@@ -45,6 +45,9 @@ package struct TokenGrant: Sendable {
         "member:write", "member:admin",
     ]
 
+    /// What a token may do when nothing is said: read.
+    package static let leastScopes = ["event:read", "project:read", "org:read"]
+
     /// Whether the scope, or a stronger one of the same kind, was granted.
     package func allows(_ scope: String) -> Bool {
         if scopes.contains(scope) { return true }

@@ -40,7 +40,7 @@ package struct Retention: Service {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 do {
-                    try await runOnce(now: Date())
+                    try await runOnce(now: try await agreedTime())
                     try? await Task.sleep(for: interval)
                 } catch {
                     logger.warning("retention not finished", metadata: ["db.error": "\(error)"])
@@ -48,6 +48,33 @@ package struct Retention: Service {
                 }
             }
         }
+    }
+
+    /// How far the clocks of collector and database may differ before nothing is removed.
+    package static let maxDifference: TimeInterval = 3_600
+
+    /// Why nothing was removed.
+    package struct ClocksDiffer: Error, CustomStringConvertible {
+        package let seconds: Int
+        package var description: String {
+            "the clocks of the collector and the database differ by \(seconds) s: nothing is removed until they agree"
+        }
+    }
+
+    /// The database's time; throws when ours differs, since one of the two is wrong and data may be removed too early.
+    private func agreedTime() async throws -> Date {
+        let rows = try await pool.execute(RetentionStatements.time)
+        guard let now = try rows.first?.read("now", as: Date.self) else {
+            throw PostgresError(.decoding, "the database tells no time")
+        }
+        try Self.check(now, against: Date())
+        return now
+    }
+
+    /// Throws when two clocks differ by over an hour.
+    package static func check(_ database: Date, against collector: Date) throws {
+        let difference = abs(database.timeIntervalSince(collector))
+        guard difference <= maxDifference else { throw ClocksDiffer(seconds: Int(min(difference, 1e12))) }
     }
 
     /// Makes the partitions that are needed next, and removes what is too old.
@@ -72,6 +99,7 @@ package struct Retention: Service {
             (RegroupStatements.expire, [first.start.postgresValue]),
             (OutcomeStatements.rollUp, [now.addingTimeInterval(-2 * Self.day).postgresValue]),
             (OutcomeStatements.expire, [first.start.postgresValue]),
+            (OutcomeStatements.forgetWrites, []),
             (OutcomeStatements.forget, [now.addingTimeInterval(-7 * Self.day).postgresValue]),
             // The longest window is a month of 31 days.
             (BudgetStatements.expire, [now.addingTimeInterval(-32 * Self.day).postgresValue]),
@@ -92,11 +120,14 @@ package struct Retention: Service {
 
 enum RetentionStatements {
     static let all = [
-        projectHashes, projectIssues, projectActivity, projectJobs, projectMoves, projectReleases, projectEnvironments,
+        time, projectHashes, projectIssues, projectActivity, projectJobs, projectMoves, projectReleases,
+        projectEnvironments,
         deletedEvents,
         deletedEnvironments, deletedHours, deletedUsers, deletedTags, deletedHashes, oldHours, oldTags,
         oldIssues,
     ]
+
+    static let time = PostgresStatement("retention", "SELECT clock_timestamp() AS now")
 
     /// Removes rows of hashes whose issue was deleted; `$1` rows at a time.
     private static func deleted(_ table: String) -> PostgresStatement {

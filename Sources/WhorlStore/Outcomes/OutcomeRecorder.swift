@@ -43,6 +43,15 @@ package final class OutcomeRecorder: Service, Sendable {
     private struct State {
         var sums: [Key: Int] = [:]
         var dropped: [Dropped] = []
+        /// What was sent and not yet known to be committed; it is sent again as it is.
+        var pending: Pending?
+    }
+
+    /// One write, with the number by which the database tells it from others.
+    private struct Pending: Sendable {
+        let id = UUID()
+        let sums: [(key: Key, value: Int)]
+        let dropped: [Dropped]
     }
 
     private let state = Mutex(State())
@@ -104,38 +113,54 @@ package final class OutcomeRecorder: Service, Sendable {
     }
 
     /// Writes what has been counted since the last time.
+    ///
+    /// A write whose end is unknown is sent again with the same number before anything new, so it counts once.
     package func write() async {
-        let waiting = state.withLock { state in
-            defer { state = State() }
-            return state
-        }
-        guard !waiting.sums.isEmpty || !waiting.dropped.isEmpty else { return }
-        do {
-            // Sorted, so that two collectors take the same rows in the same order.
-            let sums = waiting.sums.sorted { Self.order($0.key) < Self.order($1.key) }
-            try await pool.transaction("write_outcomes") { connection, deadline in
-                for start in stride(from: 0, to: sums.count, by: 1_000) {
-                    let part = sums[start..<min(start + 1_000, sums.count)]
-                    _ = try await connection.execute(OutcomeStatements.add, Self.values(part), deadline: deadline)
+        for _ in 0..<2 {
+            let pending = state.withLock { state -> Pending? in
+                if state.pending == nil, !state.sums.isEmpty || !state.dropped.isEmpty {
+                    // Sorted, so that two collectors take the same rows in the same order.
+                    let sums = state.sums.sorted { Self.order($0.key) < Self.order($1.key) }
+                    state.pending = Pending(sums: sums, dropped: state.dropped)
+                    state.sums = [:]
+                    state.dropped = []
                 }
-                guard !waiting.dropped.isEmpty else { return }
-                _ = try await connection.execute(
-                    OutcomeStatements.drop,
-                    [
-                        .array(of: waiting.dropped.map(\.projectID)), .array(of: waiting.dropped.map(\.eventID.uuid)),
-                        .array(of: waiting.dropped.map(\.at)), .array(of: waiting.dropped.map(\.outcome)),
-                        .array(of: waiting.dropped.map(\.reason)),
-                    ],
-                    deadline: deadline
-                )
+                return state.pending
             }
-        } catch {
-            logger.debug("outcomes not written", metadata: ["db.error": "\(error)"])
-            // An unknown end may count twice here; events themselves are counted with their rows.
-            state.withLock { state in
-                state.sums.merge(waiting.sums) { $0.addingReportingOverflow($1).overflow ? .max : $0 + $1 }
-                state.dropped = Array((waiting.dropped + state.dropped).prefix(Self.maxDropped))
+            guard let pending else { return }
+            do {
+                try await write(pending)
+                state.withLock { $0.pending = nil }
+            } catch {
+                logger.debug("outcomes not written", metadata: ["db.error": "\(error)"])
+                return
             }
+        }
+    }
+
+    private func write(_ pending: Pending) async throws {
+        try await pool.transaction("write_outcomes") { connection, deadline in
+            let isNew = try await connection.execute(
+                OutcomeStatements.begin,
+                [pending.id.postgresValue],
+                deadline: deadline
+            )
+            // Committed before, though nobody told us.
+            guard isNew.affected == 1 else { return }
+            for start in stride(from: 0, to: pending.sums.count, by: 1_000) {
+                let part = pending.sums[start..<min(start + 1_000, pending.sums.count)]
+                _ = try await connection.execute(OutcomeStatements.add, Self.values(part), deadline: deadline)
+            }
+            guard !pending.dropped.isEmpty else { return }
+            _ = try await connection.execute(
+                OutcomeStatements.drop,
+                [
+                    .array(of: pending.dropped.map(\.projectID)), .array(of: pending.dropped.map(\.eventID.uuid)),
+                    .array(of: pending.dropped.map(\.at)), .array(of: pending.dropped.map(\.outcome)),
+                    .array(of: pending.dropped.map(\.reason)),
+                ],
+                deadline: deadline
+            )
         }
     }
 
@@ -154,10 +179,27 @@ package final class OutcomeRecorder: Service, Sendable {
 }
 
 enum OutcomeStatements {
-    static let all = [add, drop, forget, expire, rollUp, findDropped]
+    static let all = [begin, forgetWrites, add, drop, forget, expire, rollUp, findDropped]
 
     /// Where a sum stops growing: half of what a bigint holds, so that no sum of two can overflow.
     private static let maxSum = 1 << 62
+
+    /// Notes a write by its number; touches no row when it was committed before.
+    static let begin = PostgresStatement(
+        "write_outcomes",
+        "INSERT INTO outcome_write (id) VALUES ($1) ON CONFLICT DO NOTHING",
+        [.uuid]
+    )
+
+    /// Writes are sent again within minutes, so a day is more than enough.
+    static let forgetWrites = PostgresStatement(
+        "forget_outcome_writes",
+        """
+        DELETE FROM outcome_write WHERE id IN (
+            SELECT id FROM outcome_write WHERE written_at < now() - interval '1 day' LIMIT $1)
+        """,
+        [.int8]
+    )
 
     static let add = PostgresStatement(
         "write_outcomes",

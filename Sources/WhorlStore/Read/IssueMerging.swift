@@ -35,8 +35,16 @@ package struct IssueMerging: Sendable {
     }
 
     /// Merges issues of a project into the one with the most events; returns its id and those of the others.
-    package func merge(projectID: Int, ids: [Int], actor: String?) async throws -> (target: Int, merged: [Int]) {
+    ///
+    /// `also` runs in the same transaction, before.
+    package func merge(
+        projectID: Int,
+        ids: [Int],
+        actor: String?,
+        also: @Sendable (PostgresConnection, ContinuousClock.Instant) async throws -> Void = { _, _ in }
+    ) async throws -> (target: Int, merged: [Int]) {
         try await pool.transaction("merge_issues", timeout: Self.timeout) { connection, deadline in
+            try await also(connection, deadline)
             let rows = try await connection.execute(
                 MergeStatements.lock,
                 [projectID.postgresValue, .array(of: ids)],

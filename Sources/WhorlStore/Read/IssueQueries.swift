@@ -196,27 +196,56 @@ package struct IssueQueries: Sendable {
         .first.map(Issue.init)
     }
 
-    /// Changes the status of issues of a project and returns the ids of those that there are.
-    package func update(
-        projectID: Int,
-        ids: [Int],
-        status: IssueStatus,
-        substatus: String?,
-        actor: String?
-    ) async throws -> [Int] {
-        try await pool.execute(
-            IssueStatements.update,
-            [
-                projectID.postgresValue, .array(of: ids), status.rawValue.postgresValue, .optional(substatus),
-                "set_\(status.name)".postgresValue, .optional(actor),
-            ]
-        )
-        .map { try $0.read("id") }
+    /// An issue with its project.
+    package typealias Place = (projectID: Int, id: Int)
+
+    /// Those of the ids that name issues which are shown, within the projects; of a merged issue there is nothing.
+    package func shown(_ ids: [Int], projectIDs: [Int]) async throws -> [Place] {
+        try await pool.execute(IssueStatements.shown, [.array(of: projectIDs), .array(of: ids)])
+            .map { (try $0.read("project_id"), try $0.read("id")) }
     }
 
-    /// Deletes issues; their events are removed in the background, and the next event of a kind starts a new issue.
-    package func delete(projectID: Int, ids: [Int]) async throws -> Int {
-        try await pool.execute(IssueStatements.delete, [projectID.postgresValue, .array(of: ids)]).affected
+    /// Changes the status of issues, all or none.
+    package func update(_ issues: [Place], status: IssueStatus, substatus: String?, actor: String?) async throws {
+        try await pool.transaction("issue_update", timeout: Self.timeout) { connection, deadline in
+            try await Self.update(
+                issues,
+                status: status,
+                substatus: substatus,
+                actor: actor,
+                on: connection,
+                deadline
+            )
+        }
+    }
+
+    /// The same as part of a transaction.
+    package static func update(
+        _ issues: [Place],
+        status: IssueStatus,
+        substatus: String?,
+        actor: String?,
+        on connection: PostgresConnection,
+        _ deadline: ContinuousClock.Instant
+    ) async throws {
+        _ = try await connection.execute(
+            IssueStatements.update,
+            [
+                .array(of: issues.map(\.projectID)), .array(of: issues.map(\.id)), status.rawValue.postgresValue,
+                .optional(substatus), "set_\(status.name)".postgresValue, .optional(actor),
+            ],
+            deadline: deadline
+        )
+    }
+
+    /// Deletes issues, all or none; their events are removed in the background, and the next event of a kind starts a new
+    /// issue.
+    package func delete(_ issues: [Place]) async throws {
+        _ = try await pool.execute(
+            IssueStatements.delete,
+            [.array(of: issues.map(\.projectID)), .array(of: issues.map(\.id))],
+            timeout: Self.timeout
+        )
     }
 
     /// What happened to an issue, newest first.
@@ -268,7 +297,7 @@ package struct IssueQueries: Sendable {
 }
 
 enum IssueStatements {
-    static let all = [byID, byShortID, update, delete, activity, series, thin]
+    static let all = [byID, byShortID, shown, update, delete, activity, series, thin]
 
     private static let select = """
         SELECT i.id, i.project_id, i.short_id, i.status, i.substatus, i.level, i.type, i.title, i.culprit, i.location,
@@ -316,33 +345,60 @@ enum IssueStatements {
         [.int8, .text, .int8]
     )
 
+    static let shown = PostgresStatement(
+        "issue",
+        """
+        SELECT project_id, id FROM issue
+        WHERE project_id = ANY ($1) AND id = ANY ($2) AND merged_into IS NULL
+        ORDER BY project_id, id
+        """,
+        [PostgresType.int8.array, PostgresType.int8.array]
+    )
+
+    /// Locks the issues in the order of their keys first, as the statement that stores events does.
     static let update = PostgresStatement(
         "issue_update",
         """
-        WITH changed AS (
-            UPDATE issue SET status = $3, substatus = $4, resolved_at = CASE $3 WHEN 1 THEN now() END
-            WHERE project_id = $1 AND id = ANY ($2) AND (status, substatus) IS DISTINCT FROM ($3, $4)
-            RETURNING id
+        WITH locked AS MATERIALIZED (
+            SELECT project_id, id FROM issue
+            WHERE (project_id, id) IN (SELECT * FROM unnest($1, $2))
+            ORDER BY project_id, id
+            FOR NO KEY UPDATE
         ),
-        noted AS (
-            INSERT INTO issue_activity (project_id, issue_id, kind, actor) SELECT $1, id, $5, $6 FROM changed
+        changed AS (
+            UPDATE issue i SET status = $3, substatus = $4, resolved_at = CASE WHEN $3 = 1 THEN now() END
+            FROM locked l
+            WHERE i.project_id = l.project_id AND i.id = l.id
+                AND (i.status <> $3 OR i.substatus IS DISTINCT FROM $4)
+            RETURNING i.project_id, i.id
         )
-        SELECT id FROM issue WHERE project_id = $1 AND id = ANY ($2)
+        INSERT INTO issue_activity (project_id, issue_id, kind, actor) SELECT project_id, id, $5, $6 FROM changed
         """,
-        [.int8, PostgresType.int8.array, .int2, .text, .text, .text]
+        [PostgresType.int8.array, PostgresType.int8.array, .int2, .text, .text, .text]
     )
 
     static let delete = PostgresStatement(
         "issue_update",
         """
-        WITH hashes AS (
-            DELETE FROM grouping_hash WHERE project_id = $1 AND issue_id = ANY ($2) RETURNING id
+        WITH wanted AS MATERIALIZED (
+            SELECT i.project_id, i.id
+            FROM unnest($1, $2) AS w (project_id, id)
+            JOIN issue i ON i.project_id = w.project_id AND (i.id = w.id OR i.merged_into = w.id)
+            ORDER BY i.project_id, i.id
+            FOR UPDATE OF i
         ),
-        queued AS (INSERT INTO deleted_hash (project_id, hash_id) SELECT $1, id FROM hashes),
-        activity AS (DELETE FROM issue_activity WHERE project_id = $1 AND issue_id = ANY ($2))
-        DELETE FROM issue WHERE project_id = $1 AND (id = ANY ($2) OR merged_into = ANY ($2))
+        hashes AS (
+            DELETE FROM grouping_hash h USING wanted w
+            WHERE h.project_id = w.project_id AND h.issue_id = w.id
+            RETURNING h.project_id, h.id
+        ),
+        queued AS (INSERT INTO deleted_hash (project_id, hash_id) SELECT project_id, id FROM hashes),
+        activity AS (
+            DELETE FROM issue_activity a USING wanted w WHERE a.project_id = w.project_id AND a.issue_id = w.id
+        )
+        DELETE FROM issue i USING wanted w WHERE i.project_id = w.project_id AND i.id = w.id
         """,
-        [.int8, PostgresType.int8.array]
+        [PostgresType.int8.array, PostgresType.int8.array]
     )
 
     static let activity = PostgresStatement(

@@ -45,8 +45,9 @@ struct RegroupPage {
                 target = known
             } else {
                 target =
-                    try await HashResolver
-                    .resolve(event, releaseID: candidate.releaseID, connection, deadline).id
+                    try await
+                    HashResolver
+                    .resolve([(event, candidate.releaseID)], connection, deadline)[event.hashKey] ?? 0
                 targets[event.hashKey.hash] = target
             }
             moves.append((candidate, target))

@@ -38,7 +38,7 @@ enum BatchStatements {
         -- The issues are locked before anything is written, in the order of their keys: whatever the plan, two
         -- collectors cannot wait for each other in a circle, and no issue is deleted while an event joins it.
         locked AS MATERIALIZED (
-            SELECT project_id, id, hash_epoch FROM issue
+            SELECT project_id, id, hash_epoch, status, resolved_at, event_count FROM issue
             WHERE (project_id, id) IN (SELECT project_id, issue_id FROM pointed)
             ORDER BY project_id, id
             FOR NO KEY UPDATE
@@ -150,19 +150,21 @@ enum BatchStatements {
                     '5 minutes', greatest(issue.last_seen, t.last_seen), timestamptz '2000-01-01 00:00:00Z'),
                 level = CASE WHEN t.last_seen >= issue.last_seen THEN t.level ELSE issue.level END,
                 last_release_id = coalesce(t.release_id, issue.last_release_id),
-                status = CASE issue.status WHEN 1 THEN 0 ELSE issue.status END,
-                substatus = CASE issue.status WHEN 1 THEN 'regressed' ELSE issue.substatus END,
-                resolved_at = CASE issue.status WHEN 1 THEN NULL ELSE issue.resolved_at END,
-                regressed_at = CASE issue.status WHEN 1 THEN now() ELSE issue.regressed_at END
+                -- An event that happened before the issue was resolved (late, or from the spool) says nothing new.
+                status = CASE WHEN t.reopens THEN 0 ELSE issue.status END,
+                substatus = CASE WHEN t.reopens THEN 'regressed' ELSE issue.substatus END,
+                resolved_at = CASE WHEN t.reopens THEN NULL ELSE issue.resolved_at END,
+                regressed_at = CASE WHEN t.reopens THEN now() ELSE issue.regressed_at END
             FROM (
-                SELECT t.*, coalesce(u.users, 0) AS users
+                SELECT t.*, coalesce(u.users, 0) AS users,
+                    l.status = 1 AND t.last_seen > coalesce(l.resolved_at, '-infinity') AS reopens
                 FROM totals t
+                JOIN locked l ON l.project_id = t.project_id AND l.id = t.issue_id
                 LEFT JOIN user_totals u ON u.project_id = t.project_id AND u.issue_id = t.issue_id
                 ORDER BY t.project_id, t.issue_id
             ) AS t
             WHERE issue.project_id = t.project_id AND issue.id = t.issue_id
-            RETURNING issue.project_id, issue.id, coalesce(issue.regressed_at = now(), false) AS regressed,
-                t.release_id
+            RETURNING issue.project_id, issue.id, t.reopens AS regressed, t.release_id
         ),
         activity AS (
             INSERT INTO issue_activity (project_id, issue_id, kind, data)
@@ -173,11 +175,13 @@ enum BatchStatements {
             WHERE u.regressed
         )
         SELECT i.project_id, i.event_id, a.issue_id IS NOT NULL AS alive, s.event_id IS NOT NULL AS stored,
-            coalesce(u.regressed, false) AND s.event_id IS NOT NULL AS regressed, a.issue_id
+            coalesce(u.regressed, false) AND s.event_id IS NOT NULL AS regressed, a.issue_id,
+            coalesce(l.event_count = 0, false) AND s.event_id IS NOT NULL AS is_first
         FROM input i
         LEFT JOIN alive a ON a.project_id = i.project_id AND a.event_id = i.event_id
         LEFT JOIN inserted s ON s.project_id = i.project_id AND s.event_id = i.event_id
         LEFT JOIN updated u ON u.project_id = a.project_id AND u.id = a.issue_id
+        LEFT JOIN locked l ON l.project_id = a.project_id AND l.id = a.issue_id
         """,
         [
             PostgresType.int8.array, PostgresType.uuid.array, PostgresType.timestamptz.array,

@@ -6,8 +6,9 @@ import WhorlTelemetry
 
 /// Stores one batch of events: finds what they refer to, then runs the one statement that inserts and counts.
 ///
-/// All in one transaction. When everything is known from the cache there is only that statement, which is a transaction
-/// by itself.
+/// That statement is a transaction by itself. Where something is unknown, a constant number of statements finds or makes it
+/// before; what they made stays when the batch fails. Events that another collector may store at the same moment under
+/// another day are guarded by locks (``DuplicateGuard``).
 struct BatchTransaction: Sendable {
     /// What became of one event.
     enum Result: Sendable {
@@ -32,19 +33,22 @@ struct BatchTransaction: Sendable {
             known.knowsHashes(of: event) && known.environments[event.environmentKey] != nil
                 && event.releaseKey.map { known.releases[$0] != nil } ?? true
         }
-        if isKnown { return try await store(connection, ReferenceCache(), [], deadline) }
+        let resolution = isKnown ? Resolution() : try await resolve(connection, deadline)
+        let guarded = events.indices.filter { DuplicateGuard.needsLock(events[$0]) }
+        guard !guarded.isEmpty else { return try await store(connection, resolution, deadline) }
         return try await connection.transaction(deadline: deadline) { connection in
-            let resolution = try await resolve(connection, deadline)
-            return try await store(connection, resolution.found, resolution.newIssues, deadline, resolution.duplicates)
+            var resolution = resolution
+            resolution.duplicates.formUnion(
+                try await DuplicateGuard.lock(guarded.map { events[$0] }, connection, deadline).map { guarded[$0] }
+            )
+            return try await store(connection, resolution, deadline)
         }
     }
 
     // MARK: - What events refer to
 
-    private struct Resolution {
+    private struct Resolution: Sendable {
         var found = ReferenceCache()
-        /// Hashes that came with a new issue.
-        var newIssues: Set<ReferenceCache.HashKey> = []
         /// Places of events that are stored already.
         var duplicates: Set<Int> = []
     }
@@ -55,30 +59,30 @@ struct BatchTransaction: Sendable {
     ) async throws -> Resolution {
         var resolution = Resolution()
         let unknown = events.indices.filter { !known.knowsHashes(of: events[$0]) }
-        if !unknown.isEmpty {
-            resolution.duplicates = try await probe(unknown, connection, deadline)
-        }
+        // A duplicate must not make an issue of its own.
+        if !unknown.isEmpty { resolution.duplicates = try await probe(unknown, connection, deadline) }
         let fresh = events.indices.filter { !resolution.duplicates.contains($0) }
-        // Everything in the order of its keys, so that two collectors which meet the same new things cannot wait for each
-        // other in a circle.
         let releases = Set(fresh.compactMap { events[$0].releaseKey }).filter { known.releases[$0] == nil }
-        for key in releases.sorted() {
-            resolution.found.add(release: key, try await name(ReferenceStatements.release, key, connection, deadline))
+        for (key, id) in try await names(ReferenceStatements.releases, releases, connection, deadline) {
+            resolution.found.add(release: key, id)
         }
         let environments = Set(fresh.map { events[$0].environmentKey }).filter { known.environments[$0] == nil }
-        for key in environments.sorted() {
-            let id = try await name(ReferenceStatements.environment, key, connection, deadline)
+        for (key, id) in try await names(ReferenceStatements.environments, environments, connection, deadline) {
             resolution.found.add(environment: key, id)
         }
-        let ordered = fresh.filter { !known.knowsHashes(of: events[$0]) }
-            .sorted { events[$0].hashKey < events[$1].hashKey }
-        for index in ordered where !resolution.found.knowsHashes(of: events[index]) {
-            let release = events[index].releaseKey
-                .flatMap { known.releases[$0] ?? resolution.found.releases[$0] }
-            let (id, isNew) = try await HashResolver.resolve(events[index], releaseID: release, connection, deadline)
-            resolution.found.add(hash: events[index].hashKey, id)
-            for alias in events[index].aliasKeys { resolution.found.add(alias: alias) }
-            if isNew { resolution.newIssues.insert(events[index].hashKey) }
+        let wanted = fresh.filter { !known.knowsHashes(of: events[$0]) }
+            .map { index -> HashResolver.Wanted in
+                (
+                    events[index],
+                    events[index].releaseKey.flatMap { known.releases[$0] ?? resolution.found.releases[$0] }
+                )
+            }
+        if !wanted.isEmpty {
+            let ids = try await HashResolver.resolve(wanted, connection, deadline)
+            for (event, _) in wanted {
+                if let id = ids[event.hashKey] { resolution.found.add(hash: event.hashKey, id) }
+                for alias in event.aliasKeys { resolution.found.add(alias: alias) }
+            }
         }
         return resolution
     }
@@ -102,32 +106,41 @@ struct BatchTransaction: Sendable {
         return Set(indices.filter { stored.contains(EventKey(events[$0].event)) })
     }
 
-    private func name(
+    private func names(
         _ statement: PostgresStatement,
-        _ key: ReferenceCache.NameKey,
+        _ keys: Set<ReferenceCache.NameKey>,
         _ connection: PostgresConnection,
         _ deadline: ContinuousClock.Instant
-    ) async throws -> Int {
-        // Nothing comes back when another collector makes the same row at that moment; then it is there the next time.
-        while true {
+    ) async throws -> [ReferenceCache.NameKey: Int] {
+        var found: [ReferenceCache.NameKey: Int] = [:]
+        var missing = keys
+        // Another collector may make the same name at that moment; then it is there the next time.
+        for _ in 0..<5 where !missing.isEmpty {
+            let wanted = missing.sorted()
             let rows = try await connection.execute(
                 statement,
-                [key.projectID.postgresValue, key.name.postgresValue],
+                [.array(of: wanted.map(\.projectID)), .array(of: wanted.map(\.name))],
                 deadline: deadline
             )
-            if let row = rows.first { return try row.read("id") }
+            for row in rows {
+                let key = ReferenceCache.NameKey(projectID: try row.read("project_id"), name: try row.read("name"))
+                if let id: Int = try row.readOptional("id") { found[key] = id }
+            }
+            missing = missing.filter { found[$0] == nil }
         }
+        guard missing.isEmpty else { throw PostgresError(.other, "a name could neither be found nor made") }
+        return found
     }
 
     // MARK: - Rows and counters
 
     private func store(
         _ connection: PostgresConnection,
-        _ found: ReferenceCache,
-        _ newIssues: Set<ReferenceCache.HashKey>,
-        _ deadline: ContinuousClock.Instant,
-        _ duplicates: Set<Int> = []
+        _ resolution: Resolution,
+        _ deadline: ContinuousClock.Instant
     ) async throws -> Outcome {
+        let found = resolution.found
+        let duplicates = resolution.duplicates
         let indices = events.indices.filter { !duplicates.contains($0) }
         let batch = indices.map { events[$0] }
         func values<Value>(_ value: (PreparedEvent) -> Value) -> [Value] { batch.map(value) }
@@ -155,28 +168,23 @@ struct BatchTransaction: Sendable {
             deadline: deadline
         )
         var byKey: [EventKey: Result] = [:]
+        // One event of the batch tells of each regression and of each new issue.
         var regressed: Set<Int> = []
+        var announced: Set<Int> = []
         for row in rows {
             let key = EventKey(try row.read("project_id"), try row.read("event_id"))
             if try !row.read("alive", as: Bool.self) {
                 byKey[key] = .staleHash
             } else if try row.read("stored", as: Bool.self) {
-                // One event of the batch tells of the regression.
-                let isRegression =
-                    try row.read("regressed", as: Bool.self)
-                    && regressed.insert(try row.read("issue_id")).inserted
-                byKey[key] = .stored(isNewIssue: false, isRegression: isRegression)
+                let issue: Int = try row.read("issue_id")
+                byKey[key] = .stored(
+                    isNewIssue: try row.read("is_first", as: Bool.self) && announced.insert(issue).inserted,
+                    isRegression: try row.read("regressed", as: Bool.self) && regressed.insert(issue).inserted
+                )
             }
         }
-        var announced = newIssues
         for (place, index) in indices.enumerated() {
-            let result = byKey[EventKey(batch[place].event)] ?? .duplicate
-            // The first stored event of a new hash tells of the new issue.
-            if case .stored(_, let isRegression) = result, announced.remove(batch[place].hashKey) != nil {
-                results[index] = .stored(isNewIssue: true, isRegression: isRegression)
-            } else {
-                results[index] = result
-            }
+            results[index] = byKey[EventKey(batch[place].event)] ?? .duplicate
         }
         return Outcome(results: results, found: found)
     }

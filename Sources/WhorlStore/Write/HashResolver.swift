@@ -1,33 +1,108 @@
 import WhorlPostgres
 import WhorlProcessing
 
-/// Finds the hash by which an event is grouped, or makes it, with a new issue where none of its hashes points to one.
+/// Finds the hashes by which events are grouped, or makes them, with new issues where none of an event's hashes points to
+/// one: two statements for a batch, however many hashes are new.
+///
+/// Each statement is whole by itself. What was made stays when the batch fails afterwards; an issue without events is shown
+/// nowhere, and the first event that is stored for it tells of it as new.
 enum HashResolver {
+    /// Rounds before it gives up: another collector may make or delete the same hashes at that moment.
+    private static let maxRounds = 6
+
+    /// An event with the id of its release.
+    typealias Wanted = (event: PreparedEvent, releaseID: Int?)
+
+    /// The ids of all leading hashes.
     static func resolve(
-        _ prepared: PreparedEvent,
-        releaseID: Int?,
+        _ wanted: [Wanted],
         _ connection: PostgresConnection,
         _ deadline: ContinuousClock.Instant
-    ) async throws -> (id: Int, isNewIssue: Bool) {
-        let event = prepared.event
-        let values: [PostgresValue] = [
-            event.projectID.postgresValue, .array(of: event.hashes.map(\.hash)),
-            Int16(event.level.number).postgresValue,
-            event.type.postgresValue, event.title.postgresValue, event.culprit.postgresValue,
-            .optional(event.location), event.metadata.text.postgresValue, event.platform.postgresValue,
-            .optional(event.logger), event.isUnhandled.postgresValue, event.occurredAt.postgresValue,
-            .optional(releaseID),
-        ]
-        while true {
-            let rows = try await connection.execute(ReferenceStatements.hash, values, deadline: deadline)
-            if let row = rows.first, let id = try row.readOptional("hash_id", as: Int.self) {
-                return (id, try row.read("is_new_issue"))
+    ) async throws -> [ReferenceCache.HashKey: Int] {
+        let events = wanted.sorted { $0.event.hashKey < $1.event.hashKey }
+        let keys = events.map { [$0.event.hashKey] + $0.event.aliasKeys }
+        let all = Array(Set(keys.joined())).sorted()
+        for round in 1...maxRounds {
+            var known = try await find(all, connection, deadline)
+            let plan = HashPlan(keys, known: known)
+            var ids = known.mapValues(\.id)
+            if !plan.isEmpty {
+                for (key, id) in try await make(plan, events, connection, deadline) { ids[key] = id }
             }
-            _ = try await connection.execute(
-                ReferenceStatements.orphan,
-                [event.projectID.postgresValue, prepared.hashKey.hash.postgresValue],
-                deadline: deadline
+            let missing = Set(keys.compactMap(\.first)).filter { ids[$0] == nil }
+            if missing.isEmpty { return ids }
+            // Made by another collector meanwhile, or left behind by an issue that was deleted.
+            if round > 1 { try await removeOrphans(Array(missing), connection, deadline) }
+            known = [:]
+        }
+        throw PostgresError(.other, "hashes were made and deleted again and again while their events were stored")
+    }
+
+    private static func find(
+        _ keys: [ReferenceCache.HashKey],
+        _ connection: PostgresConnection,
+        _ deadline: ContinuousClock.Instant
+    ) async throws -> [ReferenceCache.HashKey: HashPlan.Known] {
+        let rows = try await connection.execute(
+            ReferenceStatements.findHashes,
+            [.array(of: keys.map(\.projectID)), .array(of: keys.map(\.hash))],
+            deadline: deadline
+        )
+        var known: [ReferenceCache.HashKey: HashPlan.Known] = [:]
+        for row in rows {
+            known[.init(projectID: try row.read("project_id"), hash: try row.read("hash"))] = .init(
+                id: try row.read("id"),
+                issueID: try row.read("issue_id"),
+                homeIssueID: try row.read("home_issue_id")
             )
         }
+        return known
+    }
+
+    private static func make(
+        _ plan: HashPlan,
+        _ events: [Wanted],
+        _ connection: PostgresConnection,
+        _ deadline: ContinuousClock.Instant
+    ) async throws -> [(ReferenceCache.HashKey, Int)] {
+        let founders = plan.founders.map { events[$0] }
+        func values<Value>(_ value: (ProcessedEvent) -> Value) -> [Value] { founders.map { value($0.event.event) } }
+        func known(_ value: (Int, Int) -> Int) -> [Int?] {
+            plan.further.map { if case .issue(let id, let home) = $0.owner { value(id, home) } else { nil } }
+        }
+        let rows = try await connection.execute(
+            ReferenceStatements.makeHashes,
+            [
+                .array(of: values(\.projectID)), .array(of: founders.map(\.event.hashKey.hash)),
+                .array(of: values { Int16($0.level.number) }), .array(of: values(\.type)), .array(of: values(\.title)),
+                .array(of: values(\.culprit)), .array(values(\.location)), .array(of: values { $0.metadata.text }),
+                .array(of: values(\.platform)), .array(values(\.logger)), .array(of: values(\.isUnhandled)),
+                .array(of: values(\.occurredAt)), .array(founders.map(\.releaseID)),
+                .array(of: plan.further.map(\.key.projectID)), .array(of: plan.further.map(\.key.hash)),
+                .array(known { id, _ in id }), .array(known { _, home in home }),
+                .array(
+                    plan.further.map { further -> [UInt8]? in
+                        if case .founder(let key) = further.owner { key.hash } else { nil }
+                    }
+                ),
+                .array(of: plan.further.map(\.isLeading)),
+            ],
+            deadline: deadline
+        )
+        return try rows.map { row in
+            (.init(projectID: try row.read("project_id"), hash: try row.read("hash")), try row.read("id"))
+        }
+    }
+
+    private static func removeOrphans(
+        _ keys: [ReferenceCache.HashKey],
+        _ connection: PostgresConnection,
+        _ deadline: ContinuousClock.Instant
+    ) async throws {
+        _ = try await connection.execute(
+            ReferenceStatements.removeOrphans,
+            [.array(of: keys.map(\.projectID)), .array(of: keys.map(\.hash))],
+            deadline: deadline
+        )
     }
 }

@@ -11,6 +11,8 @@ package struct PreparedEvent: Sendable {
     package let payload: [UInt8]
     /// What was changed before the payload was written, as JSON; nil when nothing was.
     package let notes: String?
+    /// Whether it comes from the spool, perhaps days after it arrived.
+    package var isReplay = false
     let hashKey: ReferenceCache.HashKey
     /// Further hashes that lead to the same issue.
     let aliasKeys: [ReferenceCache.HashKey]
@@ -57,6 +59,7 @@ package struct PreparedEvent: Sendable {
         environmentKey = full.environmentKey
         releaseKey = full.releaseKey
         tags = full.tags
+        isReplay = full.isReplay
     }
 
     /// The same event without its payload, for issues that flood: everything is counted, little is kept.

@@ -1,158 +1,193 @@
 import WhorlPostgres
 
-/// Statements that find, or make, what an event refers to: its hash and issue, its environment, its release.
+/// Statements that find, or make, what the events of a batch refer to: hashes and issues, environments, releases. Each takes
+/// the whole batch, so that their number does not grow with it.
 enum ReferenceStatements {
-    static let all = [hash, orphan, environment, release]
+    static let all = [findHashes, makeHashes, removeOrphans, environments, releases]
 
     /// Hashes of an issue beyond which further ones of its events are not noted.
     static let maxHashes = 200
 
-    /// Finds the leading hash, or makes it: for the issue that any further hash points to, else with a new issue; and makes
-    /// the further ones that are missing.
+    /// Finds hashes whose issue exists. A hash that was made for an issue while that was merged follows it.
     ///
-    /// When another collector makes the same hash at that moment, no row comes back; asked again, it is found.
-    static let hash = PostgresStatement(
+    /// The issues are kept from being deleted until the transaction ends, where there is one.
+    static let findHashes = PostgresStatement(
         "resolve_hash",
         """
-        WITH wanted AS (
-            SELECT hash, place FROM unnest($2) WITH ORDINALITY AS w (hash, place)
+        WITH wanted AS MATERIALIZED (
+            SELECT DISTINCT project_id, hash FROM unnest($1, $2) AS w (project_id, hash)
         ),
-        found AS (
-            -- The issues are kept from being deleted until we have joined one.
-            -- Of an issue that was merged while we waited for it, the row tells where to.
-            SELECT w.place, h.id, coalesce(i.merged_into, i.id) AS issue_id, h.home_issue_id
+        found AS MATERIALIZED (
+            SELECT h.project_id, h.hash, h.id, h.home_issue_id, i.id AS issue_id, i.merged_into
             FROM wanted w
-            JOIN grouping_hash h ON h.project_id = $1 AND h.hash = w.hash
+            JOIN grouping_hash h ON h.project_id = w.project_id AND h.hash = w.hash
             JOIN issue i ON i.project_id = h.project_id AND i.id = h.issue_id
+            ORDER BY i.project_id, i.id
             FOR KEY SHARE OF i
         ),
-        known AS MATERIALIZED (
-            SELECT (SELECT id FROM found WHERE place = 1) AS hash_id,
-                (SELECT issue_id FROM found ORDER BY place LIMIT 1) AS issue_id,
-                (SELECT home_issue_id FROM found ORDER BY place LIMIT 1) AS home_issue_id
-        ),
-        target AS MATERIALIZED (
-            SELECT n.issue_id, coalesce(known.home_issue_id, n.issue_id) AS home_issue_id
-            FROM known, LATERAL (SELECT coalesce(known.issue_id, nextval('issue_id_sequence')) AS issue_id) AS n
-        ),
-        made AS (
-            INSERT INTO grouping_hash (project_id, id, hash, issue_id, home_issue_id)
-            SELECT $1, nextval('hash_id_sequence'), $2[1], target.issue_id, target.home_issue_id
-            FROM known, target
-            WHERE known.hash_id IS NULL
-            ON CONFLICT (project_id, hash) DO NOTHING
-            RETURNING id, issue_id, home_issue_id
-        ),
-        -- A hash that was made for an issue while it was merged follows it.
         mended AS (
-            UPDATE grouping_hash h SET issue_id = i.merged_into
-            FROM issue i
-            WHERE h.project_id = $1 AND h.hash = ANY ($2) AND i.project_id = h.project_id AND i.id = h.issue_id
-                AND i.merged_into IS NOT NULL
+            UPDATE grouping_hash h SET issue_id = f.merged_into
+            FROM found f
+            WHERE f.merged_into IS NOT NULL AND h.project_id = f.project_id AND h.id = f.id
+        )
+        SELECT project_id, hash, id, coalesce(merged_into, issue_id) AS issue_id, home_issue_id FROM found
+        """,
+        [PostgresType.int8.array, PostgresType.bytea.array]
+    )
+
+    /// Makes issues with their first hashes, and further hashes of these and of other issues.
+    ///
+    /// A hash that another collector makes at that moment comes back in no row, nor do those that depend on it; asked again,
+    /// it is found.
+    static let makeHashes = PostgresStatement(
+        "resolve_hash",
+        """
+        WITH fresh AS MATERIALIZED (
+            SELECT f.*, nextval('issue_id_sequence') AS issue_id
+            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS f (
+                project_id, hash, level, type, title, culprit, location, metadata, platform, logger, is_unhandled,
+                occurred_at, release_id)
         ),
-        aliases AS (
+        founded AS (
             INSERT INTO grouping_hash (project_id, id, hash, issue_id, home_issue_id)
-            SELECT $1, nextval('hash_id_sequence'), w.hash, owner.issue_id, owner.home_issue_id
-            FROM wanted w, (
-                SELECT issue_id, home_issue_id FROM made
-                UNION ALL
-                SELECT issue_id, home_issue_id FROM found WHERE place = 1) AS owner
-            WHERE w.place > 1 AND NOT EXISTS (SELECT FROM found f WHERE f.place = w.place)
-                -- Frames of libraries come from the sender: the ways to an issue are bounded.
-                AND (SELECT count(*) FROM grouping_hash g
-                    WHERE g.project_id = $1 AND g.issue_id = owner.issue_id) < \(maxHashes)
-            ORDER BY w.hash
+            SELECT project_id, nextval('hash_id_sequence'), hash, issue_id, issue_id
+            FROM fresh
+            ORDER BY project_id, hash
             ON CONFLICT (project_id, hash) DO NOTHING
+            RETURNING project_id, id, hash, issue_id
         ),
-        number AS (
-            UPDATE project_counter SET next_short_id = next_short_id + 1
-            FROM made, known
-            WHERE project_counter.project_id = $1 AND known.issue_id IS NULL
-            RETURNING next_short_id - 1 AS short_id
+        numbers AS (
+            UPDATE project_counter c SET next_short_id = c.next_short_id + n.issues
+            FROM (SELECT project_id, count(*) AS issues FROM founded GROUP BY 1 ORDER BY 1) AS n
+            WHERE c.project_id = n.project_id
+            RETURNING c.project_id, c.next_short_id - n.issues AS first
         ),
         created AS (
             INSERT INTO issue (
                 project_id, id, short_id, level, type, title, culprit, location, metadata, platform, logger,
                 is_unhandled, first_seen, last_seen, last_seen_bucket, first_release_id)
-            SELECT $1, made.issue_id, number.short_id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12,
-                date_bin('5 minutes', $12, timestamptz '2000-01-01 00:00:00Z'), $13
-            FROM made, number
-            RETURNING id
+            SELECT f.project_id, f.issue_id,
+                n.first + row_number() OVER (PARTITION BY f.project_id ORDER BY f.issue_id) - 1,
+                f.level, f.type, f.title, f.culprit, f.location, f.metadata, f.platform, f.logger, f.is_unhandled,
+                f.occurred_at, f.occurred_at,
+                date_bin('5 minutes', f.occurred_at, timestamptz '2000-01-01 00:00:00Z'), f.release_id
+            FROM fresh f
+            JOIN founded d ON d.project_id = f.project_id AND d.issue_id = f.issue_id
+            JOIN numbers n ON n.project_id = f.project_id
+        ),
+        owned AS MATERIALIZED (
+            SELECT e.project_id, e.hash, e.is_leading, coalesce(e.issue_id, d.issue_id) AS issue_id,
+                coalesce(e.home_issue_id, d.issue_id) AS home_issue_id
+            FROM unnest($14, $15, $16, $17, $18, $19) AS e (
+                project_id, hash, issue_id, home_issue_id, founder, is_leading)
+            LEFT JOIN founded d ON d.project_id = e.project_id AND d.hash = e.founder
+        ),
+        counts AS MATERIALIZED (
+            -- Frames of libraries come from the sender: the ways to an issue are bounded.
+            SELECT o.project_id, o.issue_id, (
+                SELECT count(*) FROM grouping_hash g
+                WHERE g.project_id = o.project_id AND g.issue_id = o.issue_id) AS held
+            FROM (SELECT DISTINCT project_id, issue_id FROM owned WHERE issue_id IS NOT NULL AND NOT is_leading) AS o
+        ),
+        further AS (
+            INSERT INTO grouping_hash (project_id, id, hash, issue_id, home_issue_id)
+            SELECT o.project_id, nextval('hash_id_sequence'), o.hash, o.issue_id, o.home_issue_id
+            FROM (
+                SELECT owned.*,
+                    row_number() OVER (PARTITION BY project_id, issue_id ORDER BY is_leading DESC, hash) AS place
+                FROM owned
+                WHERE issue_id IS NOT NULL
+            ) AS o
+            LEFT JOIN counts c ON c.project_id = o.project_id AND c.issue_id = o.issue_id
+            WHERE o.is_leading OR c.held + o.place <= \(maxHashes)
+            ORDER BY o.project_id, o.hash
+            ON CONFLICT (project_id, hash) DO NOTHING
+            RETURNING project_id, id, hash
         )
-        SELECT coalesce(made.id, known.hash_id) AS hash_id, created.id IS NOT NULL AS is_new_issue
-        FROM known
-        LEFT JOIN made ON true
-        LEFT JOIN created ON true
+        SELECT project_id, hash, id FROM founded
+        UNION ALL
+        SELECT project_id, hash, id FROM further
         """,
         [
-            .int8, PostgresType.bytea.array, .int2, .text, .text, .text, .text, .text, .text, .text, .bool,
-            .timestamptz, .int8,
+            PostgresType.int8.array, PostgresType.bytea.array, PostgresType.int2.array, PostgresType.text.array,
+            PostgresType.text.array, PostgresType.text.array, PostgresType.text.array, PostgresType.text.array,
+            PostgresType.text.array, PostgresType.text.array, PostgresType.bool.array, PostgresType.timestamptz.array,
+            PostgresType.int8.array, PostgresType.int8.array, PostgresType.bytea.array, PostgresType.int8.array,
+            PostgresType.int8.array, PostgresType.bytea.array, PostgresType.bool.array,
         ]
     )
 
-    /// Removes a hash whose issue is gone, so that it can be made anew.
+    /// Removes hashes whose issue is gone, so that they can be made anew.
     ///
     /// It must run as a statement of its own: in the one that lost a race for a hash, the winner's issue cannot be
     /// seen yet.
-    static let orphan = PostgresStatement(
+    static let removeOrphans = PostgresStatement(
         "resolve_hash",
         """
         DELETE FROM grouping_hash h
-        WHERE project_id = $1 AND hash = $2
+        USING unnest($1, $2) AS w (project_id, hash)
+        WHERE h.project_id = w.project_id AND h.hash = w.hash
             AND NOT EXISTS (SELECT FROM issue i WHERE i.project_id = h.project_id AND i.id = h.issue_id)
         """,
-        [.int8, .bytea]
+        [PostgresType.int8.array, PostgresType.bytea.array]
     )
 
     /// Environments of a project beyond which new names are kept as `__other__`: the name comes from the sender.
     static let maxEnvironments = 200
-
-    static let environment = PostgresStatement(
-        "resolve_environment",
-        """
-        WITH chosen AS (
-            SELECT CASE
-                WHEN (SELECT count(*) FROM environment WHERE project_id = $1) < \(maxEnvironments)
-                    OR EXISTS (SELECT FROM environment WHERE project_id = $1 AND name = $2)
-                THEN $2 ELSE '__other__' END AS name
-        ),
-        made AS (
-            INSERT INTO environment (project_id, name)
-            SELECT $1, name FROM chosen
-            WHERE NOT EXISTS (SELECT FROM environment e WHERE e.project_id = $1 AND e.name = chosen.name)
-            ON CONFLICT DO NOTHING
-            RETURNING id
-        )
-        SELECT id FROM made
-        UNION ALL
-        SELECT e.id FROM environment e, chosen WHERE e.project_id = $1 AND e.name = chosen.name
-        """,
-        [.int8, .text]
-    )
-
     /// Releases of a project beyond which new versions are kept as `__other__`, for the same reason.
     static let maxReleases = 20_000
 
-    static let release = PostgresStatement(
-        "resolve_release",
-        """
-        WITH chosen AS (
-            SELECT CASE
-                WHEN EXISTS (SELECT FROM release WHERE project_id = $1 AND version = $2) THEN $2
-                WHEN (SELECT count(*) FROM release WHERE project_id = $1) < \(maxReleases) THEN $2
-                ELSE '__other__' END AS version
-        ),
-        made AS (
-            INSERT INTO release (project_id, version)
-            SELECT $1, version FROM chosen
-            WHERE NOT EXISTS (SELECT FROM release r WHERE r.project_id = $1 AND r.version = chosen.version)
-            ON CONFLICT DO NOTHING
-            RETURNING id
+    static let environments = names("resolve_environment", table: "environment", column: "name", max: maxEnvironments)
+    static let releases = names("resolve_release", table: "release", column: "version", max: maxReleases)
+
+    /// Finds names of projects, or makes them; those beyond the bound of a project are `__other__`.
+    ///
+    /// A name that another collector makes at that moment comes back without an id; asked again, it is found.
+    private static func names(_ operation: String, table: String, column: String, max: Int) -> PostgresStatement {
+        PostgresStatement(
+            operation,
+            """
+            WITH wanted AS MATERIALIZED (
+                SELECT DISTINCT project_id, name FROM unnest($1, $2) AS w (project_id, name)
+            ),
+            known AS MATERIALIZED (
+                SELECT w.project_id, w.name, t.id
+                FROM wanted w
+                JOIN \(table) t ON t.project_id = w.project_id AND t.\(column) = w.name
+            ),
+            missing AS MATERIALIZED (
+                SELECT w.project_id, w.name, row_number() OVER (PARTITION BY w.project_id ORDER BY w.name) AS place
+                FROM wanted w
+                WHERE NOT EXISTS (SELECT FROM known k WHERE k.project_id = w.project_id AND k.name = w.name)
+            ),
+            counts AS MATERIALIZED (
+                SELECT p.project_id, (SELECT count(*) FROM \(table) t WHERE t.project_id = p.project_id) AS held
+                FROM (SELECT DISTINCT project_id FROM missing) AS p
+            ),
+            chosen AS MATERIALIZED (
+                SELECT m.project_id, m.name AS wanted,
+                    CASE WHEN c.held + m.place <= \(max) THEN m.name ELSE '__other__' END AS name
+                FROM missing m
+                JOIN counts c ON c.project_id = m.project_id
+            ),
+            made AS (
+                INSERT INTO \(table) (project_id, \(column))
+                SELECT DISTINCT c.project_id, c.name
+                FROM chosen c
+                WHERE NOT EXISTS (
+                    SELECT FROM \(table) t WHERE t.project_id = c.project_id AND t.\(column) = c.name)
+                ORDER BY 1, 2
+                ON CONFLICT DO NOTHING
+                RETURNING project_id, \(column) AS name, id
+            )
+            SELECT project_id, name, id FROM known
+            UNION ALL
+            SELECT c.project_id, c.wanted, coalesce(m.id, t.id)
+            FROM chosen c
+            LEFT JOIN made m ON m.project_id = c.project_id AND m.name = c.name
+            LEFT JOIN \(table) t ON t.project_id = c.project_id AND t.\(column) = c.name
+            """,
+            [PostgresType.int8.array, PostgresType.text.array]
         )
-        SELECT id FROM made
-        UNION ALL
-        SELECT r.id FROM release r, chosen WHERE r.project_id = $1 AND r.version = chosen.version
-        """,
-        [.int8, .text]
-    )
+    }
 }
