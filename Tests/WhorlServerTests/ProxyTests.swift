@@ -12,8 +12,8 @@ private struct Proxy {
     static func start(_ collector: TestCollector) async throws -> Proxy {
         let file = TestCollector.repository + "/docker/haproxy/haproxy.cfg"
         let directory = try temporaryDirectory("haproxy")
-        let port = try freePort()
-        let health = try freePort()
+        let port = try LoopbackSocket.freePort()
+        let health = try LoopbackSocket.freePort()
         let statistics = directory + "/stats.sock"
         var text = try String(contentsOfFile: file, encoding: .utf8)
         for (old, new) in [
@@ -36,23 +36,6 @@ private struct Proxy {
         let isUp = try await eventually { (try? await TestHTTP(port: port).get("/livez").status) == 200 }
         guard isUp else { throw TestFailure("HAProxy does not answer: \(program.output)") }
         return proxy
-    }
-
-    private static func freePort() throws -> Int {
-        let connection = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(connection) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        return try withUnsafeMutablePointer(to: &address) {
-            try $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                guard bind(connection, $0, size) == 0, getsockname(connection, $0, &size) == 0 else {
-                    throw TestFailure("no free port")
-                }
-                return Int(UInt16(bigEndian: UnsafeRawPointer($0).loadUnaligned(as: sockaddr_in.self).sin_port))
-            }
-        }
     }
 
     /// How many requests HAProxy passed on, and how many answers came back.

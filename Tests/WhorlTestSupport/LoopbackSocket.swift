@@ -36,4 +36,22 @@ package enum LoopbackSocket {
         }
         return connection
     }
+
+    /// A port that nobody listens on at this moment, for programs that cannot choose one themselves.
+    package static func freePort() throws -> Int {
+        let connection = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(connection) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        return try withUnsafeMutablePointer(to: &address) {
+            try $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                guard bind(connection, $0, size) == 0, getsockname(connection, $0, &size) == 0 else {
+                    throw TestFailure("no free port")
+                }
+                return Int(UInt16(bigEndian: UnsafeRawPointer($0).loadUnaligned(as: sockaddr_in.self).sin_port))
+            }
+        }
+    }
 }
