@@ -51,7 +51,7 @@ struct StayingUp {
         "A standard error that is full, closed, or a pipe that nobody reads blocks and ends nothing; lost lines are counted",
         arguments: [
             "exec 2>/dev/full", "exec 2>&-",
-            "mkfifo \"$WHORL_DATA_DIR.fifo\"; sleep 300 < \"$WHORL_DATA_DIR.fifo\" > /dev/null & exec 2> \"$WHORL_DATA_DIR.fifo\"",
+            "mkfifo \"$WHORL_DATA_DIR.fifo\"; sleep 300 < \"$WHORL_DATA_DIR.fifo\" > /dev/null 2>&1 & exec 2> \"$WHORL_DATA_DIR.fifo\"",
         ]
     )
     func standardError(_ redirection: String) async throws {
