@@ -74,7 +74,7 @@ let package = Package(
                 "CWhorlCompression", "CWhorlDictionary", log, lifecycle,
             ]
         ),
-        .target(name: "WhorlSpool", dependencies: ["WhorlTelemetry", "CWhorlCompression", grdb, log]),
+        .target(name: "WhorlSpool", dependencies: ["WhorlTelemetry", "WhorlThreads", "CWhorlCompression", grdb, log]),
         .target(
             name: "WhorlIngest",
             dependencies: [

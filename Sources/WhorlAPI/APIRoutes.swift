@@ -14,6 +14,7 @@ package struct APIRoutes: Sendable {
     private static let maxBodyBytes = 1 << 20
 
     private let services: APIServices
+    private let gate = TokenGate()
 
     package init(
         pool: PostgresPool,
@@ -78,16 +79,15 @@ package struct APIRoutes: Sendable {
             let known = endpoint.query.isEmpty ? "none is" : endpoint.query.joined(separator: ", ") + " are"
             throw APIError.badRequest("Unknown parameter \(unknown.name.prefix(40)); \(known) known here")
         }
-        let answer = try await endpoint.handle(
-            APIRequest(
-                grant: grant,
-                services: services,
-                path: path,
-                query: query,
-                url: request.uri.string,
-                body: try await body(of: request)
-            )
+        let wanted = APIRequest(
+            grant: grant,
+            services: services,
+            path: path,
+            query: query,
+            url: request.uri.string,
+            body: try await body(of: request)
         )
+        let answer = try await gate.run(grant.id) { try await endpoint.handle(wanted) }
         return await response(answer)
     }
 

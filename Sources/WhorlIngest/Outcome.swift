@@ -31,6 +31,7 @@ enum Outcome: String, Sendable {
         case origin = "cors"
         case address = "ip-address"
         case timeout
+        case tooOld = "too_old"
         case localhost
         case legacyBrowsers = "legacy-browsers"
         case webCrawlers = "web-crawlers"

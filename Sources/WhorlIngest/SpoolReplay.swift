@@ -1,6 +1,8 @@
 import Foundation
+import Logging
 import ServiceLifecycle
 import WhorlPostgres
+import WhorlProtocol
 import WhorlSpool
 import WhorlStore
 import WhorlTelemetry
@@ -16,6 +18,8 @@ package struct SpoolReplay: Service {
     private static let window = 100
     /// How often the spool is looked at while there is nothing to do.
     private static let interval = Duration.milliseconds(500)
+    /// How often dead letters are looked through for old ones and those of deleted projects.
+    private static let cleaningInterval = Duration.seconds(30)
     /// How much of the writer's queue may be taken while records are replayed.
     private static let maxLoad = 0.25
     /// Tries of a record that fails for a reason that is neither its own nor an outage.
@@ -27,6 +31,9 @@ package struct SpoolReplay: Service {
     private let codec: PayloadCodec
     private let events: EventMetrics
     private let retentionDays: Int
+    private let outcomes: OutcomeRecorder
+    private let clock: DatabaseClock
+    private let logger: Logger
     private let tooOld: Counter
     private let thread = WorkThread(name: "replay")
 
@@ -37,6 +44,9 @@ package struct SpoolReplay: Service {
         codec: PayloadCodec,
         events: EventMetrics,
         retentionDays: Int,
+        outcomes: OutcomeRecorder,
+        clock: DatabaseClock,
+        logger: Logger,
         registry: MetricsRegistry
     ) {
         self.spool = spool
@@ -45,6 +55,9 @@ package struct SpoolReplay: Service {
         self.codec = codec
         self.events = events
         self.retentionDays = retentionDays
+        self.outcomes = outcomes
+        self.clock = clock
+        self.logger = logger
         tooOld = registry.counter(
             "whorl_spool_too_old",
             "Spooled events whose retention had passed when they were replayed."
@@ -54,10 +67,23 @@ package struct SpoolReplay: Service {
     package func run() async throws {
         await cancelWhenGracefulShutdown {
             var tries: [Int64: Int] = [:]
+            var backoff = Backoff(first: .seconds(1), longest: .seconds(30))
+            var nextCleaning = ContinuousClock.now
             while !Task.isCancelled {
                 await spool.refresh()
-                await drain(&tries)
-                try? await Task.sleep(for: Self.interval)
+                do {
+                    try await drain(&tries)
+                    if ContinuousClock.now >= nextCleaning, await keys.update() {
+                        nextCleaning = .now + Self.cleaningInterval
+                        try await clean()
+                    }
+                    backoff.succeeded()
+                } catch {
+                    // Records that can neither be removed nor set aside would be replayed again and again.
+                    backoff.failed(at: .now)
+                    logger.warning("spool cannot be changed; replay waits", metadata: ["error": "\(error)"])
+                }
+                try? await Task.sleep(for: backoff.wait ?? Self.interval)
             }
         }
     }
@@ -70,15 +96,19 @@ package struct SpoolReplay: Service {
     }
 
     /// Replays until the spool is empty or the database is away again.
-    private func drain(_ tries: inout [Int64: Int]) async {
+    ///
+    /// Throws when the spool cannot be changed.
+    private func drain(_ tries: inout [Int64: Int]) async throws {
         while !Task.isCancelled, await writer.isAnswering, await spool.held.records > 0 {
             if await writer.load > Self.maxLoad {
                 try? await Task.sleep(for: .milliseconds(50))
                 continue
             }
-            guard let entries = try? await spool.oldest(Self.window), !entries.isEmpty else { return }
+            let now = await clock.now()
+            let entries = try await spool.oldest(Self.window)
+            guard !entries.isEmpty else { return }
             let results = await withTaskGroup(of: Result.self) { group in
-                for entry in entries { group.addTask { await replay(entry) } }
+                for entry in entries { group.addTask { await replay(entry, now) } }
                 var results: [Result] = []
                 for await result in group { results.append(result) }
                 return results
@@ -88,26 +118,54 @@ package struct SpoolReplay: Service {
             for result in results {
                 switch result {
                 case .done(let id): done.append(id)
-                case .refused(let id, let reason): try? await spool.bury(id, reason: reason)
+                case .refused(let id, let reason): try await spool.bury(id, reason: reason)
                 case .outage: isOutage = true
                 case .failed(let id, let reason):
                     tries[id, default: 0] += 1
                     if tries[id, default: 0] >= Self.maxTries {
-                        try? await spool.bury(id, reason: "failed \(Self.maxTries) times: \(reason)")
+                        try await spool.bury(id, reason: "failed \(Self.maxTries) times: \(reason)")
                     }
                 }
             }
             for id in done { tries[id] = nil }
             Fault.crashPoint(.beforeSpoolRemoval)
-            try? await spool.remove(done)
+            try await spool.remove(done)
             if isOutage { return }
         }
     }
 
-    private func replay(_ entry: Spool.Entry) async -> Result {
-        let age = Date().timeIntervalSince1970 - Double(entry.record.receivedAt) / 1_000_000
-        if age > Double(retentionDays) * 86_400 {
+    /// Forgets what nobody will look at any more.
+    private func clean() async throws {
+        let keys = self.keys
+        let count = try await spool.clean { project in
+            project == Canary.projectID ? false : await keys.isLive(projectID: project) == false
+        }
+        if count > 0 {
+            logger.notice("old dead letters, or those of deleted projects, removed", metadata: ["events": "\(count)"])
+        }
+    }
+
+    /// `now` is the database's time; nil when it differs from ours, and then nothing is too old.
+    private func replay(_ entry: Spool.Entry, _ now: Date?) async -> Result {
+        let receivedAt = Date(timeIntervalSince1970: Double(entry.record.receivedAt) / 1_000_000)
+        if let now, now.timeIntervalSince(receivedAt) > Double(retentionDays) * 86_400 {
             tooOld.increment()
+            outcomes.count(
+                projectID: entry.record.projectID,
+                category: "error",
+                outcome: Outcome.invalid.rawValue,
+                reason: Outcome.Reason.tooOld.rawValue,
+                at: now
+            )
+            if let id = EventID(bytes: entry.record.eventID) {
+                outcomes.dropped(
+                    id,
+                    projectID: entry.record.projectID,
+                    outcome: Outcome.invalid.rawValue,
+                    reason: Outcome.Reason.tooOld.rawValue,
+                    at: now
+                )
+            }
             return .done(entry.id)
         }
         if entry.record.projectID != Canary.projectID, await keys.isLive(projectID: entry.record.projectID) == false {

@@ -69,6 +69,9 @@ struct CollectorRooms: Sendable {
                 codec: codec,
                 events: events,
                 retentionDays: settings.retentionDays,
+                outcomes: outcomes,
+                clock: DatabaseClock(pool: pools.housekeeping),
+                logger: logger,
                 registry: registry
             ),
         ]

@@ -61,11 +61,11 @@ package struct DeadLetters: Sendable {
         try file.queue.write { database in
             try database.execute(
                 sql: """
-                    INSERT INTO record (\(SpoolFile.columns))
-                    SELECT \(SpoolFile.columns) FROM dead_letter WHERE \(Self.chosen)
+                    INSERT INTO record (queued_at, \(SpoolFile.columns))
+                    SELECT :now, \(SpoolFile.columns) FROM dead_letter WHERE \(Self.chosen)
                     ON CONFLICT (project_id, event_id) DO NOTHING
                     """,
-                arguments: ["id": id]
+                arguments: ["id": id, "now": Int64(Date().timeIntervalSince1970 * 1_000_000)]
             )
             return try delete(id, database)
         }

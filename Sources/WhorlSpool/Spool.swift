@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import Logging
 import WhorlTelemetry
+import WhorlThreads
 
 /// The durable queue for when the database is away.
 ///
@@ -29,6 +30,13 @@ package actor Spool {
         let answer: CheckedContinuation<Void, any Error>
     }
 
+    /// How long dead letters are kept for people to look at.
+    package static let letterAge = Duration.seconds(30 * 86_400)
+
+    private nonisolated let executor = ThreadExecutor(name: "spool")
+    /// Opening and checking a file may take seconds.
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
     private static let maxBatch = 500
     /// Room for less than this is none: most events compress to a quarter of it.
     private static let usualRecord = 32 << 10
@@ -45,6 +53,8 @@ package actor Spool {
     private var isCommitting = false
     /// Why the last write failed; nil while the file can be written.
     private var failure: String?
+    /// When a file that failed is opened and checked again.
+    private var backoff = Backoff(first: .seconds(1), longest: .seconds(30))
 
     /// Opens the spool of a directory, or makes it; throws when another process owns it.
     package init(directory: String, limits: Limits = Limits(), logger: Logger, registry: MetricsRegistry) throws {
@@ -171,6 +181,36 @@ package actor Spool {
         logger.error("event set aside as a dead letter", metadata: ["spool.record": "\(id)", "reason": "\(reason)"])
     }
 
+    /// Forgets dead letters that are too old, and all that belongs to projects that are gone; returns how many events that
+    /// were. `isGone` is asked once for each project that has something here.
+    package func clean(isGone: @Sendable (Int) async -> Bool) async throws -> Int {
+        let projects = try await write { database in
+            try Int.fetchAll(
+                database,
+                sql:
+                    "SELECT DISTINCT project_id FROM (SELECT project_id FROM record UNION SELECT project_id FROM dead_letter)"
+            )
+        }
+        var gone: [Int] = []
+        for project in projects where await isGone(project) { gone.append(project) }
+        let removed = gone
+        let oldest = Self.now() - Int64(Self.letterAge / .microseconds(1))
+        return try await write { database in
+            var count = 0
+            try database.execute(sql: "DELETE FROM dead_letter WHERE buried_at < ?", arguments: [oldest])
+            count += database.changesCount
+            for project in removed {
+                for table in ["record", "dead_letter"] {
+                    try database.execute(sql: "DELETE FROM \(table) WHERE project_id = ?", arguments: [project])
+                    count += database.changesCount
+                }
+            }
+            // Deleted rows must not stay readable in free pages of the file.
+            if count > 0 { try database.execute(sql: "PRAGMA incremental_vacuum") }
+            return count
+        }
+    }
+
     /// Reads the totals anew, which a command may have changed, and opens the file again after a failure.
     package func refresh() async {
         // A write shows that writing works; the file system may have been full or read-only.
@@ -197,6 +237,7 @@ package actor Spool {
             }
             self.totals = totals
             failure = nil
+            backoff.succeeded()
             metrics.report(totals)
             return value
         } catch {
@@ -206,6 +247,8 @@ package actor Spool {
     }
 
     private func reopened() throws -> SpoolFile {
+        // The check reads the whole file: it must not run for every event of an outage.
+        guard backoff.mayTry(at: .now) else { throw SpoolError.unusable(failure ?? "the spool cannot be opened") }
         let opened = try SpoolRecovery(directory: directory, logger: logger, metrics: metrics).open()
         file = opened
         return opened
@@ -215,9 +258,12 @@ package actor Spool {
         if error is CancellationError { return }
         if failure == nil { logger.error("spool failed", metadata: ["error": "\(error)"]) }
         failure = "\(error)"
-        // After a failed sync the same descriptor may say that all is well: the next attempt opens the file anew, and
-        // looks whether it is damaged.
-        if let code = (error as? DatabaseError)?.resultCode, code != .SQLITE_BUSY { file = nil }
+        // After a failed sync the same descriptor may say that all is well: a later attempt opens the file anew, and looks
+        // whether it is damaged. A full disk damages nothing.
+        if let code = (error as? DatabaseError)?.resultCode, code != .SQLITE_BUSY, code != .SQLITE_FULL {
+            file = nil
+        }
+        if file == nil { backoff.failed(at: .now) }
     }
 
     private static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000_000) }

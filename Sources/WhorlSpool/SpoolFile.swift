@@ -18,10 +18,16 @@ struct SpoolFile: Sendable {
             try database.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
             try database.execute(sql: "PRAGMA journal_mode = WAL")
             try database.execute(sql: "PRAGMA synchronous = FULL")
+            // What is deleted is overwritten: events of deleted projects must not stay in free pages.
+            try database.execute(sql: "PRAGMA secure_delete = ON")
         }
         queue = try DatabaseQueue(path: path, configuration: configuration)
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1", migrate: Self.createTables)
+        migrator.registerMigration("2") { database in
+            // When it was put into the queue, in microseconds of Unix time: a dead letter that is tried again waits anew.
+            try database.execute(sql: "ALTER TABLE record ADD COLUMN queued_at INTEGER")
+        }
         try migrator.migrate(queue)
     }
 
@@ -85,7 +91,10 @@ struct SpoolFile: Sendable {
         guard let row = try Row.fetchOne(database, sql: "SELECT records, bytes, dead_letters FROM total") else {
             throw SpoolError.unusable("the totals are missing")
         }
-        let oldest = try Int64.fetchOne(database, sql: "SELECT received_at FROM record ORDER BY id LIMIT 1")
+        let oldest = try Int64.fetchOne(
+            database,
+            sql: "SELECT coalesce(queued_at, received_at) FROM record ORDER BY id LIMIT 1"
+        )
         return SpoolTotals(
             records: try row.undamaged("records"),
             bytes: try row.undamaged("bytes"),

@@ -12,7 +12,8 @@ package let productStatements: [PostgresStatement] =
     + AdministrationStatements.all + IssueStatements.all + EventStatements.all + TagStatements.all
     + RetentionStatements.all + MetricsStatements.all + OutcomeStatements.all + TagBacklogStatements.all
     + ProjectSettingsStatements.all
-    + DuplicateStatements.all + BudgetStatements.all + DictionaryStatements.all + MergeStatements.all
+    + ClockStatements.all + DuplicateStatements.all + BudgetStatements.all + DictionaryStatements.all
+    + MergeStatements.all
     + TrialStatements.all
     + RegroupStatements.all
     + RegroupCounting.all

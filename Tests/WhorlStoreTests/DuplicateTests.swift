@@ -167,10 +167,12 @@ struct DuplicateTests {
     @Test("Retention goes on while the clocks agree to the hour, and refuses otherwise")
     func clocks() throws {
         let now = Date()
-        try Retention.check(now, against: now.addingTimeInterval(3_500))
-        #expect(throws: Retention.ClocksDiffer.self) {
-            try Retention.check(now, against: now.addingTimeInterval(3_700))
+        try DatabaseClock.check(now, against: now.addingTimeInterval(3_500))
+        #expect(throws: DatabaseClock.ClocksDiffer.self) {
+            try DatabaseClock.check(now, against: now.addingTimeInterval(3_700))
         }
-        #expect(throws: Retention.ClocksDiffer.self) { try Retention.check(now, against: now.addingTimeInterval(-1e9)) }
+        #expect(throws: DatabaseClock.ClocksDiffer.self) {
+            try DatabaseClock.check(now, against: now.addingTimeInterval(-1e9))
+        }
     }
 }

@@ -42,7 +42,7 @@ struct UpgradeTests {
         let settings = try rows.map { ProjectSettings(text: try $0.read("settings")) }
         #expect(settings[0].allowedOrigins == ["https://a.example"])
         #expect(settings[0].grouping.settings(.none).previous == .first)
-        #expect(settings[0].grouping.version == .current)
+        #expect(settings[0].grouping.version == .second)
         #expect(settings[1].grouping.settings(.none).previous == nil)
         await connection.close()
     }

@@ -1,5 +1,6 @@
 import Foundation
 import HTTPTypes
+import WhorlPostgres
 import WhorlProtocol
 import WhorlStore
 
@@ -83,11 +84,23 @@ enum IssueListRoutes {
         return list
     }
 
-    private static func searched<Value>(_ body: () async throws -> Value) async throws -> Value {
+    private static func searched<Value>(
+        _ query: SearchQuery,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
         do {
             return try await body()
         } catch let error as SearchQuery.SyntaxError {
             throw APIError.badRequest(error.detail)
+        } catch let error as PostgresError where error.isTooSlow {
+            let advice =
+                query.costliest.map { "Narrow or leave out: \($0.prefix(80))" }
+                ?? "Ask for fewer projects or a shorter time"
+            throw APIError(
+                status: .serviceUnavailable,
+                detail: "The search took too long. \(advice)",
+                headers: [.retryAfter: "5"]
+            )
         }
     }
 
@@ -107,7 +120,7 @@ enum IssueListRoutes {
         if let window = try request.window(now: now) { (list.from, list.to) = window }
         list.cursor = try request.cursor()
         list.limit = try request.limit()
-        let page = try await searched { try await request.services.issues.list(list, now: now) }
+        let page = try await searched(list.query) { try await request.services.issues.list(list, now: now) }
         let series = try await IssueSeries.of(page.elements, request, now: now)
         let publicURL = request.services.publicURL()
         return .page(page, request) { IssueShape.json($0, publicURL: publicURL, stats: series[$0.id]) }
@@ -140,7 +153,7 @@ enum IssueListRoutes {
             )
         }
         let list = try await self.request(request, defaultQuery: query)
-        let found = try await searched {
+        let found = try await searched(list.query) {
             var matching = list
             matching.query = try SearchQuery(query)
             return try await request.services.issues.ids(matching, limit: maxBulk + 1)

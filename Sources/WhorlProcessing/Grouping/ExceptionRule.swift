@@ -14,12 +14,12 @@ struct ExceptionRule {
     private let parts: [Part]
     let hasOwn: Bool
 
-    init?(_ event: Event, _ rules: StackRules?, _ meter: RuleMeter) {
+    init?(_ event: Event, _ rules: StackRules?, _ meter: RuleMeter, _ version: GroupingVersion) {
         guard !event.exceptions.isEmpty else { return nil }
         let family = PlatformFamily(event.platform)
         parts = ExceptionGroups.representatives(of: event.exceptions)
             .map { exception in
-                let stack = exception.stacktrace.map { StackRule($0, event, rules, meter) }
+                let stack = exception.stacktrace.map { StackRule($0, event, rules, meter, version) }
                 var extra = Self.nativeError(exception)
                 let contributes = stack?.contributes ?? false
                 if !contributes, family == .script {

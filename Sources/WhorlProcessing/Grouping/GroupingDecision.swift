@@ -33,19 +33,26 @@ struct GroupingDecision {
         } else if !hasDefault {
             basis = .custom(fingerprint)
         } else {
-            basis = version == .first ? .first(FirstGrouping(event)) : Self.computed(event, rules.stack, meter)
+            basis = version == .first ? .first(FirstGrouping(event)) : Self.computed(event, rules.stack, meter, version)
         }
     }
 
-    private static func computed(_ event: Event, _ rules: StackRules?, _ meter: RuleMeter) -> Basis {
+    private static func computed(
+        _ event: Event,
+        _ rules: StackRules?,
+        _ meter: RuleMeter,
+        _ version: GroupingVersion
+    ) -> Basis {
         if let kind = ScriptErrorRule.component(event) { return .single(variant: "built-in", kind) }
-        if let exceptions = ExceptionRule(event, rules, meter), !exceptions.leaves(ownOnly: false).isEmpty {
+        if let exceptions = ExceptionRule(event, rules, meter, version), !exceptions.leaves(ownOnly: false).isEmpty {
             return .exceptions(exceptions)
         }
-        if let stack = ThreadRule.stack(of: event).map({ StackRule($0, event, rules, meter) }), stack.contributes {
+        if let stack = ThreadRule.stack(of: event).map({ StackRule($0, event, rules, meter, version) }),
+            stack.contributes
+        {
             return .stack(name: "thread", stack)
         }
-        if let stack = event.stacktrace.map({ StackRule($0, event, rules, meter) }), stack.contributes {
+        if let stack = event.stacktrace.map({ StackRule($0, event, rules, meter, version) }), stack.contributes {
             return .stack(name: "stacktrace", stack)
         }
         if let report = SecurityRule.component(event) { return .single(variant: "security", report) }

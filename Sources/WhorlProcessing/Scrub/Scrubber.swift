@@ -1,3 +1,4 @@
+import Glibc
 import WhorlProtocol
 
 /// Takes out of an event what must not be kept, by the names of members and by what stands in texts.
@@ -11,6 +12,10 @@ struct Scrubber {
     /// Members whose text may hold parameters as `name=value`.
     private static let parametric: [StaticString] = [
         "url", "query_string", "data", "body", "from", "to", "referer", "fragment",
+    ]
+    /// Members that are written for people and often quote a URL, with its parameters.
+    private static let prose: [StaticString] = [
+        "transaction", "message", "formatted", "value", "title", "culprit", "description", "name", "logentry", "params",
     ]
 
     private let settings: ScrubSettings
@@ -45,7 +50,7 @@ struct Scrubber {
                 harmless.insert(visit.key)
             }
             if visit.isString || visit.isNumber {
-                let isParametric = Self.isParametric(visit.key)
+                let isParametric = Self.isParametric(visit.key) || Self.quotesParameters(visit)
                 if isParametric || looksIntoTexts && text.isFound(in: visit.bytes) {
                     hits.append((document.node(visit), .text(isParametric: isParametric)))
                 }
@@ -86,9 +91,19 @@ struct Scrubber {
         return visit.isNumber || visit.size > 0
     }
 
-    private static func isParametric(_ key: UnsafeBufferPointer<UInt8>) -> Bool {
+    /// Whether a text for people quotes a URL with parameters.
+    private static func quotesParameters(_ visit: JSONDocument.Visit) -> Bool {
+        guard visit.isString, visit.key.isEmpty || isOne(of: prose, visit.key), let base = visit.bytes.baseAddress,
+            memchr(base, Int32(UInt8(ascii: "?")), visit.bytes.count) != nil
+        else { return false }
+        return memchr(base, Int32(UInt8(ascii: "=")), visit.bytes.count) != nil
+    }
+
+    private static func isParametric(_ key: UnsafeBufferPointer<UInt8>) -> Bool { isOne(of: parametric, key) }
+
+    private static func isOne(of words: [StaticString], _ key: UnsafeBufferPointer<UInt8>) -> Bool {
         guard (2...12).contains(key.count) else { return false }
-        return parametric.contains { word in
+        return words.contains { word in
             word.utf8CodeUnitCount == key.count
                 && (0..<key.count)
                     .allSatisfy { key[$0] == word.utf8Start[$0] || key[$0] | 0x20 == word.utf8Start[$0] }

@@ -40,7 +40,7 @@ package struct Retention: Service {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 do {
-                    try await runOnce(now: try await agreedTime())
+                    try await runOnce(now: try await DatabaseClock(pool: pool).agreed())
                     try? await Task.sleep(for: interval)
                 } catch {
                     logger.warning("retention not finished", metadata: ["db.error": "\(error)"])
@@ -48,33 +48,6 @@ package struct Retention: Service {
                 }
             }
         }
-    }
-
-    /// How far the clocks of collector and database may differ before nothing is removed.
-    package static let maxDifference: TimeInterval = 3_600
-
-    /// Why nothing was removed.
-    package struct ClocksDiffer: Error, CustomStringConvertible {
-        package let seconds: Int
-        package var description: String {
-            "the clocks of the collector and the database differ by \(seconds) s: nothing is removed until they agree"
-        }
-    }
-
-    /// The database's time; throws when ours differs, since one of the two is wrong and data may be removed too early.
-    private func agreedTime() async throws -> Date {
-        let rows = try await pool.execute(RetentionStatements.time)
-        guard let now = try rows.first?.read("now", as: Date.self) else {
-            throw PostgresError(.decoding, "the database tells no time")
-        }
-        try Self.check(now, against: Date())
-        return now
-    }
-
-    /// Throws when two clocks differ by over an hour.
-    package static func check(_ database: Date, against collector: Date) throws {
-        let difference = abs(database.timeIntervalSince(collector))
-        guard difference <= maxDifference else { throw ClocksDiffer(seconds: Int(min(difference, 1e12))) }
     }
 
     /// Makes the partitions that are needed next, and removes what is too old.
@@ -93,6 +66,8 @@ package struct Retention: Service {
             (RetentionStatements.deletedEnvironments, []),
             (RetentionStatements.deletedHours, []), (RetentionStatements.deletedUsers, []),
             (RetentionStatements.deletedTags, []), (RetentionStatements.deletedHashes, []),
+            (RetentionStatements.projectBacklog, []), (RetentionStatements.projectDropped, []),
+            (RetentionStatements.projects, []),
             (RetentionStatements.oldHours, [first.start.postgresValue]),
             (RetentionStatements.oldTags, [first.postgresValue]),
             (RetentionStatements.oldIssues, [first.start.postgresValue]),
@@ -120,14 +95,12 @@ package struct Retention: Service {
 
 enum RetentionStatements {
     static let all = [
-        time, projectHashes, projectIssues, projectActivity, projectJobs, projectMoves, projectReleases,
+        projectHashes, projectIssues, projectActivity, projectJobs, projectMoves, projectReleases,
         projectEnvironments,
         deletedEvents,
         deletedEnvironments, deletedHours, deletedUsers, deletedTags, deletedHashes, oldHours, oldTags,
-        oldIssues,
+        oldIssues, projectBacklog, projectDropped, projects,
     ]
-
-    static let time = PostgresStatement("retention", "SELECT clock_timestamp() AS now")
 
     /// Removes rows of hashes whose issue was deleted; `$1` rows at a time.
     private static func deleted(_ table: String) -> PostgresStatement {
@@ -179,11 +152,35 @@ enum RetentionStatements {
     static let projectMoves = ofDeletedProjects("regroup_move")
     static let projectReleases = ofDeletedProjects("release")
     static let projectEnvironments = ofDeletedProjects("environment")
+    static let projectBacklog = ofDeletedProjects("tag_backlog")
+    static let projectDropped = ofDeletedProjects("dropped_event")
     static let deletedEvents = deleted("event")
     static let deletedEnvironments = deleted("hash_environment")
     static let deletedHours = deleted("hash_hour")
     static let deletedUsers = deleted("hash_user")
     static let deletedTags = deleted("hash_tag")
+
+    /// Removes deleted projects of which nothing is left, with their keys; the keys cannot be made again by a start.
+    static let projects = PostgresStatement(
+        "retention",
+        """
+        WITH gone AS MATERIALIZED (
+            SELECT p.id FROM project p
+            WHERE p.deleted_at < now() - interval '1 hour'
+                AND NOT EXISTS (SELECT FROM grouping_hash h WHERE h.project_id = p.id)
+                AND NOT EXISTS (SELECT FROM deleted_hash d WHERE d.project_id = p.id)
+                AND NOT EXISTS (SELECT FROM issue i WHERE i.project_id = p.id)
+                AND NOT EXISTS (SELECT FROM release r WHERE r.project_id = p.id)
+                AND NOT EXISTS (SELECT FROM environment e WHERE e.project_id = p.id)
+            LIMIT $1
+        ),
+        keys AS (DELETE FROM project_key k USING gone g WHERE k.project_id = g.id RETURNING k.public_key),
+        retired AS (INSERT INTO retired_key (public_key) SELECT public_key FROM keys ON CONFLICT DO NOTHING),
+        counters AS (DELETE FROM project_counter c USING gone g WHERE c.project_id = g.id)
+        DELETE FROM project p USING gone g WHERE p.id = g.id
+        """,
+        [.int8]
+    )
 
     /// A batch that was under way when the issue was deleted has long ended after an hour.
     static let deletedHashes = PostgresStatement(

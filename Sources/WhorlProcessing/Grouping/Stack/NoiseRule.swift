@@ -4,14 +4,17 @@ import WhorlProtocol
 /// it, and what compilers, engines and SDKs put in between.
 enum NoiseRule {
     /// Marks the frames, the oldest first.
-    static func mark(_ frames: [FrameFacts]) {
+    static func mark(_ frames: [FrameFacts], _ version: GroupingVersion) {
         for index in frames.indices where frames[index].ignored == nil {
             if let reason = alone(frames[index]) { frames[index].ignored = reason }
         }
         markProxies(frames)
         keepLastThunk(frames)
         // Everything from the first helper on belongs to the raising, where something is left below it.
-        if let first = frames.indices.first(where: { isThrowHelper(frames[$0]) }),
+        let raising =
+            version == .third
+            ? crashEnd(of: frames) : frames.indices.first(where: { isThrowHelper(frames[$0]) })
+        if let first = raising,
             frames[..<first].contains(where: { $0.ignored == nil && !$0.key.isEmpty })
         {
             for index in first..<frames.count { frames[index].ignored = .throwHelper }
@@ -22,6 +25,24 @@ enum NoiseRule {
             for index in 0...last { frames[index].ignored = .threadBase }
         }
     }
+
+    /// Where the raising of the error begins, at the crash end of the stack: the first helper behind the last frame of the
+    /// application, or of anything where the application has none. Frames of a hook that the raising calls belong to it.
+    private static func crashEnd(of frames: [FrameFacts]) -> Int? {
+        let end = frames.firstIndex { hookCallers.contains($0.frame.function ?? "") } ?? frames.count
+        func isBody(_ facts: FrameFacts) -> Bool { facts.ignored == nil && !facts.key.isEmpty && !isThrowHelper(facts) }
+        let last =
+            frames[..<end].lastIndex { $0.isOwn && isBody($0) } ?? frames[..<end].lastIndex(where: isBody)
+        let start = last.map { $0 + 1 } ?? 0
+        return frames[start...].firstIndex(where: isThrowHelper)
+    }
+
+    /// What calls the hook of a panic or the handler of a signal, whose frames then stand at the end.
+    private static let hookCallers: Set<String> = [
+        "rust_panic_with_hook", "std::panicking::rust_panic_with_hook", "rust_begin_unwind",
+        "std::panicking::begin_panic_handler", "_rust_begin_unwind", "_sigtramp", "__restore_rt",
+        "<signal handler called>", "KiUserExceptionDispatcher", "KiUserExceptionDispatch",
+    ]
 
     /// A stub of the compiler counts where it is the last of the application's frames: the function itself was inlined.
     private static func keepLastThunk(_ frames: [FrameFacts]) {

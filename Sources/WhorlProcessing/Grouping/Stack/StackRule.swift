@@ -11,13 +11,13 @@ struct StackRule {
     /// How many frames from the end count at most, by a rule of the project.
     private let limit: Int?
 
-    init(_ stack: Stacktrace, _ event: Event, _ rules: StackRules?, _ meter: RuleMeter) {
+    init(_ stack: Stacktrace, _ event: Event, _ rules: StackRules?, _ meter: RuleMeter, _ version: GroupingVersion) {
         let eventFamily = PlatformFamily(event.platform)
         let frames = stack.frames.map { frame in
             let family = frame.platform.map(PlatformFamily.init) ?? eventFamily
             return FrameNames.facts(frame, family, event.names)
         }
-        NoiseRule.mark(frames)
+        NoiseRule.mark(frames, version)
         rules?.apply(to: frames, meter)
         limit = rules?.maxFrames
         var own: [(place: Int, key: String)] = []
