@@ -42,7 +42,7 @@ package actor PostgresPool: Service {
     private let logger: Logger
     private let metrics: PostgresMetrics
 
-    private var idle: [PostgresConnection] = []
+    private var idle: [Idle] = []
     private var busy = 0
     private var connecting = 0
     private var waiters: [Waiter] = []
@@ -51,6 +51,14 @@ package actor PostgresPool: Service {
     private var isClosed = false
     private let probeWanted: AsyncStream<Void>
     private let wantProbe: AsyncStream<Void>.Continuation
+
+    private struct Idle {
+        let connection: PostgresConnection
+        let since: ContinuousClock.Instant
+    }
+
+    /// A connection that was idle for longer is looked at before it is lent: the server may have ended it.
+    private static let trustedIdleTime = Duration.milliseconds(100)
 
     private struct Waiter {
         let id: Int
@@ -86,7 +94,7 @@ package actor PostgresPool: Service {
     /// Closes the idle connections and refuses new requests; busy ones are closed when they come back.
     package func close() async {
         isClosed = true
-        for connection in idle { await connection.close() }
+        for unused in idle { await unused.connection.close() }
         idle = []
         for waiter in waiters {
             waiter.timer.cancel()
@@ -168,10 +176,13 @@ package actor PostgresPool: Service {
     private func acquire(deadline: ContinuousClock.Instant) async throws -> PostgresConnection {
         guard !isClosed else { throw PostgresError(.connection, "the pool is closed") }
         guard breaker.isClosed else { throw PostgresError(.unavailable, "the database does not answer") }
-        if let connection = idle.popLast() {
+        while let last = idle.popLast() {
             busy += 1
             reportConnections()
-            return connection
+            if last.since.duration(to: .now) < Self.trustedIdleTime { return last.connection }
+            if await last.connection.isAlive { return last.connection }
+            busy -= 1
+            await last.connection.close()
         }
         if busy + connecting < configuration.size { return try await connect(deadline: deadline) }
         guard waiters.count < configuration.maxWaiters else {
@@ -249,7 +260,7 @@ package actor PostgresPool: Service {
             return
         }
         if waiters.isEmpty {
-            idle.append(connection)
+            idle.append(Idle(connection: connection, since: .now))
         } else {
             busy += 1
             serveNextWaiter(with: connection)
@@ -282,7 +293,7 @@ package actor PostgresPool: Service {
         logger.error("database away", metadata: ["db.error": "\(error)"])
         let abandoned = idle
         idle = []
-        Task { for connection in abandoned { await connection.close() } }
+        Task { for unused in abandoned { await unused.connection.close() } }
         for waiter in waiters {
             waiter.timer.cancel()
             waiter.continuation.resume(throwing: PostgresError(.unavailable, "the database does not answer"))
@@ -314,7 +325,7 @@ package actor PostgresPool: Service {
                     throw PostgresError(.server("25006"), "the server is a read-only standby")
                 }
                 breaker.succeeded()
-                idle.append(connection)
+                idle.append(Idle(connection: connection, since: .now))
                 reportConnections()
                 logger.notice("database back")
             } catch {

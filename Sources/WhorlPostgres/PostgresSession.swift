@@ -37,6 +37,16 @@ final class PostgresSession {
     /// False once the connection broke, was closed or sent a cancel request.
     var isUsable: Bool { !sentCancel && (connection.map { PQstatus($0) == CONNECTION_OK } ?? false) }
 
+    /// `POLLRDHUP` of Linux, which Glibc's module leaves out.
+    private static let peerHasClosed: Int16 = 0x2000
+
+    /// Whether the connection is usable and the other side has not closed it. Asks the kernel, and waits for nothing.
+    var isAlive: Bool {
+        guard isUsable, let connection else { return false }
+        var state = pollfd(fd: PQsocket(connection), events: Self.peerHasClosed, revents: 0)
+        return Glibc.poll(&state, 1, 0) == 0
+    }
+
     /// Whether the server says that a transaction is open.
     var isInTransaction: Bool { connection.map { PQtransactionStatus($0) != PQTRANS_IDLE } ?? false }
 

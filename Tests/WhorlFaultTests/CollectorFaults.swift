@@ -82,7 +82,7 @@ import WhorlTestSupport
             _ = try? await lab.http.get("/livez")
             idle.close()
             try await lab.acknowledge(20)
-            #expect(try await lab.current.metric("whorl_http_connections_refused_total") ?? 0 > 0)
+            #expect(try await lab.current.metric("whorl_http_connections_refused_total{reason=\"total\"}") ?? 0 > 0)
             try await lab.verify("256 descriptors")
         }
     }

@@ -84,6 +84,27 @@ struct PoolTests {
         await pool.close()
     }
 
+    @Test("A connection that the server ended while it was idle is replaced before anybody sees an error")
+    func endedWhileIdle() async throws {
+        try await withPool(configuration: .init(size: 3, timeout: .seconds(10))) { pool, url in
+            _ = try await pool.execute(ping)
+            let other = try await PostgresConnection.connect(url, deadline: .now + .seconds(10))
+            let rows = try await other.script(
+                """
+                SELECT count(pg_terminate_backend(pid, 5000))::text AS n FROM pg_stat_activity
+                WHERE datname = current_database() AND pid <> pg_backend_pid()
+                """,
+                deadline: .now + .seconds(10)
+            )
+            #expect(try rows.first?.read("n", as: String.self) == "1")
+            // Only who was idle for a moment is looked at.
+            try await Task.sleep(for: .milliseconds(150))
+            _ = try await pool.execute(ping)
+            #expect(await pool.isServerAnswering)
+            await other.close()
+        }
+    }
+
     @Test("A broken connection is replaced")
     func replaced() async throws {
         try await withPool(configuration: .init(size: 1, timeout: .seconds(5))) { pool, _ in

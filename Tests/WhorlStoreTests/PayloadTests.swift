@@ -7,11 +7,33 @@ import WhorlTestSupport
 
 @Suite("Payloads")
 struct PayloadTests {
-    /// Events that have much in common, but not with those that the shipped dictionary was trained from.
+    /// Events of an SDK that the shipped dictionary was not trained from. The application's texts hold a marker.
     private func payload(_ number: Int) -> [UInt8] {
-        let words = (0..<40)
-            .map { "\"colour-\(($0 * 7 + number) % 90)\":{\"shade\":\"\(number * $0 % 13)\",\"gloss\":true}" }
-        return Array("{\"palette\":{\(words.joined(separator: ","))},\"number\":\(number)}".utf8)
+        let integrations = (0..<30).map { "\"AcmeIntegration\(($0 * 7 + number) % 40)Hook\"" }
+        let frames = (0..<3)
+            .map { "{\"function\":\"\(Self.marker)\($0)\",\"lineno\":\(number),\"vars\":{\"\(Self.marker)\":1}}" }
+        return Array(
+            """
+            {"platform":"acme","sdk":{"name":"acme.sdk.for.tests","integrations":[\(integrations.joined(separator: ","))]},
+            "message":"\(Self.marker)","extra":{"sdk":{"name":"\(Self.marker)"}},"\(Self.marker)":true,
+            "contexts":{"\(Self.marker)":{"name":"x"}},"exception":{"values":[{"type":"\(Self.marker)","mechanism":
+            {"type":"acme.hook","data":{"name":"\(Self.marker)"}},"stacktrace":{"frames":[\(frames.joined(separator: ","))]}}]}}
+            """
+            .utf8
+        )
+    }
+
+    private static let marker = "Quokka"
+
+    @Test("Of an event only keys of the protocol and strings of the SDK are learned")
+    func trainingText() throws {
+        let text = String(decoding: try #require(TrainingText.text(of: payload(3))), as: UTF8.self)
+        #expect(!text.contains(Self.marker))
+        for kept in ["acme.sdk.for.tests", "AcmeIntegration", "acme.hook", "\"function\":", "\"lineno\":"] {
+            #expect(text.contains(kept), "\(kept)")
+        }
+        #expect(TrainingText.text(of: Array("[1]".utf8)) == nil)
+        #expect(TrainingText.text(of: [0xff]) == nil)
     }
 
     @Test("Every size comes back as it was, with and without a dictionary", arguments: [0, 1, 100, 5_000, 3_000_000])
@@ -53,6 +75,7 @@ struct PayloadTests {
             let result = try await training.train(bytes: 16_384, samples: 1_000)
             #expect(result.samples + result.tested == 400)
             #expect(result.isBetter && result.withNew < result.withoutDictionary)
+            #expect(!String(decoding: result.dictionary, as: UTF8.self).contains(Self.marker))
             let number = try await training.keep(result)
             #expect(number == 100)
             let listed = try await training.list()

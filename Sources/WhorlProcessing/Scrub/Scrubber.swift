@@ -13,10 +13,6 @@ struct Scrubber {
     private static let parametric: [StaticString] = [
         "url", "query_string", "data", "body", "from", "to", "referer", "fragment",
     ]
-    /// Members that are written for people and often quote a URL, with its parameters.
-    private static let prose: [StaticString] = [
-        "transaction", "message", "formatted", "value", "title", "culprit", "description", "name", "logentry", "params",
-    ]
 
     private let settings: ScrubSettings
     private let key: SensitiveKey
@@ -91,19 +87,17 @@ struct Scrubber {
         return visit.isNumber || visit.size > 0
     }
 
-    /// Whether a text for people quotes a URL with parameters.
+    /// Whether a text may quote a URL with parameters, wherever it stands.
     private static func quotesParameters(_ visit: JSONDocument.Visit) -> Bool {
-        guard visit.isString, visit.key.isEmpty || isOne(of: prose, visit.key), let base = visit.bytes.baseAddress,
+        guard visit.isString, let base = visit.bytes.baseAddress,
             memchr(base, Int32(UInt8(ascii: "?")), visit.bytes.count) != nil
         else { return false }
         return memchr(base, Int32(UInt8(ascii: "=")), visit.bytes.count) != nil
     }
 
-    private static func isParametric(_ key: UnsafeBufferPointer<UInt8>) -> Bool { isOne(of: parametric, key) }
-
-    private static func isOne(of words: [StaticString], _ key: UnsafeBufferPointer<UInt8>) -> Bool {
+    private static func isParametric(_ key: UnsafeBufferPointer<UInt8>) -> Bool {
         guard (2...12).contains(key.count) else { return false }
-        return words.contains { word in
+        return parametric.contains { word in
             word.utf8CodeUnitCount == key.count
                 && (0..<key.count)
                     .allSatisfy { key[$0] == word.utf8Start[$0] || key[$0] | 0x20 == word.utf8Start[$0] }

@@ -14,8 +14,9 @@ struct DictionaryCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Trains a dictionary from stored events, and keeps it when it saves a twentieth or more.",
             discussion: """
-                Collectors use it for new events within a minute; older rows stay as they are. A dictionary holds pieces \
-                of the events that it was trained from, and is never deleted, since rows cannot be read without it.
+                Collectors use it for new events within a minute; older rows stay as they are. A dictionary holds keys \
+                of the protocol and strings of SDKs, nothing that an application wrote. It is never deleted, since rows \
+                cannot be read without it.
                 """
         )
 

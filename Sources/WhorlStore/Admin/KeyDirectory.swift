@@ -3,6 +3,7 @@ import Logging
 import ServiceLifecycle
 import WhorlPostgres
 import WhorlProcessing
+import WhorlThreads
 
 /// The public keys, kept in memory, so that no request waits for the database to know its sender.
 ///
@@ -17,6 +18,13 @@ package actor KeyDirectory: Service {
     /// Unknown keys that are asked for at the same time; more have to come again.
     private static let maxLookups = 100
 
+    /// What is known of a project.
+    private struct Place: Sendable {
+        let organization: String
+        let project: String
+        let grouping: ProjectGrouping
+    }
+
     private struct Single {
         let info: KeyInfo?
         let until: ContinuousClock.Instant
@@ -26,18 +34,19 @@ package actor KeyDirectory: Service {
     private let logger: Logger
     private let refresh: Duration
     private let copy: KeyCopy?
+    /// Reads rows: 100,000 keys take a while.
+    private let thread = WorkThread(name: "keys")
+    /// Writes the copy: a disk may hang.
+    private let disk = WorkThread(name: "keys-copy")
+    private var isCopying = false
+    private var isCopyOld = false
     private var version: Int?
-    private var known: [String: KeyInfo] {
-        didSet {
-            places = Self.places(of: known)
-            groupings = [:]
-        }
-    }
+    private var known: [String: KeyInfo]
     /// How replayed events are grouped, by project; read anew when keys or settings change.
     private var groupings: [Int: GroupingSettings] = [:]
     /// Grouping rules of the installation.
     package nonisolated let rules: GroupingRules
-    private var places: [Int: (organization: String, project: String)] = [:]
+    private var places: [Int: Place] = [:]
     private var singles: [String: Single] = [:]
     private var lookups: [String: Task<KeyInfo?, any Error>] = [:]
 
@@ -57,8 +66,15 @@ package actor KeyDirectory: Service {
         places = Self.places(of: known)
     }
 
-    private static func places(of keys: [String: KeyInfo]) -> [Int: (organization: String, project: String)] {
-        Dictionary(keys.values.map { ($0.projectID, ($0.organization, $0.project)) }) { first, _ in first }
+    private static func places(of keys: [String: KeyInfo]) -> [Int: Place] {
+        Dictionary(
+            keys.values.map {
+                (
+                    $0.projectID,
+                    Place(organization: $0.organization, project: $0.project, grouping: $0.settings.grouping)
+                )
+            }
+        ) { first, _ in first }
     }
 
     /// The key, when it can be told without asking the database.
@@ -79,7 +95,7 @@ package actor KeyDirectory: Service {
             throw PostgresError(.poolExhausted, "too many unknown keys are looked up")
         }
         let lookup = Task { [pool] in
-            try await Self.read(pool, KeyStatements.find, [.array(of: [publicKey])]).first?.value
+            try Self.decode(try await pool.execute(KeyStatements.find, [.array(of: [publicKey])])).first?.value
         }
         lookups[publicKey] = lookup
         defer { lookups[publicKey] = nil }
@@ -98,14 +114,16 @@ package actor KeyDirectory: Service {
     /// How the events of a project are grouped.
     package func grouping(projectID: Int) -> GroupingSettings {
         if let known = groupings[projectID] { return known }
-        let project = known.values.first { $0.projectID == projectID }?.settings.grouping ?? ProjectGrouping()
+        let project = places[projectID]?.grouping ?? ProjectGrouping()
         let settings = project.settings(rules)
         groupings[projectID] = settings
         return settings
     }
 
     /// The slugs of a project.
-    package func place(projectID: Int) -> (organization: String, project: String)? { places[projectID] }
+    package func place(projectID: Int) -> (organization: String, project: String)? {
+        places[projectID].map { ($0.organization, $0.project) }
+    }
 
     /// Keeps the keys up to date until it is stopped.
     package func run() async throws {
@@ -121,10 +139,16 @@ package actor KeyDirectory: Service {
     @discardableResult
     package func update() async -> Bool {
         do {
-            let rows = try await pool.execute(KeyStatements.version)
-            guard let current = try rows.first?.read("version", as: Int.self), current != version else { return true }
-            let keys = try await Self.read(pool, KeyStatements.all, [Self.maxKnown.postgresValue])
-            known = keys
+            let versions = try await pool.execute(KeyStatements.version)
+            guard let current = try versions.first?.read("version", as: Int.self), current != version else {
+                return true
+            }
+            let rows = try await pool.execute(KeyStatements.all, [Self.maxKnown.postgresValue])
+            (known, places) = try await thread.run {
+                let keys = try Self.decode(rows)
+                return (keys, Self.places(of: keys))
+            }
+            groupings = [:]
             singles = [:]
             version = current
         } catch {
@@ -132,23 +156,34 @@ package actor KeyDirectory: Service {
             logger.debug("keys not refreshed", metadata: ["db.error": "\(error)"])
             return false
         }
-        do {
-            try copy?.save(known)
-        } catch {
-            logger.warning("keys not copied to the data directory", metadata: ["error": "\(error)"])
-        }
+        if let copy { startCopying(to: copy) }
         return true
     }
 
-    private static func read(
-        _ pool: PostgresPool,
-        _ statement: PostgresStatement,
-        _ values: [PostgresValue]
-    ) async throws -> [String: KeyInfo] {
+    /// Copies the keys beside the refreshing: a disk that hangs must not keep a disabled key alive.
+    private func startCopying(to copy: KeyCopy) {
+        isCopyOld = true
+        guard !isCopying else { return }
+        isCopying = true
+        Task {
+            while isCopyOld {
+                isCopyOld = false
+                let keys = known
+                do {
+                    try await disk.run { try copy.save(keys) }
+                } catch {
+                    logger.warning("keys not copied to the data directory", metadata: ["error": "\(error)"])
+                }
+            }
+            isCopying = false
+        }
+    }
+
+    private static func decode(_ rows: PostgresRows) throws -> [String: KeyInfo] {
         var keys: [String: KeyInfo] = [:]
         // Most keys share their project's settings, and most projects have the defaults.
         var parsed: [String: ProjectSettings] = [:]
-        for row in try await pool.execute(statement, values) {
+        for row in rows {
             let text: String = try row.read("settings")
             let settings = parsed[text] ?? ProjectSettings(text: text)
             parsed[text] = settings

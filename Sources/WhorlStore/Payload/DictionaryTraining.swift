@@ -1,7 +1,7 @@
 import Foundation
 import WhorlPostgres
 
-/// Makes dictionaries from stored events.
+/// Makes dictionaries from what SDKs made of stored events: their keys and their own strings (see ``TrainingText``).
 package struct DictionaryTraining: Sendable {
     private let pool: PostgresPool
     private let codec: PayloadCodec
@@ -45,7 +45,7 @@ package struct DictionaryTraining: Sendable {
         let events = try await newest(samples)
         // Every fifth is kept apart, to tell how it does on events that it has not seen.
         let tested = events.enumerated().filter { $0.offset % 5 == 4 }.map(\.element)
-        let learned = events.enumerated().filter { $0.offset % 5 != 4 }.map(\.element)
+        let learned = events.enumerated().filter { $0.offset % 5 != 4 }.compactMap { TrainingText.text(of: $0.element) }
         guard learned.count >= Self.minSamples, let dictionary = PayloadDictionary.train(learned, bytes: bytes) else {
             throw AdministrationError.invalid(
                 "too few events to train from, or too little in common: \(events.count) are stored"

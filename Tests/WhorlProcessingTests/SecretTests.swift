@@ -1,0 +1,60 @@
+import Testing
+import WhorlProtocol
+
+@testable import WhorlProcessing
+
+@Suite("Secrets in texts")
+struct SecretTests {
+    private func admitted(_ event: JSON) throws -> ProcessedEvent {
+        let context = EventContext(
+            projectID: 1,
+            eventID: .random(),
+            receivedAt: .init(timeIntervalSince1970: 1_763_673_600)
+        )
+        guard case .admitted(let event) = try EventPipeline.admit(event.encoded()[...], context, AdmissionRules())
+        else {
+            throw EventPipelineRefusal()
+        }
+        return event
+    }
+
+    private struct EventPipelineRefusal: Error {}
+
+    private static let texts = [
+        "GET https://user:hunter2@shop.example/pay failed", "GET https://shop.example/pay?token=hunter2&page=3",
+        "/pay?page=3&api_key=hunter2", "postgres://whorl:hunter2@db/whorl",
+        "see /a?b=1, then /c?password=hunter2 (twice)",
+    ]
+
+    @Test(
+        "Credentials in URLs stay nowhere: transaction, message, breadcrumb, exception, title, culprit",
+        arguments: texts
+    )
+    func urls(_ text: String) throws {
+        let text = JSON.string(text)
+        let events: [JSON] = [
+            ["transaction": text, "message": "m"], ["message": text],
+            ["logentry": ["formatted": text, "params": [text]]],
+            ["message": "m", "breadcrumbs": ["values": [["message": text, "category": "http"]]]],
+            ["exception": ["values": [["type": "E", "value": text]]]], ["exception": ["values": [["type": text]]]],
+            ["message": "m", "request": ["url": text]],
+            ["message": "m", "contexts": ["trace": ["description": text]]],
+            ["message": "m", "tags": ["url": text]], ["message": "m", "extra": ["note": text]],
+        ]
+        for event in events {
+            let admitted = try admitted(event)
+            let payload = String(decoding: admitted.payload, as: UTF8.self)
+            #expect(!payload.contains("hunter2"), "\(event.text) became \(payload)")
+            #expect(!admitted.title.contains("hunter2"))
+            #expect(!admitted.culprit.contains("hunter2"))
+        }
+    }
+
+    @Test("Texts without credentials stay as they are")
+    func harmless() throws {
+        for text in ["is this = that?", "/pay?page=3&sort=asc", "why? because a=b", "100% of /a?x=%zz"] {
+            let payload = String(decoding: try admitted(["message": .string(text)]).payload, as: UTF8.self)
+            #expect(payload.contains(JSON.string(text).text), "\(payload)")
+        }
+    }
+}
