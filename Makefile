@@ -1,7 +1,7 @@
 # Whorl's front door. `make help` lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test faults format format-check bench fuzz
+.PHONY: help setup build run test faults hostile format format-check bench fuzz
 
 SOURCES = Package.swift Sources Tests sql Benchmarks Examples Fuzz
 
@@ -24,6 +24,11 @@ test: setup ## Run every test
 faults: setup ## Try every fault, all rounds (ten minutes)
 	swift build --build-tests
 	WHORL_FAULTS=full swift test --skip-build --no-parallel --filter WhorlFaultTests
+
+hostile: setup build ## Send everything that is meant to hurt to the release build (five minutes)
+	swift build --build-tests
+	WHORL_TEST_EXECUTABLE="$(CURDIR)/.build/release/whorl" swift test --skip-build --no-parallel \
+		--filter 'HostileTests|AmplificationTests|IsolationTests|APICostTests|WhorlServerTests.ConnectionTests'
 
 format: ## Format the sources in place
 	swift format --in-place --recursive --parallel $(SOURCES)

@@ -110,7 +110,7 @@ public struct JSONNode: Sendable {
         while at < end {
             let name = entries[at]
             if name.hasEscapes {
-                if JSONNode(document: document, index: at).equals(key) { found = at + 1 }
+                if Self.isEqual(bytes, escaped: Int(name.start)..<Int(name.end), key) { found = at + 1 }
             } else if Int(name.end - name.start) == count,
                 Self.isEqual(bytes, Int(name.start), key)
             {
@@ -125,6 +125,46 @@ public struct JSONNode: Sendable {
     private static func isEqual(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int, _ key: StaticString) -> Bool {
         for offset in 0..<key.utf8CodeUnitCount where bytes[start + offset] != key.utf8Start[offset] { return false }
         return true
+    }
+
+    /// Compares a text with escapes without making a string of it: an object's keys are compared with each key that is
+    /// looked up, and a sender may write them all with escapes.
+    private static func isEqual(
+        _ bytes: UnsafeBufferPointer<UInt8>,
+        escaped range: Range<Int>,
+        _ key: StaticString
+    ) -> Bool {
+        var (at, place) = (range.lowerBound, 0)
+        while at < range.upperBound {
+            guard place < key.utf8CodeUnitCount, let (byte, length) = plainByte(bytes, at, range.upperBound),
+                byte == key.utf8Start[place]
+            else { return false }
+            at += length
+            place += 1
+        }
+        return place == key.utf8CodeUnitCount
+    }
+
+    /// The byte of ASCII that stands at a place, and how many bytes the text takes for it; nil for other characters.
+    private static func plainByte(_ bytes: UnsafeBufferPointer<UInt8>, _ at: Int, _ end: Int) -> (UInt8, Int)? {
+        guard bytes[at] == UInt8(ascii: "\\"), at + 1 < end else { return (bytes[at], 1) }
+        switch bytes[at + 1] {
+        case UInt8(ascii: "b"): return (0x08, 2)
+        case UInt8(ascii: "f"): return (0x0C, 2)
+        case UInt8(ascii: "n"): return (0x0A, 2)
+        case UInt8(ascii: "r"): return (0x0D, 2)
+        case UInt8(ascii: "t"): return (0x09, 2)
+        case UInt8(ascii: "u"):
+            guard at + 6 <= end else { return nil }
+            var value = 0
+            for offset in 2..<6 {
+                guard let digit = hexValue(bytes[at + offset]) else { return nil }
+                value = value << 4 | Int(digit)
+            }
+            // U+0000 is read as U+FFFD.
+            return (1..<0x80).contains(value) ? (UInt8(value), 6) : nil
+        default: return (bytes[at + 1], 2)
+        }
     }
 
     /// The member of an object by its key, null counted as absent.
@@ -142,7 +182,11 @@ public struct JSONNode: Sendable {
     public func equals(_ text: StaticString) -> Bool {
         let entry = self.entry
         guard entry.kind == .string else { return false }
-        if entry.hasEscapes { return string == String(describing: text) }
+        if entry.hasEscapes {
+            return document.bytes.withUnsafeBufferPointer {
+                Self.isEqual($0, escaped: Int(entry.start)..<Int(entry.end), text)
+            }
+        }
         let count = Int(entry.end - entry.start)
         guard count == text.utf8CodeUnitCount else { return false }
         return document.bytes.withUnsafeBufferPointer { bytes in

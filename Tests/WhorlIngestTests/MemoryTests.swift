@@ -20,13 +20,23 @@ struct MemoryTests {
         var shares = MemoryShares(capacity: 40 * Self.mib)
         #expect(shares.ask(request(0, 1_000, "a")) == .granted)
         #expect(shares.ask(request(1, 20 * Self.mib, "a")) == .granted, "the largest body has to fit")
-        #expect(shares.ask(request(2, 1_000, "a")) == .waits)
+        #expect(shares.ask(request(2, 2 * Self.mib, "a")) == .waits)
         #expect(shares.ask(request(3, 9 * Self.mib, "b")) == .granted)
         #expect(shares.ask(request(4, 2 * Self.mib, "b")) == .waits)
         #expect(shares.ask(request(5, 1_000, "c")) == .granted, "who waits for its own share holds up nobody")
-        let served = shares.free(20 * Self.mib, [.address("a")]).map(\.id)
+        let served = shares.free(20 * Self.mib, of: 20 * Self.mib, [.address("a")]).map(\.id)
         #expect(served == [2])
-        #expect(shares.free(9 * Self.mib, [.address("b")]).map(\.id) == [4])
+        #expect(shares.free(9 * Self.mib, of: 9 * Self.mib, [.address("b")]).map(\.id) == [4])
+    }
+
+    @Test("A sender's own large body does not hold up its small requests, which have a share of their own")
+    func ownSmall() {
+        var shares = MemoryShares(capacity: 40 * Self.mib)
+        #expect(shares.ask(request(0, 30 * Self.mib, "a")) == .granted)
+        for id in 1...10 { #expect(shares.ask(request(id, Self.mib, "a")) == .granted) }
+        #expect(shares.ask(request(20, Self.mib, "a")) == .waits)
+        #expect(shares.free(30 * Self.mib, of: 30 * Self.mib, [.address("a")]).isEmpty)
+        #expect(shares.free(Self.mib, of: Self.mib, [.address("a")]).map(\.id) == [20])
     }
 
     @Test("Large requests leave an eighth to small ones, and small ones pass them while they wait")
@@ -39,7 +49,7 @@ struct MemoryTests {
         for id in 20..<25 { #expect(shares.ask(request(id, Self.mib, "s\(id)")) == .granted) }
         // A large one behind the first that waits does not pass it.
         #expect(shares.ask(request(11, 2 * Self.mib, "e")) == .waits)
-        #expect(shares.free(10 * Self.mib, [.address("a")]).map(\.id) == [10, 11])
+        #expect(shares.free(10 * Self.mib, of: 10 * Self.mib, [.address("a")]).map(\.id) == [10, 11])
     }
 
     @Test("When room comes free, small requests are served before large ones, each kind in order")
@@ -49,8 +59,8 @@ struct MemoryTests {
         #expect(shares.ask(request(20, 2 * Self.mib, "x")) == .waits)
         #expect(shares.ask(request(21, Self.mib, "y")) == .waits)
         #expect(shares.ask(request(22, 1_000, "z")) == .waits)
-        #expect(shares.free(Self.mib, [.address("o0")]).map(\.id) == [21])
-        #expect(shares.free(Self.mib, [.address("o1")]).map(\.id) == [22])
+        #expect(shares.free(Self.mib, of: Self.mib, [.address("o0")]).map(\.id) == [21])
+        #expect(shares.free(Self.mib, of: Self.mib, [.address("o1")]).map(\.id) == [22])
         #expect(shares.giveUp(20)?.request.id == 20)
         #expect(shares.giveUp(20) == nil)
         #expect(shares.waiting.isEmpty)

@@ -7,6 +7,23 @@ import WhorlTestSupport
 struct JSONDocumentTests {
     private func read(_ text: String) throws -> JSON { JSON(try JSONDocument(Array(text.utf8)).root) }
 
+    @Test("Keys written with escapes are found as others are")
+    func escapedKeys() throws {
+        let text = #"{"m\u0065ss\u0061ge":1,"a\/b":2,"\t":3,"\u00e9":4,"mess":5,"messages\u0021":6,"\u0000":7,"\\":8}"#
+        let root = try JSONDocument(Array(text.utf8)).root
+        #expect(root["message"]?.int == 1)
+        #expect(root["a/b"]?.int == 2)
+        #expect(root["\t"]?.int == 3)
+        #expect(root["mess"]?.int == 5)
+        #expect(root["messages!"]?.int == 6)
+        #expect(root["\\"]?.int == 8)
+        for absent in ["messages", "messag", "e", "", "messages!!"] as [StaticString] {
+            #expect(root[absent] == nil, "\(absent)")
+        }
+        let list = try JSONDocument(Array(#"["\u0065rror","err\u00f6r"]"#.utf8)).root
+        #expect(list.elements.map { $0.equals("error") } == [true, false])
+    }
+
     @Test(
         "What is JSON is read",
         arguments: [

@@ -10,6 +10,11 @@ import WhorlProtocol
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let bytes = Array(UnsafeBufferPointer(start: data, count: count))
+    Cost.measure(target, count) { read(bytes) }
+    return 0
+}
+
+private func read(_ bytes: [UInt8]) {
     switch target {
     case "json": json(bytes)
     case "envelope": envelope(bytes)
@@ -22,15 +27,17 @@ public func fuzz(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     case "names": names(String(decoding: bytes, as: UTF8.self))
     case "rules": rules(String(decoding: bytes, as: UTF8.self))
     case "credentials": credentials(String(decoding: bytes, as: UTF8.self))
+    case "answers": answers(String(decoding: bytes, as: UTF8.self))
     default: fatalError("FUZZ_TARGET names no reader")
     }
-    return 0
 }
 
 /// The program's start, under the name that SwiftPM gives it; libFuzzer's own `main` is left out.
 @_cdecl("FuzzReaders_main")
 public func start(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) -> CInt {
     var (count, arguments) = (count, arguments)
+    countAllocations()
+    atexit { Cost.report(target) }
     return runDriver(&count, &arguments) { data, size in
         data.map { fuzz($0, size) } ?? 0
     }
@@ -94,6 +101,21 @@ private func credentials(_ text: String) {
     _ = (
         EventID(text)?.hex, Timestamp.parse(text).map(Timestamp.format), RateLimit.parse(text).count, Level(name: text)
     )
+}
+
+/// What a server says about limits: a status, `Retry-After` and `X-Sentry-Rate-Limits`, a line each. Whatever it says, the
+/// client waits for a finite time and remembers few categories.
+private func answers(_ text: String) {
+    let lines = text.split(separator: "\n", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
+    var headers: [String: String] = [:]
+    if lines.count > 1 { headers["Retry-After"] = lines[1] }
+    if lines.count > 2 { headers["X-Sentry-Rate-Limits"] = lines[2] }
+    var limits = ActiveLimits()
+    let now = ContinuousClock.now
+    for _ in 0..<3 { limits.note(TransportAnswer(status: Int(lines[0]) ?? 429, headers: headers), at: now) }
+    precondition(limits.count <= 64, "categories of the server pile up")
+    precondition(!limits.forbids("error", at: now + .seconds(86_401)), "a wait has no end")
+    if let seconds = RetryAfter.seconds(text) { precondition((0...RetryAfter.longest).contains(seconds)) }
 }
 
 private func inflate(_ bytes: [UInt8]) {

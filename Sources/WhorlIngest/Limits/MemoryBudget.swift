@@ -92,9 +92,9 @@ package final class MemoryBudget: Sendable {
         return .init(id: id, bytes: max(total - before, 0), total: total, owners: owners)
     }
 
-    fileprivate func free(_ bytes: Int, _ owners: [MemoryShares.Owner]) {
+    fileprivate func free(_ bytes: Int, of total: Int, _ owners: [MemoryShares.Owner]) {
         let answers = state.withLock { state in
-            let granted = state.shares.free(bytes, owners)
+            let granted = state.shares.free(bytes, of: total, owners)
             return granted.compactMap { state.answers.removeValue(forKey: $0.id) }
         }
         for answer in answers { answer.resume(returning: true) }
@@ -151,12 +151,12 @@ final class MemoryReservation: Sendable {
 
     /// Gives back what is held beyond so many bytes.
     func shrink(to size: Int) {
-        let surplus = held.withLock { held in
-            let surplus = max(held - size, 0)
-            held -= surplus
-            return surplus
+        let (surplus, total) = held.withLock { held in
+            let total = held
+            held = min(held, size)
+            return (total - held, total)
         }
-        if surplus > 0 { budget.free(surplus, owners) }
+        if surplus > 0 { budget.free(surplus, of: total, owners) }
     }
 
     /// Gives everything back.

@@ -2,7 +2,8 @@
 ///
 /// A pure state machine. Three rules keep one sender from starving another:
 /// - Nobody holds more than a share of the budget, counted for the client's address and for the project. A sender that
-///   holds less than half of its share may exceed it with one request, since the largest body has to fit.
+///   holds less than half of its share may exceed it with one request, since the largest body has to fit. For small
+///   requests only the sender's other small ones count, so that its own large body does not hold them up.
 /// - A part of the budget is kept for small requests, so that large ones cannot use it up.
 /// - Small requests that wait are served before large ones; among equals the first comes first.
 struct MemoryShares: Sendable {
@@ -35,7 +36,13 @@ struct MemoryShares: Sendable {
     let share: Int
     private(set) var used = 0
     private(set) var waiting: [Request] = []
-    private var held: [Owner: Int] = [:]
+    private var held: [Owner: Holding] = [:]
+
+    /// What an owner holds, in all and by small requests.
+    private struct Holding {
+        var all = 0
+        var small = 0
+    }
 
     init(capacity: Int) {
         self.capacity = capacity
@@ -62,15 +69,23 @@ struct MemoryShares: Sendable {
         return .waits
     }
 
-    /// Gives bytes back; returns the requests that are granted by it.
-    mutating func free(_ bytes: Int, _ owners: [Owner]) -> [Request] {
+    /// Gives bytes of a request back that held `total`; returns the requests that are granted by it.
+    mutating func free(_ bytes: Int, of total: Int, _ owners: [Owner]) -> [Request] {
         used -= bytes
         for owner in owners {
-            let left = held[owner, default: 0] - bytes
-            held[owner] = left > 0 ? left : nil
+            change(owner, from: total, to: total - bytes)
+            if held[owner]?.all ?? 0 <= 0 { held[owner] = nil }
         }
         return serve()
     }
+
+    /// Counts a request of the owner that held so many bytes, and now holds so many.
+    private mutating func change(_ owner: Owner, from before: Int, to after: Int) {
+        held[owner, default: Holding()].all += after - before
+        held[owner, default: Holding()].small += Self.smallPart(after) - Self.smallPart(before)
+    }
+
+    private static func smallPart(_ total: Int) -> Int { total <= smallBytes ? total : 0 }
 
     /// Ends a wait; nil when the request was granted before.
     mutating func giveUp(_ id: Int) -> (request: Request, granted: [Request])? {
@@ -106,13 +121,15 @@ struct MemoryShares: Sendable {
 
     private func fitsShare(_ request: Request) -> Bool {
         request.owners.allSatisfy { owner in
-            let others = held[owner, default: 0] - (request.total - request.bytes)
+            let before = request.total - request.bytes
+            let holding = held[owner] ?? Holding()
+            let others = request.isSmall ? holding.small - Self.smallPart(before) : holding.all - before
             return others <= share / 2 || others + request.total <= share
         }
     }
 
     private mutating func grant(_ request: Request) {
         used += request.bytes
-        for owner in request.owners { held[owner, default: 0] += request.bytes }
+        for owner in request.owners { change(owner, from: request.total - request.bytes, to: request.total) }
     }
 }

@@ -1,0 +1,99 @@
+import Glibc
+import Synchronization
+
+/// How much a reader may cost: time of the processor and bytes asked of the allocator, for so much input.
+///
+/// The bounds are those of the table "What an input may cost" in `docs/reliability.md`, with a factor of 20 on the time: the
+/// sanitizers and the counting of branches slow the program down by 5 to 15.
+struct Cost {
+    /// What any input may cost, in bytes.
+    let baseBytes: Int
+    /// Bytes asked of the allocator, freed ones too, for each byte of input.
+    let bytesPerByte: Int
+    /// What any input may cost, in microseconds.
+    let baseMicroseconds: Int
+    /// Nanoseconds for each byte of input.
+    let nanosecondsPerByte: Int
+
+    private static let slowdown = 20
+
+    /// The bound of each reader; nil for a target that measures nothing.
+    static let bounds: [String: Cost] = [
+        "json": Cost(baseBytes: 16 << 10, bytesPerByte: 400, baseMicroseconds: 100, nanosecondsPerByte: 1_000),
+        "envelope": Cost(baseBytes: 16 << 10, bytesPerByte: 200, baseMicroseconds: 100, nanosecondsPerByte: 500),
+        "event": Cost(baseBytes: 64 << 10, bytesPerByte: 1_000, baseMicroseconds: 200, nanosecondsPerByte: 2_000),
+        "credentials": Cost(baseBytes: 16 << 10, bytesPerByte: 400, baseMicroseconds: 200, nanosecondsPerByte: 2_000),
+        "answers": Cost(baseBytes: 16 << 10, bytesPerByte: 400, baseMicroseconds: 200, nanosecondsPerByte: 1_000),
+        "cursor": Cost(baseBytes: 16 << 10, bytesPerByte: 200, baseMicroseconds: 200, nanosecondsPerByte: 1_000),
+        "search": Cost(baseBytes: 32 << 10, bytesPerByte: 400, baseMicroseconds: 200, nanosecondsPerByte: 2_000),
+        // 64 KiB is what the target lets come out.
+        "inflate": Cost(baseBytes: 1 << 20, bytesPerByte: 200, baseMicroseconds: 1_000, nanosecondsPerByte: 1_000),
+        "admission": Cost(baseBytes: 1 << 20, bytesPerByte: 4_000, baseMicroseconds: 1_000, nanosecondsPerByte: 10_000),
+        "grouping": Cost(baseBytes: 1 << 20, bytesPerByte: 20_000, baseMicroseconds: 2_000, nanosecondsPerByte: 40_000),
+        "rules": Cost(baseBytes: 1 << 20, bytesPerByte: 4_000, baseMicroseconds: 1_000, nanosecondsPerByte: 10_000),
+        "names": Cost(baseBytes: 1 << 20, bytesPerByte: 20_000, baseMicroseconds: 2_000, nanosecondsPerByte: 40_000),
+    ]
+
+    /// Runs the reader, and ends the program when it cost more than its bound three times in a row: once may be a cache that
+    /// fills or a machine that is busy.
+    static func measure(_ target: String, _ inputBytes: Int, _ body: () -> Void) {
+        guard let bound = bounds[target] else { return body() }
+        let bytesBound = bound.baseBytes + bound.bytesPerByte * inputBytes
+        let timeBound = (bound.baseMicroseconds * 1_000 + bound.nanosecondsPerByte * inputBytes) * slowdown
+        var (bytes, time) = (Int.max, Int.max)
+        for _ in 0..<3 {
+            let (bytesBefore, timeBefore) = (allocated.load(ordering: .relaxed), processorTime())
+            body()
+            bytes = min(bytes, allocated.load(ordering: .relaxed) - bytesBefore)
+            time = min(time, processorTime() - timeBefore)
+            if bytes <= bytesBound, time <= timeBound {
+                note(bytes, time, inputBytes)
+                return
+            }
+        }
+        fatalError(
+            """
+            \(target): \(inputBytes) bytes cost \(bytes) bytes of memory (bound \(bytesBound)) and \(time) ns (bound \
+            \(timeBound))
+            """
+        )
+    }
+
+    /// The time of this thread on a processor, in nanoseconds.
+    private static func processorTime() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return time.tv_sec * 1_000_000_000 + time.tv_nsec
+    }
+
+    private nonisolated(unsafe) static var worst = (bytes: 0.0, time: 0.0)
+
+    /// The worst cost so far of an input of 256 bytes or more, for the table.
+    private static func note(_ bytes: Int, _ time: Int, _ inputBytes: Int) {
+        guard inputBytes >= 256 else { return }
+        let size = Double(inputBytes)
+        worst = (max(worst.bytes, Double(bytes) / size), max(worst.time, Double(time) / size))
+    }
+
+    /// Prints the worst cost when the program ends.
+    static func report(_ target: String) {
+        let bytes = Int(worst.bytes), time = Int(worst.time)
+        print("\(target): at worst \(bytes) bytes of memory and \(time) ns (with sanitizers) a byte of input")
+    }
+}
+
+/// Bytes asked of the allocator by the whole program so far.
+let allocated = Atomic<Int>(0)
+
+/// Counts allocations from now on.
+func countAllocations() {
+    _ = allocated.load(ordering: .relaxed)
+    let isInstalled = installHooks({ _, size in _ = allocated.add(size, ordering: .relaxed) }, { _ in })
+    precondition(isInstalled != 0, "the sanitizer takes no hooks")
+}
+
+@_silgen_name("__sanitizer_install_malloc_and_free_hooks")
+private func installHooks(
+    _ allocating: @convention(c) (UnsafeRawPointer?, Int) -> Void,
+    _ freeing: @convention(c) (UnsafeRawPointer?) -> Void
+) -> CInt

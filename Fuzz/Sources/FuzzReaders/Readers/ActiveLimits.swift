@@ -1,0 +1,1 @@
+../../../../Sources/WhorlClient/ActiveLimits.swift
