@@ -18,8 +18,9 @@ package struct IngestHandler: Sendable {
     private let limiter: RateLimiter
     /// For bodies as they arrive; the lane takes from it.
     let bodyMemory: MemoryBudget
-    /// For bodies as they are inflated and read. A separate budget, so that two requests which hold a part of one and wait
-    /// for the other cannot deadlock.
+    /// For bodies as they are inflated and read.
+    ///
+    /// A separate budget, so that two requests which hold a part of one and wait for the other cannot deadlock.
     private let inflatedMemory: MemoryBudget
     private let heavyWork = HeavyWork()
     private let limits: IngestLimits
@@ -95,8 +96,9 @@ package struct IngestHandler: Sendable {
     /// Counts a request whose body never came to its end.
     func abandoned(_ request: IngestRequest) { metrics.count("event", .invalid, .timeout) }
 
-    /// Lets a body grow to so many bytes: looks up the sender before the first time, and waits for the memory. Returns why
-    /// it may not.
+    /// Lets a body grow to so many bytes: looks up the sender before the first time, and waits for the memory.
+    ///
+    /// Returns why it may not.
     func admitBody(
         of request: IngestRequest,
         bytes: Int,

@@ -59,8 +59,9 @@ struct ItemLedger: Sendable {
         entries[place].isStored = true
     }
 
-    /// Gives a reason to every item: the sender keeps none of them after a refusal. What clients say in a refused request
-    /// is not counted, since it may come again.
+    /// Gives a reason to every item: the sender keeps none of them after a refusal.
+    ///
+    /// What clients say in a refused request is not counted, since it may come again.
     mutating func refuse(_ outcome: Outcome, _ reason: Outcome.Reason) {
         if entries.isEmpty { entries = [Entry(type: "event")] }
         for place in entries.indices {

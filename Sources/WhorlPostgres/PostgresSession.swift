@@ -40,7 +40,9 @@ final class PostgresSession {
     /// `POLLRDHUP` of Linux, which Glibc's module leaves out.
     private static let peerHasClosed: Int16 = 0x2000
 
-    /// Whether the connection is usable and the other side has not closed it. Asks the kernel, and waits for nothing.
+    /// Whether the connection is usable and the other side has not closed it.
+    ///
+    /// Asks the kernel, and waits for nothing.
     var isAlive: Bool {
         guard isUsable, let connection else { return false }
         var state = pollfd(fd: PQsocket(connection), events: Self.peerHasClosed, revents: 0)
@@ -136,7 +138,9 @@ final class PostgresSession {
         _ = try prepare(statement, deadline: deadline)
     }
 
-    /// Rolls an open transaction back; closes the connection when that fails. A cancelled task does not stop it.
+    /// Rolls an open transaction back; closes the connection when that fails.
+    ///
+    /// A cancelled task does not stop it.
     func rollBack(deadline: ContinuousClock.Instant) {
         thread.assertIsCurrent()
         guard isUsable, isInTransaction else { return }

@@ -135,8 +135,9 @@ package final class PrivateCluster: Sendable {
     /// How long a server that runs already may take to answer, its recovery after a crash included.
     private static let foreignPatience = Duration.seconds(30)
 
-    /// The life lock, held: the server inherits its descriptor. Once ours is closed, it is held for as long as one of the
-    /// server's processes lives.
+    /// The life lock, held: the server inherits its descriptor.
+    ///
+    /// Once ours is closed, it is held for as long as one of the server's processes lives.
     private func heldLifeLock() throws -> FileLock {
         let lock = try FileLock(path: lifeLockPath)
         guard lock.tryLock(.exclusive) else {

@@ -21,8 +21,9 @@ struct FirstStartBlock {
             """
     }
 
-    /// Writes the block to standard output at once; `print` would keep it back where that is no terminal. A standard output
-    /// that takes nothing stops nobody.
+    /// Writes the block to standard output at once; `print` would keep it back where that is no terminal.
+    ///
+    /// A standard output that takes nothing stops nobody.
     func show() {
         LogWriter(descriptor: 1).write(text)
     }

@@ -181,8 +181,10 @@ package actor Spool {
         logger.error("event set aside as a dead letter", metadata: ["spool.record": "\(id)", "reason": "\(reason)"])
     }
 
-    /// Forgets dead letters that are too old, and all that belongs to projects that are gone; returns how many events that
-    /// were. `isGone` is asked once for each project that has something here.
+    /// Forgets dead letters that are too old, and all that belongs to projects that are gone; returns how many events
+    /// that were.
+    ///
+    /// `isGone` is asked once for each project that has something here.
     package func clean(isGone: @Sendable (Int) async -> Bool) async throws -> Int {
         let projects = try await write { database in
             try Int.fetchAll(

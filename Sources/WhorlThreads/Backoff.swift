@@ -1,4 +1,6 @@
-/// Spaces out attempts that fail: each failure doubles the wait, a success ends it. A pure state machine.
+/// Spaces out attempts that fail: each failure doubles the wait, a success ends it.
+///
+/// A pure state machine.
 package struct Backoff: Sendable {
     private let first: Duration
     private let longest: Duration

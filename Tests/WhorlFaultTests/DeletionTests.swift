@@ -140,8 +140,9 @@ struct DeletionTests {
         await pool.close()
     }
 
-    /// Rewrites every table, and returns the database's files in which the marker stands. The write-ahead log is left
-    /// out: it is history that Postgres writes over by itself.
+    /// Rewrites every table, and returns the database's files in which the marker stands.
+    ///
+    /// The write-ahead log is left out: it is history that Postgres writes over by itself.
     private func vacuumed(_ connection: PostgresConnection, _ cluster: PrivateCluster) async throws -> [String] {
         try await connection.script("VACUUM FULL", deadline: .now + .seconds(120))
         try await connection.script("CHECKPOINT", deadline: .now + .seconds(60))

@@ -7,7 +7,9 @@ import WhorlTestSupport
 
 @Suite("Payloads")
 struct PayloadTests {
-    /// Events of an SDK that the shipped dictionary was not trained from. The application's texts hold a marker.
+    /// Events of an SDK that the shipped dictionary was not trained from.
+    ///
+    /// The application's texts hold a marker.
     private func payload(_ number: Int) -> [UInt8] {
         let integrations = (0..<30).map { "\"AcmeIntegration\(($0 * 7 + number) % 40)Hook\"" }
         let frames = (0..<3)

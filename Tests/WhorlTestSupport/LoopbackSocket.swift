@@ -2,7 +2,9 @@ import Glibc
 
 /// A TCP connection to a port of this machine, as a plain descriptor.
 package enum LoopbackSocket {
-    /// The descriptor, connected; the caller closes it. `source` is the address that the peer sees, one of 127.0.0.0/8.
+    /// The descriptor, connected; the caller closes it.
+    ///
+    /// `source` is the address that the peer sees, one of 127.0.0.0/8.
     package static func connect(port: Int, from source: String = "127.0.0.1") throws -> Int32 {
         let connection = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard connection >= 0 else { throw TestFailure("no socket") }

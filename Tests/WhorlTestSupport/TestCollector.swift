@@ -28,7 +28,9 @@ package struct TestCollector: Sendable {
 
     private static var named: String? { ProcessInfo.processInfo.environment["WHORL_TEST_EXECUTABLE"] }
 
-    /// How much memory the whole process may take at any time, in bytes. A debug build takes more.
+    /// How much memory the whole process may take at any time, in bytes.
+    ///
+    /// A debug build takes more.
     package static var maxMemory: Double { isRelease ? 300e6 : 400e6 }
 
     /// The folder of the repository.

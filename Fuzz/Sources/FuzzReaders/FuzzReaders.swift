@@ -103,8 +103,9 @@ private func credentials(_ text: String) {
     )
 }
 
-/// What a server says about limits: a status, `Retry-After` and `X-Sentry-Rate-Limits`, a line each. Whatever it says, the
-/// client waits for a finite time and remembers few categories.
+/// What a server says about limits: a status, `Retry-After` and `X-Sentry-Rate-Limits`, a line each.
+///
+/// Whatever it says, the client waits for a finite time and remembers few categories.
 private func answers(_ text: String) {
     let lines = text.split(separator: "\n", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
     var headers: [String: String] = [:]

@@ -18,8 +18,9 @@ struct LaneBody {
         self.declared = declared
     }
 
-    /// What has to be held for a body of so many bytes: 64 KiB, then 1 MiB, then all that is declared. A body in chunks
-    /// takes twice what it needs, so that it asks rarely.
+    /// What has to be held for a body of so many bytes: 64 KiB, then 1 MiB, then all that is declared.
+    ///
+    /// A body in chunks takes twice what it needs, so that it asks rarely.
     static func step(for size: Int, declared: Int?, limit: Int) -> Int {
         let most = min(declared ?? limit, limit)
         if size <= firstStep { return min(firstStep, most) }

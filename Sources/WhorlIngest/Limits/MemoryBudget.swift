@@ -131,7 +131,9 @@ final class MemoryReservation: Sendable {
     /// What is held.
     var bytes: Int { held.withLock { $0 } }
 
-    /// Holds so many bytes if what is missing is free. One caller at a time.
+    /// Holds so many bytes if what is missing is free.
+    ///
+    /// One caller at a time.
     func tryGrow(to size: Int) -> Bool {
         let before = bytes
         guard size > before else { return true }
@@ -140,7 +142,9 @@ final class MemoryReservation: Sendable {
         return true
     }
 
-    /// Holds so many bytes, waiting for what is missing; false when it did not come free in time. One caller at a time.
+    /// Holds so many bytes, waiting for what is missing; false when it did not come free in time.
+    ///
+    /// One caller at a time.
     func grow(to size: Int) async -> Bool {
         let before = bytes
         guard size > before else { return true }

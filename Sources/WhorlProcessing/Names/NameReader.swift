@@ -18,6 +18,7 @@ public actor NameReader {
     private static let cacheBytes = 8 << 20
 
     private nonisolated let executor = ThreadExecutor(name: "names")
+    /// The thread on which names are read.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     private let process: DemanglerProcess

@@ -45,8 +45,9 @@ final class ConnectionCount: Sendable {
         malformed = registry.counter("whorl_http_malformed_requests", "Requests that were no HTTP.")
     }
 
-    /// Counts one more from an address; false when there are too many, and it must be closed. Each call is followed by
-    /// ``closed(_:)``.
+    /// Counts one more from an address; false when there are too many, and it must be closed.
+    ///
+    /// Each call is followed by ``closed(_:)``.
     func opened(_ address: String?) -> Bool {
         let network = address.map(AddressNetwork.name)
         let isBounded = !(address.map(isExempt) ?? true)

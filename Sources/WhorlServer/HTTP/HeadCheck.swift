@@ -55,7 +55,9 @@ final class HeadCheck: ChannelInboundHandler, RemovableChannelHandler {
             }
     }
 
-    /// Targets are paths. An absolute one must name the same host; `*` and authorities are for methods we do not have.
+    /// Targets are paths.
+    ///
+    /// An absolute one must name the same host; `*` and authorities are for methods we do not have.
     private static func targetFault(_ target: String, host: String?) -> String? {
         if target.hasPrefix("/") || target == "*" { return nil }
         guard let scheme = target.firstRange(of: "://") else { return "bad target" }

@@ -72,7 +72,9 @@ final class LogWriter: @unchecked Sendable {
         }
     }
 
-    /// Writes all bytes; false when that is impossible. Blocks as long as the other end does.
+    /// Writes all bytes; false when that is impossible.
+    ///
+    /// Blocks as long as the other end does.
     private func write(_ bytes: [UInt8]) -> Bool {
         var done = 0
         while done < bytes.count {

@@ -2,7 +2,9 @@ import Foundation
 import Logging
 import WhorlProtocol
 
-/// Formats log lines for standard error: one JSON object a line, or text for a terminal. ``LogWriter`` writes them.
+/// Formats log lines for standard error: one JSON object a line, or text for a terminal.
+///
+/// ``LogWriter`` writes them.
 ///
 /// Control characters in messages and values are escaped, so that nothing that a sender chose can end a line or reach a
 /// terminal.

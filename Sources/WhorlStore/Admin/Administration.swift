@@ -145,7 +145,9 @@ package struct Administration: Sendable {
 
     // MARK: - Tokens
 
-    /// Makes a token and returns it; only its hash is kept. A token that exists, or was revoked, stays as it is.
+    /// Makes a token and returns it; only its hash is kept.
+    ///
+    /// A token that exists, or was revoked, stays as it is.
     package func createToken(
         organizationID: Int?,
         name: String,

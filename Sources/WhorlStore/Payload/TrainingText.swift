@@ -69,7 +69,9 @@ enum TrainingText {
 
     private static let subtreesOfSDK: Set<String> = ["sdk", "mechanism", "runtime", "browser", "os"]
 
-    /// Keys inside of what the SDK makes. `data` and `meta` of a mechanism are not among them.
+    /// Keys inside of what the SDK makes.
+    ///
+    /// `data` and `meta` of a mechanism are not among them.
     private static let sdkKeys: Set<String> = [
         "name", "version", "packages", "integrations", "features", "type", "handled", "synthetic", "build", "settings",
         "infer_ip", "exception_id", "parent_id", "is_exception_group", "source", "raw_description", "kernel_version",

@@ -55,7 +55,9 @@ package struct StoredEvent: Sendable {
         notes = EventNotes.parse(try row.readOptional("notes"))
     }
 
-    /// The event's bytes; of a thin row, an empty object. Decompresses, so call it away from the thread pool.
+    /// The event's bytes; of a thin row, an empty object.
+    ///
+    /// Decompresses, so call it away from the thread pool.
     package func payload() throws -> [UInt8] {
         isThin ? Array("{}".utf8) : try payloads.decompress(compressed, codec: codec)
     }

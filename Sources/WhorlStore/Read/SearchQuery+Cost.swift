@@ -1,6 +1,7 @@
 extension SearchQuery {
-    /// The term that costs most, as it would be written: what to leave out of a search that takes too long. Nil for a query
-    /// without a term that looks at more than the issues themselves.
+    /// The term that costs most, as it would be written: what to leave out of a search that takes too long.
+    ///
+    /// Nil for a query without a term that looks at more than the issues themselves.
     package var costliest: String? {
         let written =
             terms.map { (cost: Self.cost($0), text: Self.text($0)) }

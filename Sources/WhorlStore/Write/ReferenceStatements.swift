@@ -1,14 +1,17 @@
 import WhorlPostgres
 
-/// Statements that find, or make, what the events of a batch refer to: hashes and issues, environments, releases. Each takes
-/// the whole batch, so that their number does not grow with it.
+/// Statements that find, or make, what the events of a batch refer to: hashes and issues, environments, releases.
+///
+/// Each takes the whole batch, so that their number does not grow with it.
 enum ReferenceStatements {
     static let all = [findHashes, makeHashes, removeOrphans, environments, releases]
 
     /// Hashes of an issue beyond which further ones of its events are not noted.
     static let maxHashes = 200
 
-    /// Finds hashes whose issue exists. A hash that was made for an issue while that was merged follows it.
+    /// Finds hashes whose issue exists.
+    ///
+    /// A hash that was made for an issue while that was merged follows it.
     ///
     /// The issues are kept from being deleted until the transaction ends, where there is one.
     static let findHashes = PostgresStatement(

@@ -26,8 +26,10 @@ enum NoiseRule {
         }
     }
 
-    /// Where the raising of the error begins, at the crash end of the stack: the first helper behind the last frame of the
-    /// application, or of anything where the application has none. Frames of a hook that the raising calls belong to it.
+    /// Where the raising of the error begins, at the crash end of the stack: the first helper behind the last frame of
+    /// the application, or of anything where the application has none.
+    ///
+    /// Frames of a hook that the raising calls belong to it.
     private static func crashEnd(of frames: [FrameFacts]) -> Int? {
         let end = frames.firstIndex { hookCallers.contains($0.frame.function ?? "") } ?? frames.count
         func isBody(_ facts: FrameFacts) -> Bool { facts.ignored == nil && !facts.key.isEmpty && !isThrowHelper(facts) }
