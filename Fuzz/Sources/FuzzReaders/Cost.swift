@@ -26,8 +26,9 @@ struct Cost {
         "answers": Cost(baseBytes: 16 << 10, bytesPerByte: 400, baseMicroseconds: 200, nanosecondsPerByte: 1_000),
         "cursor": Cost(baseBytes: 16 << 10, bytesPerByte: 200, baseMicroseconds: 200, nanosecondsPerByte: 1_000),
         "search": Cost(baseBytes: 32 << 10, bytesPerByte: 400, baseMicroseconds: 200, nanosecondsPerByte: 2_000),
-        // 64 KiB is what the target lets come out.
-        "inflate": Cost(baseBytes: 1 << 20, bytesPerByte: 200, baseMicroseconds: 1_000, nanosecondsPerByte: 1_000),
+        // The target lets 64 KiB come out. But zstd sets a window of up to 128 MiB aside; what is not written of it takes no
+        // memory.
+        "inflate": Cost(baseBytes: 136 << 20, bytesPerByte: 200, baseMicroseconds: 1_000, nanosecondsPerByte: 1_000),
         "admission": Cost(baseBytes: 1 << 20, bytesPerByte: 4_000, baseMicroseconds: 1_000, nanosecondsPerByte: 10_000),
         "grouping": Cost(baseBytes: 1 << 20, bytesPerByte: 20_000, baseMicroseconds: 2_000, nanosecondsPerByte: 40_000),
         "rules": Cost(baseBytes: 1 << 20, bytesPerByte: 4_000, baseMicroseconds: 1_000, nanosecondsPerByte: 10_000),
@@ -68,9 +69,9 @@ struct Cost {
 
     private nonisolated(unsafe) static var worst = (bytes: 0.0, time: 0.0)
 
-    /// The worst cost so far of an input of 256 bytes or more, for the table.
+    /// The worst cost so far of an input of 64 bytes or more, for the table.
     private static func note(_ bytes: Int, _ time: Int, _ inputBytes: Int) {
-        guard inputBytes >= 256 else { return }
+        guard inputBytes >= 64 else { return }
         let size = Double(inputBytes)
         worst = (max(worst.bytes, Double(bytes) / size), max(worst.time, Double(time) / size))
     }
