@@ -133,7 +133,7 @@ let package = Package(
         ),
         .testTarget(
             name: "WhorlSpoolTests",
-            dependencies: ["WhorlSpool", "WhorlTelemetry", "WhorlTestSupport", grdb, log]
+            dependencies: ["WhorlSpool", "WhorlTelemetry", "WhorlThreads", "WhorlTestSupport", grdb, log]
         ),
         .testTarget(
             name: "WhorlIngestTests",

@@ -138,7 +138,8 @@ package struct SpoolReplay: Service {
     private func clean() async throws {
         let keys = self.keys
         let count = try await spool.clean { project in
-            project == Canary.projectID ? false : await keys.isLive(projectID: project) == false
+            guard project != Canary.projectID, await keys.isLive(projectID: project) == false else { return false }
+            return (try? await keys.exists(projectID: project)) == false
         }
         if count > 0 {
             logger.notice("old dead letters, or those of deleted projects, removed", metadata: ["events": "\(count)"])
@@ -169,10 +170,13 @@ package struct SpoolReplay: Service {
             return .done(entry.id)
         }
         if entry.record.projectID != Canary.projectID, await keys.isLive(projectID: entry.record.projectID) == false {
-            // It may just be newer than what is known.
-            guard await keys.update() else { return .outage }
-            if await keys.isLive(projectID: entry.record.projectID) == false {
-                return .refused(entry.id, "the project is gone")
+            // It may just be newer than what is known, or have no keys any more.
+            do {
+                guard try await keys.exists(projectID: entry.record.projectID) else {
+                    return .refused(entry.id, "the project is gone")
+                }
+            } catch {
+                return .outage
             }
         }
         let prepared: PreparedEvent

@@ -38,6 +38,9 @@ package actor Spool {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     private static let maxBatch = 500
+    /// Records and bytes that wait in memory for the disk, which may hang.
+    private static let maxWaiting = 10_000
+    private static let maxWaitingBytes = 32 << 20
     /// Room for less than this is none: most events compress to a quarter of it.
     private static let usualRecord = 32 << 10
 
@@ -99,7 +102,7 @@ package actor Spool {
     /// An event that waits already is not kept twice.
     package func append(_ record: SpoolRecord) async throws {
         let size = record.payload.count + SpoolFile.overhead
-        guard hasRoom(for: size) else {
+        guard hasRoom(for: size), waiting.count < Self.maxWaiting, waitingBytes + size <= Self.maxWaitingBytes else {
             metrics.refused.increment()
             throw SpoolError.full
         }

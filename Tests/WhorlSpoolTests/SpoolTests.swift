@@ -184,6 +184,64 @@ import WhorlTestSupport
         }
     }
 
+    @Test("Old dead letters and all of a project that is gone are removed, and leave nothing in the file")
+    func cleaning() async throws {
+        try await withDirectory { directory in
+            let spool = try open(directory)
+            for number in 0..<6 { try await spool.append(record(number, project: number < 4 ? 1 : 2)) }
+            for id in [1, 2, 5] { try await spool.bury(Int64(id), reason: "refused") }
+            let other = try DatabaseQueue(path: directory + "/" + SpoolFile.name)
+            try await other.write { database in
+                try database.execute(sql: "UPDATE dead_letter SET buried_at = 0 WHERE id = 1")
+            }
+            // One letter too old; one letter and one record of the project that is gone.
+            #expect(try await spool.clean { $0 == 2 } == 3)
+            #expect(await spool.held.records == 2)
+            #expect(await spool.held.deadLetters == 1)
+            #expect(try await spool.clean { _ in false } == 0)
+            try await other.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+            let file = try #require(FileManager.default.contents(atPath: directory + "/" + SpoolFile.name))
+            #expect(file.range(of: Data("project-1".utf8)) != nil)
+            #expect(file.range(of: Data("project-2".utf8)) == nil)
+        }
+    }
+
+    @Test("A letter that is retried is as old as its return, so that it does not make the spool full")
+    func retriedAge() async throws {
+        try await withDirectory { directory in
+            var limits = Spool.Limits()
+            limits.bytes -= 1
+            let spool = try open(directory, limits)
+            let now = Int64(Date().timeIntervalSince1970 * 1_000_000)
+            try await spool.append(record(1, receivedAt: now - 20 * 86_400 * 1_000_000))
+            try await spool.bury(Int64(1), reason: "refused")
+            #expect(await spool.canAppend, "letters do not count")
+            #expect(try DeadLetters(directory: directory).retry(nil) == 1)
+            await spool.refresh()
+            #expect(await spool.held.records == 1)
+            #expect(await spool.canAppend)
+            #expect(try await spool.oldest(1).first?.record.receivedAt == now - 20 * 86_400 * 1_000_000)
+        }
+    }
+
+    @Test("A file that cannot be opened is tried again after a while, not for every event")
+    func reopening() async throws {
+        try await withDirectory { directory in
+            let spool = try open(directory)
+            try await spool.append(record(1))
+            let other = try DatabaseQueue(path: directory + "/" + SpoolFile.name)
+            try await other.write { try $0.execute(sql: "ALTER TABLE record RENAME TO elsewhere") }
+            for number in 2..<5 {
+                await #expect(throws: SpoolError.self) { try await spool.append(record(number)) }
+            }
+            #expect(await !spool.canAppend)
+            try await other.write { try $0.execute(sql: "ALTER TABLE elsewhere RENAME TO record") }
+            let isBack = try await eventually { (try? await spool.append(record(9))) != nil }
+            #expect(isBack)
+            #expect(await spool.held.records == 2)
+        }
+    }
+
     // MARK: - Help
 
     private func open(
@@ -206,15 +264,15 @@ import WhorlTestSupport
     }
 }
 
-private func record(_ number: Int, receivedAt: Int64? = nil, bytes: Int = 100) -> SpoolRecord {
+private func record(_ number: Int, receivedAt: Int64? = nil, bytes: Int = 100, project: Int = 1) -> SpoolRecord {
     SpoolRecord(
-        projectID: 1,
+        projectID: project,
         keyID: 2,
         eventID: Array(repeating: 0, count: 12) + withUnsafeBytes(of: UInt32(number).bigEndian) { Array($0) },
         receivedAt: receivedAt ?? Int64(number),
         sentAt: nil,
         clientAddress: number % 2 == 0 ? "192.0.2.1" : nil,
-        sdk: "sentry.python/2.0",
+        sdk: "sentry.project-\(project)/2.0",
         notes: nil,
         codec: 0,
         payload: [UInt8](repeating: UInt8(number % 251), count: bytes)

@@ -53,10 +53,14 @@ struct Load {
         try check(rows)
     }
 
-    /// Ends with an error when something acknowledged is missing.
+    /// Ends with an error when something acknowledged is missing, or the thread pool was blocked for 50 ms.
     static func check(_ rows: [Row]) throws {
         guard rows.allSatisfy({ $0.acknowledged == $0.stored && $0.refused == 0 }) else {
             FileHandle.standardError.write(Data("acknowledged and stored events differ\n".utf8))
+            exit(1)
+        }
+        guard rows.allSatisfy({ $0.poolDelay <= 50 }) else {
+            FileHandle.standardError.write(Data("a task waited over 50 ms for the thread pool\n".utf8))
             exit(1)
         }
     }

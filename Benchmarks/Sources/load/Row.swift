@@ -12,6 +12,8 @@ struct Row {
     var postgresCPU: Double
     var p50: Double
     var p99: Double
+    /// The worst delay of a task on the thread pool, in milliseconds.
+    var poolDelay: Double
     var peakMemory: Int
     var disk: Double
     var wal: Double
@@ -50,6 +52,7 @@ struct Row {
         postgresCPU = (after.postgresCPU - before.postgresCPU) * 1_000 / events
         p50 = Double(percentile(outcome.latencies, 0.5)) / 1_000
         p99 = Double(percentile(outcome.latencies, 0.99)) / 1_000
+        poolDelay = try server.threadPoolDelay() * 1_000
         peakMemory = ProcessUsage.peakMemory(server.process.processIdentifier)
         disk = Double(after.disk - before.disk) / events
         wal = Double(after.wal - before.wal) / events
@@ -67,6 +70,7 @@ struct Row {
         row.postgresCPU = median(\.postgresCPU)
         row.p50 = median(\.p50)
         row.p99 = median(\.p99)
+        row.poolDelay = rounds.map(\.poolDelay).max() ?? 0
         row.peakMemory = rounds.map(\.peakMemory).max() ?? 0
         row.disk = median(\.disk)
         row.wal = median(\.wal)
@@ -78,7 +82,8 @@ struct Row {
 
     static func table(_ rows: [Row]) -> String {
         let titles = [
-            "scenario", "acked/s", "stored", "CPU ms/event", "collector", "Postgres", "p50 ms", "p99 ms", "peak RSS MB",
+            "scenario", "acked/s", "stored", "CPU ms/event", "collector", "Postgres", "p50 ms", "p99 ms",
+            "pool delay ms", "peak RSS MB",
             "disk B/event", "WAL B/event",
         ]
         let cells = rows.map { row in
@@ -87,6 +92,7 @@ struct Row {
                 String(format: "%.3f", row.cpu), String(format: "%.3f", row.collectorCPU),
                 String(format: "%.3f", row.postgresCPU), String(format: "%.1f", row.p50),
                 String(format: "%.1f", row.p99),
+                String(format: "%.1f", row.poolDelay),
                 String(format: "%.0f", Double(row.peakMemory) / 1e6), String(format: "%.0f", row.disk),
                 String(format: "%.0f", row.wal),
             ]

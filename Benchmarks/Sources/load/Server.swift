@@ -2,6 +2,10 @@ import Foundation
 import Glibc
 import Processes
 
+#if canImport(FoundationNetworking)
+import FoundationNetworking
+#endif
+
 /// A collector with a private Postgres in a folder of its own, for as long as the benchmark runs.
 final class Server {
     struct Measure {
@@ -74,6 +78,17 @@ final class Server {
             measure = try read()
         }
         return measure
+    }
+
+    /// The worst delay of a task on the collector's thread pool in the last minute, in seconds.
+    func threadPoolDelay() throws -> Double {
+        guard let url = URL(string: "http://127.0.0.1:\(port)/metrics") else { throw CocoaError(.coderInvalidValue) }
+        let text = try String(contentsOf: url, encoding: .utf8)
+        let line = text.split(separator: "\n").first { $0.hasPrefix("whorl_thread_pool_delay_seconds ") }
+        guard let value = line?.split(separator: " ").last.flatMap({ Double($0) }) else {
+            throw CocoaError(.coderInvalidValue)
+        }
+        return value
     }
 
     private func read() throws -> Measure {

@@ -111,6 +111,11 @@ package actor KeyDirectory: Service {
         return places[projectID] != nil
     }
 
+    /// Whether the database has the project, also one without keys.
+    package func exists(projectID: Int) async throws -> Bool {
+        try await !pool.execute(KeyStatements.project, [projectID.postgresValue]).isEmpty
+    }
+
     /// How the events of a project are grouped.
     package func grouping(projectID: Int) -> GroupingSettings {
         if let known = groupings[projectID] { return known }
@@ -207,7 +212,8 @@ enum KeyStatements {
     static let all = PostgresStatement("keys", "\(columns) ORDER BY k.id LIMIT $1", [.int8])
     static let find = PostgresStatement("keys", "\(columns) WHERE k.public_key = ANY ($1)", [PostgresType.text.array])
     static let version = PostgresStatement("keys_version", "SELECT version FROM configuration")
-    static let list = [all, find, version]
+    static let project = PostgresStatement("project_exists", "SELECT id FROM project WHERE id = $1", [.int8])
+    static let list = [all, find, version, project]
 
     private static let columns = """
         SELECT k.public_key, k.id, k.project_id, k.is_active AND p.deleted_at IS NULL AS is_active,
