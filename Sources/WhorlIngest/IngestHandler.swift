@@ -108,6 +108,7 @@ package struct IngestHandler: Sendable {
         do {
             if !isAdmitted, let sender = try await doorkeeper.sender(of: request, envelopeDSN: nil) {
                 try doorkeeper.admit(sender, request)
+                memory.add(.project(sender.key.projectID))
             } else if !isAdmitted, bytes > limits.unknownSenderBytes {
                 // Only the body names its sender, and nobody knows whether it does.
                 return .tooLarge("the body is too large for a request without credentials in its head")
@@ -138,7 +139,7 @@ package struct IngestHandler: Sendable {
         ledger.sender = sender
         if let sender { try doorkeeper.admit(sender, request) }
         let owners =
-            [MemoryShares.Owner.address(request.clientAddress ?? "")]
+            [MemoryShares.Owner.address(AddressNetwork.name(request.clientAddress ?? ""))]
             + [sender.map { .project($0.key.projectID) } ?? .unknown]
         let (body, memory) = try await inflated(request, isKnown: sender != nil, owners)
         defer { memory.release() }
@@ -272,7 +273,8 @@ package struct IngestHandler: Sendable {
                 continue
             }
             guard item.type == "event" else {
-                let verdict = try await heavyWork.run(bytes: item.payload.count) { sideItem(item) }
+                // Many small ones are as much work as a large one.
+                let verdict = try await heavyWork.run(bytes: bodyBytes) { sideItem(item) }
                 ledger.judge(place, verdict.outcome, verdict.reason, discards: verdict.discards)
                 continue
             }

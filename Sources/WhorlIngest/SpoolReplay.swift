@@ -90,6 +90,8 @@ package struct SpoolReplay: Service {
 
     private enum Result {
         case done(Int64)
+        /// Its retention has passed; counted once it is out of the spool.
+        case tooOld(Spool.Entry, Date)
         case refused(Int64, String)
         case failed(Int64, String)
         case outage
@@ -114,10 +116,14 @@ package struct SpoolReplay: Service {
                 return results
             }
             var done: [Int64] = []
+            var expired: [(Spool.Entry, Date)] = []
             var isOutage = false
             for result in results {
                 switch result {
                 case .done(let id): done.append(id)
+                case .tooOld(let entry, let now):
+                    done.append(entry.id)
+                    expired.append((entry, now))
                 case .refused(let id, let reason): try await spool.bury(id, reason: reason)
                 case .outage: isOutage = true
                 case .failed(let id, let reason):
@@ -130,7 +136,29 @@ package struct SpoolReplay: Service {
             for id in done { tries[id] = nil }
             Fault.crashPoint(.beforeSpoolRemoval)
             try await spool.remove(done)
+            for (entry, now) in expired { countTooOld(entry, now) }
             if isOutage { return }
+        }
+    }
+
+    /// Gives an event that is too old its outcome.
+    private func countTooOld(_ entry: Spool.Entry, _ now: Date) {
+        tooOld.increment()
+        outcomes.count(
+            projectID: entry.record.projectID,
+            category: "error",
+            outcome: Outcome.invalid.rawValue,
+            reason: Outcome.Reason.tooOld.rawValue,
+            at: now
+        )
+        if let id = EventID(bytes: entry.record.eventID) {
+            outcomes.dropped(
+                id,
+                projectID: entry.record.projectID,
+                outcome: Outcome.invalid.rawValue,
+                reason: Outcome.Reason.tooOld.rawValue,
+                at: now
+            )
         }
     }
 
@@ -150,24 +178,7 @@ package struct SpoolReplay: Service {
     private func replay(_ entry: Spool.Entry, _ now: Date?) async -> Result {
         let receivedAt = Date(timeIntervalSince1970: Double(entry.record.receivedAt) / 1_000_000)
         if let now, now.timeIntervalSince(receivedAt) > Double(retentionDays) * 86_400 {
-            tooOld.increment()
-            outcomes.count(
-                projectID: entry.record.projectID,
-                category: "error",
-                outcome: Outcome.invalid.rawValue,
-                reason: Outcome.Reason.tooOld.rawValue,
-                at: now
-            )
-            if let id = EventID(bytes: entry.record.eventID) {
-                outcomes.dropped(
-                    id,
-                    projectID: entry.record.projectID,
-                    outcome: Outcome.invalid.rawValue,
-                    reason: Outcome.Reason.tooOld.rawValue,
-                    at: now
-                )
-            }
-            return .done(entry.id)
+            return .tooOld(entry, now)
         }
         if entry.record.projectID != Canary.projectID, await keys.isLive(projectID: entry.record.projectID) == false {
             // It may just be newer than what is known, or have no keys any more.

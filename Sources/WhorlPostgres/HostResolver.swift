@@ -35,14 +35,16 @@ package final class HostResolver: Sendable {
             state.next += 1
             return state.next
         }
-        // The timer ends with the answer.
-        let timer = Task {
-            try? await Task.sleep(until: deadline, clock: .continuous)
-            if !Task.isCancelled { giveUp(id, name) }
-        }
-        defer { timer.cancel() }
+        let timer = Mutex<Task<Void, Never>?>(nil)
+        defer { timer.withLock { $0?.cancel() } }
         let addresses = try await withCheckedThrowingContinuation { answer in
             start(Waiter(id: id, answer: answer), name)
+            // Begins when the waiter can be found, and ends with the answer.
+            let task = Task {
+                try? await Task.sleep(until: deadline, clock: .continuous)
+                if !Task.isCancelled { giveUp(id, name) }
+            }
+            timer.withLock { $0 = task }
         }
         guard !addresses.isEmpty else { throw PostgresError(.connection, "the host name cannot be resolved") }
         return addresses

@@ -132,14 +132,28 @@ package actor PostgresConnection {
         _ resolver: HostResolver,
         _ deadline: ContinuousClock.Instant
     ) async throws -> [String: [String]] {
+        // What is left of the time is for connecting, when one host of several cannot be resolved.
+        let half = ContinuousClock.now + ContinuousClock.now.duration(to: deadline) / 2
+        let isOnly = Set(names).count == 1
         var found: [String: [String]] = [:]
         var failure: (any Error)?
-        for name in Set(names) {
-            do {
-                found[name] = try await resolver.resolve(name, deadline: deadline)
-            } catch {
-                failure = error
-                found[name] = []
+        await withTaskGroup(of: (String, Result<[String], any Error>).self) { group in
+            for name in Set(names) {
+                group.addTask {
+                    do {
+                        return (name, .success(try await resolver.resolve(name, deadline: isOnly ? deadline : half)))
+                    } catch {
+                        return (name, .failure(error))
+                    }
+                }
+            }
+            for await (name, result) in group {
+                switch result {
+                case .success(let addresses): found[name] = addresses
+                case .failure(let error):
+                    failure = error
+                    found[name] = []
+                }
             }
         }
         // Of several hosts, one that is known is enough.

@@ -6,6 +6,19 @@ import Testing
 struct MemoryTests {
     private static let mib = 1 << 20
 
+    /// Numbers that look random and are the same each time (SplitMix64).
+    private struct SplitMix {
+        var state: UInt64
+
+        mutating func next() -> UInt64 {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var mixed = state
+            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+            return mixed ^ (mixed >> 31)
+        }
+    }
+
     private func request(
         _ id: Int,
         _ bytes: Int,
@@ -74,6 +87,47 @@ struct MemoryTests {
         #expect(shares.ask(request(-1, 10, "late")) == .refused)
     }
 
+    @Test("Whoever is granted memory is told so, in any order of asking, growing, giving back and giving up")
+    func everybodyIsTold() async {
+        let budget = MemoryBudget(bytes: 32 * Self.mib, patience: .milliseconds(200))
+        await withTaskGroup(of: Void.self) { group in
+            for number in 0..<400 {
+                group.addTask {
+                    var random = SplitMix(state: UInt64(number))
+                    let owner = MemoryShares.Owner.address("\(random.next() % 6)")
+                    let first = Int(random.next() % 3_000_000)
+                    guard let held = await budget.reserve(first, for: [owner]) else { return }
+                    held.add(.project(Int(random.next() % 3)))
+                    _ = held.tryGrow(to: first + Int(random.next() % 4_000_000))
+                    await Task.yield()
+                    if await held.grow(to: first * 2) { held.shrink(to: first / 3) }
+                    await Task.yield()
+                    held.release()
+                }
+            }
+        }
+        // A waiter that was granted bytes without being told would hold them for ever.
+        #expect(budget.used == 0)
+        #expect(budget.tryReserve(32 * Self.mib, for: [.address("last")]) != nil)
+    }
+
+    @Test("An attempt that fails changes nothing, and serves those that can be served")
+    func failedAttempt() async {
+        let budget = MemoryBudget(bytes: 32 * Self.mib, patience: .seconds(10))
+        let other = budget.tryReserve(9 * Self.mib, for: [.address("other")])
+        async let large = budget.reserve(20 * Self.mib, for: [.address("a")])
+        while budget.waiting < 1 { await Task.yield() }
+        async let behind = budget.reserve(2 * Self.mib, for: [.address("e")])
+        while budget.waiting < 2 { await Task.yield() }
+        var small: [MemoryReservation?] = []
+        for _ in 0..<5 { small.append(budget.tryReserve(Self.mib, for: [.address("a")])) }
+        #expect(budget.tryReserve(20 * Self.mib, for: [.address("b")]) == nil)
+        other?.release()
+        #expect(await behind != nil)
+        small = []
+        #expect(await large != nil)
+    }
+
     @Test("A reservation grows, shrinks and gives everything back when nobody refers to it")
     func reservation() async {
         let budget = MemoryBudget(bytes: 100, patience: .milliseconds(50))
@@ -98,7 +152,8 @@ struct MemoryTests {
     @Test(
         "A body is given memory in steps as it arrives, never for what is only declared",
         arguments: [
-            (0, 20 << 20, 64 << 10), (1_000, 20 << 20, 64 << 10), (10, 100, 100), (65_000, 70_000, 65_536),
+            (0, 20 << 20, 4_096), (1_000, 20 << 20, 4_096), (4_097, 20 << 20, 64 << 10), (10, 100, 100),
+            (65_000, 70_000, 65_536),
             (65_537, 20 << 20, 1 << 20), (65_537, 70_000, 70_000), (65_537, nil, 131_074),
             (1_048_577, 20 << 20, 20 << 20), (1_048_577, nil, 2_097_154), (20 << 20, nil, 20 << 20),
         ] as [(Int, Int?, Int)]

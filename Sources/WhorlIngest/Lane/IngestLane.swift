@@ -2,6 +2,7 @@ import Foundation
 import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
+import WhorlProcessing
 import WhorlTelemetry
 
 /// Takes the requests that bring events out of a connection and answers them itself, beside the server's own way, which
@@ -20,7 +21,7 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
 
     private enum State {
         case idle
-        /// There is no memory for the body yet, or for more of it; what arrives waits.
+        /// There is no memory for more of the body yet; what arrives waits.
         case admitting
         /// The body of an event's request arrives.
         case collecting(LaneRequest, LaneBody)
@@ -76,7 +77,8 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
                 return
             }
             let step = LaneBody.step(for: size, declared: body.declared, limit: handler.maxBodyBytes)
-            guard size <= body.memory.bytes || body.isAdmitted && body.memory.tryGrow(to: step) else {
+            let mayGrow = body.isAdmitted || step <= LaneBody.firstStep
+            guard size <= body.memory.bytes || mayGrow && body.memory.tryGrow(to: step) else {
                 grow(body, with: bytes, to: step, request, context)
                 return
             }
@@ -109,30 +111,10 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
         }
         let expectsContinue = head.headerFields[.expect]?.lowercased() == "100-continue"
         let declared = head.headerFields[.contentLength].flatMap { Int($0) }
-        let step = LaneBody.step(for: 0, declared: declared, limit: handler.maxBodyBytes)
-        let owners = [MemoryShares.Owner.address(clientAddress(request, context) ?? "")]
-        if let memory = handler.bodyMemory.tryReserve(step, for: owners) {
-            collect(request, LaneBody(memory: memory, declared: declared), expectsContinue: expectsContinue, context)
-            return
-        }
-        // Waits for memory; the task ends with the patience of the budget.
-        state = .admitting
-        let loop = context.eventLoop
-        let bound = NIOLoopBound((self, context), eventLoop: loop)
-        Task { [budget = handler.bodyMemory] in
-            let memory = await budget.reserve(step, for: owners)
-            loop.execute {
-                let (lane, context) = bound.value
-                guard case .admitting = lane.state, context.channel.isActive else { return }
-                guard let memory else {
-                    lane.refuse(request, .unavailable, context)
-                    return
-                }
-                let body = LaneBody(memory: memory, declared: declared)
-                lane.collect(request, body, expectsContinue: expectsContinue, context)
-                lane.resume(context)
-            }
-        }
+        // Nothing is held for a length that is only declared.
+        let network = AddressNetwork.name(clientAddress(request, context) ?? "")
+        let body = LaneBody(memory: handler.bodyMemory.reservation(for: [.address(network)]), declared: declared)
+        collect(request, body, expectsContinue: expectsContinue, context)
     }
 
     /// Looks up the key, where that was not done yet, and waits for the memory that more of the body takes.

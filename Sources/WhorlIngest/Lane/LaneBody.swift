@@ -5,6 +5,8 @@ import NIOCore
 struct LaneBody {
     /// What is held for a sender before its key is looked up.
     static let firstStep = 64 << 10
+    /// What is held for the first bytes.
+    private static let smallStep = 4 << 10
 
     private(set) var bytes: [UInt8] = []
     let memory: MemoryReservation
@@ -18,11 +20,12 @@ struct LaneBody {
         self.declared = declared
     }
 
-    /// What has to be held for a body of so many bytes: 64 KiB, then 1 MiB, then all that is declared.
+    /// What has to be held for a body of so many bytes: 4 KiB, 64 KiB, 1 MiB, then all that is declared.
     ///
     /// A body in chunks takes twice what it needs, so that it asks rarely.
     static func step(for size: Int, declared: Int?, limit: Int) -> Int {
         let most = min(declared ?? limit, limit)
+        if size <= smallStep { return min(smallStep, most) }
         if size <= firstStep { return min(firstStep, most) }
         if size <= MemoryShares.smallBytes {
             return min(declared == nil ? size * 2 : MemoryShares.smallBytes, max(most, size))

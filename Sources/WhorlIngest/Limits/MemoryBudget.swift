@@ -10,6 +10,11 @@ package final class MemoryBudget: Sendable {
         var shares: MemoryShares
         var answers: [Int: CheckedContinuation<Bool, Never>] = [:]
         var next = 0
+
+        /// The answers of those that are served now.
+        mutating func served() -> [Continuation] {
+            shares.serve().compactMap { answers.removeValue(forKey: $0.id) }
+        }
     }
 
     fileprivate let capacity: Int
@@ -25,8 +30,14 @@ package final class MemoryBudget: Sendable {
         state = Mutex(State(shares: MemoryShares(capacity: bytes)))
     }
 
+    /// Requests that wait at this moment.
+    var waiting: Int { state.withLock(\.answers.count) }
+
     /// Bytes that are held at this moment.
     var used: Int { state.withLock(\.shares.used) }
+
+    /// A reservation that holds nothing yet.
+    func reservation(for owners: [MemoryShares.Owner]) -> MemoryReservation { MemoryReservation(self, owners) }
 
     /// Holds so many bytes for these owners if they are free; nil when they are not.
     func tryReserve(_ bytes: Int, for owners: [MemoryShares.Owner]) -> MemoryReservation? {
@@ -41,16 +52,17 @@ package final class MemoryBudget: Sendable {
     }
 
     fileprivate func tryTake(_ bytes: Int, total: Int, _ owners: [MemoryShares.Owner]) -> Bool {
-        state.withLock { state in
+        let (isGranted, answers) = state.withLock { state -> (Bool, [Continuation]) in
             state.next += 1
-            let id = state.next
-            let request = request(id, bytes, total, owners)
-            guard state.shares.ask(request) == .granted else {
-                _ = state.shares.giveUp(id)
-                return false
-            }
-            return true
+            let isGranted = state.shares.tryAsk(request(state.next, bytes, total, owners))
+            return (isGranted, isGranted ? state.served() : [])
         }
+        for answer in answers { answer.resume(returning: true) }
+        return isGranted
+    }
+
+    fileprivate func add(_ owner: MemoryShares.Owner, holding bytes: Int) {
+        state.withLock { $0.shares.add(owner, holding: bytes) }
     }
 
     fileprivate func take(_ bytes: Int, total: Int, _ owners: [MemoryShares.Owner]) async -> Bool {
@@ -112,33 +124,47 @@ package final class MemoryBudget: Sendable {
         for answer in answers { answer.resume(returning: true) }
     }
 
-    private typealias Continuation = CheckedContinuation<Bool, Never>
+    fileprivate typealias Continuation = CheckedContinuation<Bool, Never>
 }
 
 /// Bytes of a budget that a request holds; given back when it is released, or when nobody refers to it any more.
 final class MemoryReservation: Sendable {
     private let budget: MemoryBudget
-    private let owners: [MemoryShares.Owner]
-    private let held = Mutex(0)
+    private let holding: Mutex<Holding>
+
+    private struct Holding {
+        var bytes = 0
+        var owners: [MemoryShares.Owner]
+    }
 
     fileprivate init(_ budget: MemoryBudget, _ owners: [MemoryShares.Owner]) {
         self.budget = budget
-        self.owners = owners
+        holding = Mutex(Holding(owners: owners))
     }
 
     deinit { release() }
 
     /// What is held.
-    var bytes: Int { held.withLock { $0 } }
+    var bytes: Int { holding.withLock(\.bytes) }
+
+    /// Counts what is held for another owner, too, from now on.
+    func add(_ owner: MemoryShares.Owner) {
+        let bytes = holding.withLock { holding -> Int? in
+            guard !holding.owners.contains(owner) else { return nil }
+            holding.owners.append(owner)
+            return holding.bytes
+        }
+        if let bytes { budget.add(owner, holding: bytes) }
+    }
 
     /// Holds so many bytes if what is missing is free.
     ///
     /// One caller at a time.
     func tryGrow(to size: Int) -> Bool {
-        let before = bytes
+        let (before, owners) = holding.withLock { ($0.bytes, $0.owners) }
         guard size > before else { return true }
         guard budget.tryTake(size - before, total: size, owners) else { return false }
-        held.withLock { $0 = max(min(size, budget.capacity), before) }
+        holding.withLock { $0.bytes = max(min(size, budget.capacity), before) }
         return true
     }
 
@@ -146,19 +172,19 @@ final class MemoryReservation: Sendable {
     ///
     /// One caller at a time.
     func grow(to size: Int) async -> Bool {
-        let before = bytes
+        let (before, owners) = holding.withLock { ($0.bytes, $0.owners) }
         guard size > before else { return true }
         guard await budget.take(size - before, total: size, owners) else { return false }
-        held.withLock { $0 = max(min(size, budget.capacity), before) }
+        holding.withLock { $0.bytes = max(min(size, budget.capacity), before) }
         return true
     }
 
     /// Gives back what is held beyond so many bytes.
     func shrink(to size: Int) {
-        let (surplus, total) = held.withLock { held in
-            let total = held
-            held = min(held, size)
-            return (total - held, total)
+        let (surplus, total, owners) = holding.withLock { holding in
+            let total = holding.bytes
+            holding.bytes = min(total, size)
+            return (total - holding.bytes, total, holding.owners)
         }
         if surplus > 0 { budget.free(surplus, of: total, owners) }
     }

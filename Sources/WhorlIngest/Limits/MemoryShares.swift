@@ -56,14 +56,20 @@ struct MemoryShares: Sendable {
         case refused
     }
 
-    /// Asks for bytes; a request larger than the budget counts as all of it.
-    mutating func ask(_ request: Request) -> Answer {
+    /// Grants bytes that are free for the request; false when they are not, and then nothing has changed.
+    ///
+    /// A request larger than the budget counts as all of it. After a grant others may fit that waited: ``serve()``.
+    mutating func tryAsk(_ request: Request) -> Bool {
         // Behind those who wait for the same; who waits because of its own share alone holds up nobody.
         let isBehind = waiting.contains { ($0.isSmall || !request.isSmall) && fitsShare($0) }
-        if !isBehind, fits(request) {
-            grant(request)
-            return .granted
-        }
+        guard !isBehind, fits(request) else { return false }
+        grant(request)
+        return true
+    }
+
+    /// Asks for bytes, and waits in line where they are not free.
+    mutating func ask(_ request: Request) -> Answer {
+        if tryAsk(request) { return .granted }
         guard waiting.count < Self.maxWaiters else { return .refused }
         waiting.append(request)
         return .waits
@@ -94,7 +100,11 @@ struct MemoryShares: Sendable {
         return (request, serve())
     }
 
-    private mutating func serve() -> [Request] {
+    /// Counts another owner for a request that holds so many bytes; what it holds stays granted.
+    mutating func add(_ owner: Owner, holding bytes: Int) { change(owner, from: 0, to: bytes) }
+
+    /// Grants what fits now of those that wait.
+    mutating func serve() -> [Request] {
         guard !waiting.isEmpty, used < capacity else { return [] }
         var granted: Set<Int> = []
         var served: [Request] = []

@@ -1,25 +1,25 @@
-/// Counts the names of each project that were over their limits, so that one sender cannot keep the reader busy.
+/// Adds up the time that the names of each project take, so that one sender cannot keep the reader busy.
 ///
-/// A pure count per minute. A project over its share has its names left mangled until the minute is over; others are not
-/// affected.
+/// A pure sum per minute. A project over its share has its names left mangled until the minute is over; others are not
+/// affected. Ordinary names take some microseconds.
 struct CostlyNames: Sendable {
-    /// Names over their limits that a project may send per minute: each takes 20 ms.
-    static let perMinute = 20
+    /// What the names of a project may take per minute.
+    static let perMinute = Duration.milliseconds(400)
     private static let capacity = 10_000
 
     private var minute = 0
-    private var counts: [Int: Int] = [:]
+    private var times: [Int: Duration] = [:]
 
     /// Whether names of the project are still read.
     func allows(_ project: Int, minute: Int) -> Bool {
-        self.minute != minute || counts[project, default: 0] < Self.perMinute
+        self.minute != minute || times[project, default: .zero] < Self.perMinute
     }
 
-    mutating func add(_ project: Int, minute: Int) {
-        if self.minute != minute || counts.count >= Self.capacity {
+    mutating func add(_ time: Duration, _ project: Int, minute: Int) {
+        if self.minute != minute || times.count >= Self.capacity {
             self.minute = minute
-            counts = [:]
+            times = [:]
         }
-        counts[project, default: 0] += 1
+        times[project, default: .zero] += time
     }
 }

@@ -9,8 +9,10 @@ final class DemanglerProcess {
     /// What came of one name.
     enum Result: Equatable {
         case readable(String)
-        /// The name is none, or the child is away.
+        /// The name is none.
         case unreadable
+        /// There is no child at this moment, so nothing is known of the name.
+        case away
         /// The name took more time or memory than any name should.
         case overLimit
     }
@@ -31,7 +33,7 @@ final class DemanglerProcess {
     /// Reads one name; blocks until the child has answered.
     func read(_ name: MangledName) -> Result {
         thread.assertIsCurrent()
-        guard let child = started() else { return .unreadable }
+        guard let child = started() else { return .away }
         var output = [UInt8](repeating: 0, count: Int(WHORL_DEMANGLE_RESULT))
         // Mach-O puts one more underscore in front.
         let text = name.scheme == .cxx && name.text.hasPrefix("__Z") ? String(name.text.dropFirst()) : name.text
@@ -54,7 +56,7 @@ final class DemanglerProcess {
         default:
             stop()
             mayStartAt = .now + Self.restartDelay
-            return .unreadable
+            return .away
         }
     }
 

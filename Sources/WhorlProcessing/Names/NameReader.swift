@@ -15,6 +15,8 @@ public actor NameReader {
     public static let maxNames = 500
     /// Events that wait at once.
     private static let maxWaiting = 256
+    /// How long the names of one event may take, together.
+    private static let eventTime = Duration.milliseconds(50)
     private static let cacheBytes = 8 << 20
 
     private nonisolated let executor = ThreadExecutor(name: "names")
@@ -66,7 +68,10 @@ public actor NameReader {
     private func read(_ names: [MangledName], projectID: Int) -> [(String, String)] {
         let minute = Int(Date().timeIntervalSince1970 / 60)
         var results: [(String, String)] = []
+        let start = ContinuousClock.now
+        defer { costly.add(start.duration(to: .now), projectID, minute: minute) }
         for name in names {
+            guard start.duration(to: .now) < Self.eventTime else { break }
             // Another event may have asked for it meanwhile.
             if let known = cache.withLock({ $0.result(for: name.text) }) {
                 if let known { results.append((name.text, known)) }
@@ -80,8 +85,9 @@ public actor NameReader {
                 switch process.read(name) {
                 case .readable(let text): readable = text
                 case .unreadable: break
+                // Nothing to remember: the next event may find a child.
+                case .away: return results
                 case .overLimit:
-                    costly.add(projectID, minute: minute)
                     cache.withLock { $0.add(name.text, nil) }
                     return results
                 }
