@@ -10,6 +10,7 @@ package enum Schema {
         (5, "regrouping", text(PackageResources.v0005_regrouping_sql)),
         (6, "truth", text(PackageResources.v0006_truth_sql)),
         (7, "grouping_third", text(PackageResources.v0007_grouping_third_sql)),
+        (8, "late_replay", text(PackageResources.v0008_late_replay_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

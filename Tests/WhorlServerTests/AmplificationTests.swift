@@ -97,6 +97,16 @@ struct AmplificationTests {
                 try await collector.metric("whorl_memory_reserved_bytes{budget=\"received\"}") ?? 0 > 0
             }
             #expect(reserved)
+            // Those that only declare hold nothing, however many they are.
+            for _ in 0..<600 {
+                let connection = try LoopbackSocket.connect(port: collector.port)
+                let head = """
+                    POST /api/1/envelope/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\
+                    X-Sentry-Auth: Sentry sentry_version=7, sentry_key=\(TestCollector.publicKey)\r\n\r\n
+                    """
+                _ = head.withCString { send(connection, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
+                open.append(connection)
+            }
             #expect(try await collector.metric("whorl_memory_reserved_bytes{budget=\"received\"}") ?? .infinity < 1e6)
             for _ in 0..<10 {
                 let start = ContinuousClock.now

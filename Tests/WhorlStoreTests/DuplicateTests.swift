@@ -83,6 +83,27 @@ struct DuplicateTests {
         }
     }
 
+    @Test("Spooled on a day, replayed two days later, then sent again: one row")
+    func replayedFirst() async throws {
+        try await withWriters { first, second, pool, codec in
+            let now = Date()
+            for days in [2.0, 5, 7] {
+                let id = EventID.random()
+                let spooled = try prepared(id, at: now.addingTimeInterval(-days * 86_400), isReplay: true, codec)
+                let resent = try prepared(id, at: now, isReplay: false, codec)
+                let before = try await count(pool)
+                guard case .stored = try await first.submit(spooled) else {
+                    Issue.record("not stored")
+                    return
+                }
+                #expect(try await second.submit(resent) == .duplicate)
+                #expect(try await first.submit(resent) == .duplicate)
+                #expect(try await second.submit(spooled) == .duplicate)
+                #expect(try await count(pool) == before + 1)
+            }
+        }
+    }
+
     @Test("Away from midnight no lock is taken")
     func locks() throws {
         let codec = try PayloadCodec(

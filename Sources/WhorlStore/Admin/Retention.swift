@@ -67,6 +67,7 @@ package struct Retention: Service {
             (RetentionStatements.deletedHours, []), (RetentionStatements.deletedUsers, []),
             (RetentionStatements.deletedTags, []), (RetentionStatements.deletedHashes, []),
             (RetentionStatements.projectBacklog, []), (RetentionStatements.projectDropped, []),
+            (RetentionStatements.projectReplays, []),
             (RetentionStatements.projects, []),
             (RetentionStatements.oldHours, [first.start.postgresValue]),
             (RetentionStatements.oldTags, [first.postgresValue]),
@@ -74,7 +75,7 @@ package struct Retention: Service {
             (RegroupStatements.expire, [first.start.postgresValue]),
             (OutcomeStatements.rollUp, [now.addingTimeInterval(-2 * Self.day).postgresValue]),
             (OutcomeStatements.expire, [first.start.postgresValue]),
-            (OutcomeStatements.forgetWrites, []),
+            (OutcomeStatements.forgetWrites, []), (RetentionStatements.oldReplays, []),
             (OutcomeStatements.forget, [now.addingTimeInterval(-7 * Self.day).postgresValue]),
             // The longest window is a month of 31 days.
             (BudgetStatements.expire, [now.addingTimeInterval(-32 * Self.day).postgresValue]),
@@ -99,7 +100,7 @@ enum RetentionStatements {
         projectEnvironments,
         deletedEvents,
         deletedEnvironments, deletedHours, deletedUsers, deletedTags, deletedHashes, oldHours, oldTags,
-        oldIssues, projectBacklog, projectDropped, projects,
+        oldIssues, projectBacklog, projectDropped, projectReplays, oldReplays, projects,
     ]
 
     /// Removes rows of hashes whose issue was deleted; `$1` rows at a time.
@@ -154,6 +155,17 @@ enum RetentionStatements {
     static let projectEnvironments = ofDeletedProjects("environment")
     static let projectBacklog = ofDeletedProjects("tag_backlog")
     static let projectDropped = ofDeletedProjects("dropped_event")
+    static let projectReplays = ofDeletedProjects("late_replay")
+
+    /// A spool keeps nothing for 30 days.
+    static let oldReplays = PostgresStatement(
+        "retention",
+        """
+        DELETE FROM late_replay WHERE ctid IN (
+            SELECT ctid FROM late_replay WHERE replayed_at < now() - interval '30 days' LIMIT $1)
+        """,
+        [.int8]
+    )
     static let deletedEvents = deleted("event")
     static let deletedEnvironments = deleted("hash_environment")
     static let deletedHours = deleted("hash_hour")

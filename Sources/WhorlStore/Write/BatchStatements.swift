@@ -14,6 +14,9 @@ enum BatchStatements {
         AND NOT EXISTS (
             SELECT FROM event e
             WHERE e.project_id = i.project_id AND e.event_id = i.event_id AND e.received_day = i.day + 1)
+        -- What was replayed late lies under an earlier day. Late replays themselves are looked for on every day before.
+        AND (i.day < (now() AT TIME ZONE 'UTC')::date - 1 OR NOT EXISTS (
+            SELECT FROM late_replay r WHERE r.project_id = i.project_id AND r.event_id = i.event_id))
         """ : "true"
 
     /// One statement, so one transaction: counters cannot drift from rows, and running it again changes nothing.
@@ -207,6 +210,8 @@ enum BatchStatements {
         OR EXISTS (
             SELECT FROM event e
             WHERE e.project_id = i.project_id AND e.event_id = i.event_id AND e.received_day = i.day + 1)
+        OR i.day >= (now() AT TIME ZONE 'UTC')::date - 1 AND EXISTS (
+            SELECT FROM late_replay r WHERE r.project_id = i.project_id AND r.event_id = i.event_id)
         """,
         [PostgresType.int8.array, PostgresType.uuid.array, PostgresType.date.array]
     )

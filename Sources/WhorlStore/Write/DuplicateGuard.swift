@@ -25,9 +25,13 @@ enum DuplicateGuard {
         let projects = PostgresValue.array(of: events.map(\.event.projectID))
         let ids = PostgresValue.array(of: events.map(\.event.eventID.uuid))
         _ = try await connection.execute(DuplicateStatements.lock, [projects, ids], deadline: deadline)
+        let days = PostgresValue.array(of: events.map { PostgresDay($0.event.receivedAt) })
+        if events.contains(where: \.isReplay) {
+            _ = try await connection.execute(DuplicateStatements.remember, [projects, ids, days], deadline: deadline)
+        }
         let rows = try await connection.execute(
             DuplicateStatements.find,
-            [projects, ids, .array(of: events.map { PostgresDay($0.event.receivedAt) })],
+            [projects, ids, days],
             deadline: deadline
         )
         var stored: Set<EventKey> = []
@@ -37,7 +41,7 @@ enum DuplicateGuard {
 }
 
 enum DuplicateStatements {
-    static let all = [lock, find]
+    static let all = [lock, find, remember]
 
     /// In the order of their numbers, so that two collectors cannot wait for each other in a circle.
     static let lock = PostgresStatement(
@@ -51,6 +55,19 @@ enum DuplicateStatements {
         ) AS w
         """,
         [PostgresType.int8.array, PostgresType.uuid.array]
+    )
+
+    /// Remembers events whose rows will lie where a later repetition is not looked for.
+    static let remember = PostgresStatement(
+        "guard_duplicates",
+        """
+        INSERT INTO late_replay (project_id, event_id)
+        SELECT project_id, event_id FROM unnest($1, $2, $3) AS e (project_id, event_id, day)
+        WHERE day < (now() AT TIME ZONE 'UTC')::date - 1
+        ORDER BY 1, 2
+        ON CONFLICT DO NOTHING
+        """,
+        [PostgresType.int8.array, PostgresType.uuid.array, PostgresType.date.array]
     )
 
     /// Which events are stored, on any day from the one before they arrived to tomorrow.
