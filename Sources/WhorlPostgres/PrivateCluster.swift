@@ -99,6 +99,7 @@ package final class PrivateCluster: Sendable {
         }
         if !isAlive {
             try prepareLogFile()
+            try await awaitReaping(deadline: min(deadline, .now + Self.reapingPatience))
             let lifeLock = try heldLifeLock()
             let options = [
                 "listen_addresses=", "unix_socket_directories=\(sockets)", "max_connections=60", "jit=off",
@@ -130,6 +131,17 @@ package final class PrivateCluster: Sendable {
         useLock.unlock()
         try await useLock.lock(.shared, deadline: deadline)
         isInUse = true
+    }
+
+    /// How long the process of a server that was killed may stay in the list of processes.
+    private static let reapingPatience = Duration.seconds(10)
+
+    /// Waits until the process of the server before is gone from the list: as long as it stands there, though dead,
+    /// Postgres takes it for running and does not start.
+    private func awaitReaping(deadline: ContinuousClock.Instant) async throws {
+        while let processID, ProcessStart(of: processID)?.isZombie == true, ContinuousClock.now < deadline {
+            try await Task.sleep(for: .milliseconds(20))
+        }
     }
 
     /// How long a server that runs already may take to answer, its recovery after a crash included.
