@@ -106,7 +106,7 @@ enum OpenAPISchemas {
             object(
                 event + [
                     "entries": "array", "contexts": "object", "context": "object", "packages": "object",
-                    "errors": "array", "_meta": "object", "fingerprint": "array", "fingerprints": "array",
+                    "errors": "array", "_meta": "object", "fingerprint": "array?", "fingerprints": "array",
                 ]
             )
         ),

@@ -5,7 +5,7 @@ import WhorlTelemetry
 /// Measures how late tasks run on the cooperative thread pool.
 ///
 /// `run()` sleeps 100 ms at a time and records how much later it wakes. A call that blocks a thread of the pool shows here,
-/// whatever blocks. Without `run()` the delay grows from the moment the watchdog was made.
+/// whatever blocks. Before `run()` it measures nothing.
 package final class PoolWatchdog: Service {
     /// How often the task has to run.
     private static let interval = Duration.milliseconds(100)
@@ -32,6 +32,9 @@ package final class PoolWatchdog: Service {
             self.map { [(labels: [], value: $0.worst(ofLast: DelayWindow.seconds).seconds)] } ?? []
         }
     }
+
+    /// Whether `run()` measures.
+    var isRunning: Bool { state.withLock(\.isRunning) }
 
     /// Whether tasks ran in time during the last seconds.
     package var isInTime: Bool { worst(ofLast: Self.memory) <= Self.maxDelay }

@@ -219,7 +219,22 @@ package actor Spool {
     /// Reads the totals anew, which a command may have changed, and opens the file again after a failure.
     package func refresh() async {
         // A write shows that writing works; the file system may have been full or read-only.
-        _ = try? await write { try $0.execute(sql: "UPDATE total SET records = records") }
+        let (directory, isFailing) = (self.directory, failure != nil)
+        _ = try? await write { database in
+            // A small write may find room that a record does not.
+            if isFailing, Self.freeBytes(directory) < Self.neededBytes { throw DatabaseError(resultCode: .SQLITE_FULL) }
+            try database.execute(sql: "UPDATE total SET records = records")
+        }
+    }
+
+    /// What the disk has to have free after a failure, before the spool counts as usable again.
+    private static let neededBytes = 1 << 20
+
+    /// Bytes that the disk of the directory has free; a great many when that cannot be told.
+    private static func freeBytes(_ directory: String) -> Int {
+        var info = statvfs()
+        guard statvfs(directory, &info) == 0 else { return .max }
+        return Int(clamping: UInt64(info.f_bavail).multipliedReportingOverflow(by: UInt64(info.f_frsize)).partialValue)
     }
 
     /// Gives the disk back what the records took.

@@ -28,6 +28,7 @@ struct PoolWatchdogTests {
         let registry = MetricsRegistry()
         let watchdog = PoolWatchdog(registry: registry)
         let running = Task { try await watchdog.run() }
+        while !watchdog.isRunning { await Task.yield() }
         #expect(watchdog.isInTime)
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<ProcessInfo.processInfo.activeProcessorCount * 2 {

@@ -43,6 +43,11 @@ struct CaptureReplayTests {
                 if unserved.contains(route) {
                     #expect(answer.status == 404, "\(capture.name)")
                     #expect(try answer.json()["detail"] != nil, "\(capture.name)")
+                } else if capture.method == "PUT",
+                    capture.path.hasSuffix("/issues/") || capture.path.hasSuffix("/issues/?")
+                {
+                    // `sentry-cli issues … --all` names no issue: nobody changes all by leaving something out.
+                    #expect(answer.status == 400, "\(capture.name)")
                 } else {
                     #expect((200..<300).contains(answer.status), "\(capture.name): \(route) \(answer.status)")
                 }
