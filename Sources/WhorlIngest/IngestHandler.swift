@@ -22,6 +22,8 @@ package struct IngestHandler: Sendable {
     ///
     /// A separate budget, so that two requests which hold a part of one and wait for the other cannot deadlock.
     private let inflatedMemory: MemoryBudget
+    /// For what is made of one event while it is read. Whoever holds a part of it waits for no other memory.
+    private let workingMemory: MemoryBudget
     private let heavyWork = HeavyWork()
     private let limits: IngestLimits
     private let outcomes: OutcomeRecorder
@@ -53,12 +55,16 @@ package struct IngestHandler: Sendable {
             refused: refused.child("received")
         )
         inflatedMemory = MemoryBudget(
-            bytes: max(limits.memoryBytes / 3 * 2, limits.inflatedBytes * 8 / 7 + 1),
+            bytes: max(limits.memoryBytes / 2, limits.inflatedBytes * 8 / 7 + 1),
             refused: refused.child("inflated")
         )
+        workingMemory = MemoryBudget(bytes: limits.memoryBytes / 3, refused: refused.child("working"))
         registry.observed("whorl_memory_reserved_bytes", "Bytes held for bodies.", labels: ["budget"]) {
-            [bodyMemory, inflatedMemory] in
-            [(["received"], Double(bodyMemory.used)), (["inflated"], Double(inflatedMemory.used))]
+            [bodyMemory, inflatedMemory, workingMemory] in
+            [
+                (["received"], Double(bodyMemory.used)), (["inflated"], Double(inflatedMemory.used)),
+                (["working"], Double(workingMemory.used)),
+            ]
         }
         self.limits = limits
         self.outcomes = outcomes
@@ -156,7 +162,7 @@ package struct IngestHandler: Sendable {
         if let dsn = framed.dsn, dsn.publicKey != sender.publicKey || Int(dsn.projectID) != sender.key.projectID {
             throw IngestRefusal.badRequest("the DSN of the envelope differs from the request's", .projectMismatch)
         }
-        return try await judge(framed, sender, request, memory, body.count, &ledger)
+        return try await judge(framed, sender, request, memory.owners, body.count, &ledger)
     }
 
     /// How large a body may become: a sender who has not shown a key yet gets little work done, and a place for single
@@ -200,6 +206,8 @@ package struct IngestHandler: Sendable {
                 return (body, memory)
             }
             size = min(size * 4, limit)
+            // What was decoded is gone. Who held it and waited for more would keep others waiting.
+            memory.release()
             guard await memory.grow(to: size) else { throw IngestRefusal.unavailable }
         }
     }
@@ -259,7 +267,7 @@ package struct IngestHandler: Sendable {
         _ framed: FramedRequest,
         _ sender: Sender,
         _ request: IngestRequest,
-        _ memory: MemoryReservation,
+        _ owners: [MemoryShares.Owner],
         _ bodyBytes: Int,
         _ ledger: inout ItemLedger
     ) async throws -> Judged {
@@ -287,8 +295,11 @@ package struct IngestHandler: Sendable {
                 throw IngestRefusal.tooLarge("the event is too large")
             }
             // Copies of the event and the lists of its values.
-            let working = bodyBytes + item.payload.count * 3 + JSONDocument.listBytes(ofText: item.payload.count)
-            guard await memory.grow(to: working) else { throw IngestRefusal.unavailable }
+            let working = item.payload.count * 3 + JSONDocument.listBytes(ofText: item.payload.count)
+            guard let workspace = await workingMemory.reserve(working, for: owners) else {
+                throw IngestRefusal.unavailable
+            }
+            defer { workspace.release() }
             let admission = try await admit(item, framed, sender, request)
             switch admission {
             case .filtered(let reason, let id):
@@ -302,7 +313,6 @@ package struct IngestHandler: Sendable {
                 judged.answeredID = event.eventID
                 judged.event = try await keeper.prepare(event)
             }
-            memory.shrink(to: bodyBytes)
         }
         if !judged.denials.isEmpty, ledger.isAllLimited { throw IngestRefusal.limited(judged.denials) }
         judged.namesEvent = framed.items.contains { SideItem.needsEvent($0.type) }

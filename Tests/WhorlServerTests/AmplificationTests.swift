@@ -119,6 +119,49 @@ struct AmplificationTests {
         }
     }
 
+    @Test("Many large bodies of one sender at once are all kept, one after the other")
+    func manyAtOnce() async throws {
+        try await withCollector { collector in
+            let wide = Array(
+                "{\"extra\":{\"a\":[\(Array(repeating: "1", count: 390_000).joined(separator: ","))]}}".utf8
+            )
+            let file = Self.envelope("attachment", [UInt8](repeating: 7, count: 4 << 20))
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                for index in 0..<32 {
+                    group.addTask {
+                        if index % 2 == 0 { return try await collector.send(envelope: file).status }
+                        return try await TestHTTP(port: collector.port)
+                            .send("POST", "/api/1/store/?sentry_key=\(TestCollector.publicKey)", body: wide).status
+                    }
+                }
+                for try await status in group { #expect(status == 200) }
+            }
+            for budget in ["received", "inflated", "working"] {
+                let isFree = try await eventually {
+                    try await collector.metric("whorl_memory_reserved_bytes{budget=\"\(budget)\"}") == 0
+                }
+                #expect(isFree, "\(budget)")
+            }
+        }
+    }
+
+    @Test("Heads that do not end take no more than 16 KiB each")
+    func openHeads() async throws {
+        try await withCollector { collector in
+            let peak = try PeakMemory(of: collector.program.processID)
+            var open: [Int32] = []
+            defer { for connection in open { close(connection) } }
+            let head = "GET / HTTP/1.1\r\nHost: x\r\nX: " + String(repeating: "a", count: 78_000)
+            for _ in 0..<900 {
+                let connection = try LoopbackSocket.connect(port: collector.port)
+                _ = head.withCString { send(connection, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
+                open.append(connection)
+            }
+            #expect(try await collector.send(event: ["message": "small"]).status == 200)
+            #expect(peak.stop() < 160e6)
+        }
+    }
+
     @Test("A wrong key is refused when 64 KiB of its body have come, not at the end")
     func unknownKey() async throws {
         try await withCollector { collector in

@@ -12,6 +12,27 @@ struct ConnectionTests {
 
     private let key = "X-Sentry-Auth: Sentry sentry_version=7, sentry_key=\(TestCollector.publicKey)\r\n"
 
+    @Test("Requests that come in one piece are all answered, in order, whoever answers them")
+    func pipelined() async throws {
+        try await withCollector { collector in
+            let get = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+            let store = """
+                POST /api/1/envelope/ HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\
+                X-Sentry-Auth: Sentry sentry_version=7, sentry_key=\(TestCollector.publicKey)\r\n\r\n{}\n
+                """
+            let last = "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            for requests in [[get, get, last], [store, get, last], [get, store, store, get, last]] {
+                let exchange = try await RawExchange.run(
+                    port: collector.port,
+                    Array(requests.joined().utf8),
+                    then: .read,
+                    limit: 10
+                )
+                #expect(exchange.answers.map(\.status) == requests.map { _ in 200 })
+            }
+        }
+    }
+
     @Test("A body that comes after its answer does not leave a connection without a deadline")
     func lateBody() async throws {
         try await withCollector(environment: ["WHORL_IDLE_TIMEOUT_SECONDS": "2", "WHORL_BODY_TIMEOUT_SECONDS": "3"]) {

@@ -42,7 +42,9 @@ struct SentryCLITests {
             await expect(true) {
                 try await cli("issues", "list", "--query", "is:unresolved").contains("No issues found")
             }
-            await expect(true) { try await cli("issues", "unresolve", "-a").contains("new status: unresolved") }
+            await expect(true) {
+                try await cli("issues", "unresolve", "-s", "resolved").contains("new status: unresolved")
+            }
             await expect(true) { try await cli("issues", "list", "--query", "is:unresolved").contains("WEB-1") }
 
             let envelope = home + "/envelope"

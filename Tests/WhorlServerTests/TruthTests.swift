@@ -19,7 +19,8 @@ struct TruthTests {
                 #expect(try await collector.send(event: ["message": .string(name)]).status == 200)
             }
             for query in [
-                "", "?ids=1", "?id=", "?id=x", "?query=", "?query=%20", "?id=1&ids=2", "?id=1&query=is:resolved",
+                "", "?query=%22%22", "?query=%22%22%20%22%22", "?query=is:resolved&query=x", "?ids=1", "?id=", "?id=x",
+                "?query=", "?query=%20", "?id=1&ids=2", "?id=1&query=is:resolved",
             ] {
                 for method in ["DELETE", "PUT"] {
                     let answer = try await collector.http.send(method, issues + query, json: ["status": "resolved"])

@@ -147,7 +147,10 @@ enum IssueListRoutes {
             guard let status = IssueStatus(name: status) else { throw APIError.badRequest("Invalid status") }
             query += " is:\(status.name)"
         }
-        guard query.contains(where: { !$0.isWhitespace }) else {
+        guard request.all("query").count <= 1 else { throw APIError.badRequest("Give one query") }
+        let parsed = try? SearchQuery(query)
+        let isEmpty = parsed.map { $0.terms.isEmpty && !($0.phrase ?? "").contains { !$0.isWhitespace } } ?? false
+        guard query.contains(where: { !$0.isWhitespace }), !isEmpty else {
             throw APIError.badRequest(
                 "Name the issues by id, or give a query; is:unresolved, for example, means all of them"
             )

@@ -264,7 +264,13 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Goes on with what has waited, and reads again.
     private func resume(_ context: ChannelHandlerContext) {
-        while !isBusy, let part = waiting.popFirst() { process(part, context) }
+        var hasPassed = false
+        while !isBusy, let part = waiting.popFirst() {
+            process(part, context)
+            hasPassed = true
+        }
+        // The server takes up what it was passed at the end of a read.
+        if hasPassed { context.fireChannelReadComplete() }
         if !isBusy, isReadHeld {
             isReadHeld = false
             context.read()

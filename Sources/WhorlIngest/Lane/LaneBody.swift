@@ -22,7 +22,8 @@ struct LaneBody {
 
     /// What has to be held for a body of so many bytes: 4 KiB, 64 KiB, 1 MiB, then all that is declared.
     ///
-    /// A body in chunks takes twice what it needs, so that it asks rarely.
+    /// A body in chunks takes twice what it needs up to 1 MiB, then the most that a body may have: who holds a large part
+    /// and waits for more would keep others waiting.
     static func step(for size: Int, declared: Int?, limit: Int) -> Int {
         let most = min(declared ?? limit, limit)
         if size <= smallStep { return min(smallStep, most) }
@@ -30,7 +31,7 @@ struct LaneBody {
         if size <= MemoryShares.smallBytes {
             return min(declared == nil ? size * 2 : MemoryShares.smallBytes, max(most, size))
         }
-        return max(min(declared ?? size * 2, limit), size)
+        return max(min(declared ?? limit, limit), size)
     }
 
     mutating func append(_ buffer: ByteBuffer) {

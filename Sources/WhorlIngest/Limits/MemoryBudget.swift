@@ -147,6 +147,9 @@ final class MemoryReservation: Sendable {
     /// What is held.
     var bytes: Int { holding.withLock(\.bytes) }
 
+    /// For whom it counts.
+    var owners: [MemoryShares.Owner] { holding.withLock(\.owners) }
+
     /// Counts what is held for another owner, too, from now on.
     func add(_ owner: MemoryShares.Owner) {
         let bytes = holding.withLock { holding -> Int? in

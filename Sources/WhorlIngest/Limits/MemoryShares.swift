@@ -3,9 +3,12 @@
 /// A pure state machine. Three rules keep one sender from starving another:
 /// - Nobody holds more than a share of the budget, counted for the client's address and for the project. A sender that
 ///   holds less than half of its share may exceed it with one request, since the largest body has to fit. For small
-///   requests only the sender's other small ones count, so that its own large body does not hold them up.
+///   requests only the sender's other small ones count, for large ones only its large ones: a body is small until its
+///   first mebibyte has come, and many that have begun must not keep each other from going on.
 /// - A part of the budget is kept for small requests, so that large ones cannot use it up.
 /// - Small requests that wait are served before large ones; among equals the first comes first.
+/// - When nobody holds a large body, the next one is granted whatever is used, so that somebody always goes on. The budget
+///   can thus be exceeded by one body.
 struct MemoryShares: Sendable {
     /// A sender, as far as shares are concerned.
     enum Owner: Hashable, Sendable {
@@ -35,6 +38,7 @@ struct MemoryShares: Sendable {
     let keptForSmall: Int
     let share: Int
     private(set) var used = 0
+    private var usedBySmall = 0
     private(set) var waiting: [Request] = []
     private var held: [Owner: Holding] = [:]
 
@@ -78,6 +82,7 @@ struct MemoryShares: Sendable {
     /// Gives bytes of a request back that held `total`; returns the requests that are granted by it.
     mutating func free(_ bytes: Int, of total: Int, _ owners: [Owner]) -> [Request] {
         used -= bytes
+        usedBySmall += Self.smallPart(total - bytes) - Self.smallPart(total)
         for owner in owners {
             change(owner, from: total, to: total - bytes)
             if held[owner]?.all ?? 0 <= 0 { held[owner] = nil }
@@ -92,6 +97,7 @@ struct MemoryShares: Sendable {
     }
 
     private static func smallPart(_ total: Int) -> Int { total <= smallBytes ? total : 0 }
+    private static func largePart(_ total: Int) -> Int { total <= smallBytes ? 0 : total }
 
     /// Ends a wait; nil when the request was granted before.
     mutating func giveUp(_ id: Int) -> (request: Request, granted: [Request])? {
@@ -105,7 +111,7 @@ struct MemoryShares: Sendable {
 
     /// Grants what fits now of those that wait.
     mutating func serve() -> [Request] {
-        guard !waiting.isEmpty, used < capacity else { return [] }
+        guard !waiting.isEmpty else { return [] }
         var granted: Set<Int> = []
         var served: [Request] = []
         for small in [true, false] {
@@ -125,21 +131,27 @@ struct MemoryShares: Sendable {
     private func fits(_ request: Request) -> Bool { fitsTotal(request) && fitsShare(request) }
 
     private func fitsTotal(_ request: Request) -> Bool {
-        // With nothing else in use the largest request fits, whatever is kept for small ones.
-        used + request.bytes <= capacity - (request.isSmall ? 0 : keptForSmall) || used == request.total - request.bytes
+        let before = request.total - request.bytes
+        if request.isSmall { return used + request.bytes <= capacity || used == before }
+        let otherLarge = used - usedBySmall - Self.largePart(before)
+        return used + request.bytes <= capacity - keptForSmall || otherLarge == 0
     }
 
     private func fitsShare(_ request: Request) -> Bool {
         request.owners.allSatisfy { owner in
             let before = request.total - request.bytes
             let holding = held[owner] ?? Holding()
-            let others = request.isSmall ? holding.small - Self.smallPart(before) : holding.all - before
+            let others =
+                request.isSmall
+                ? holding.small - Self.smallPart(before) : holding.all - holding.small - Self.largePart(before)
             return others <= share / 2 || others + request.total <= share
         }
     }
 
     private mutating func grant(_ request: Request) {
         used += request.bytes
-        for owner in request.owners { change(owner, from: request.total - request.bytes, to: request.total) }
+        let before = request.total - request.bytes
+        usedBySmall += Self.smallPart(request.total) - Self.smallPart(before)
+        for owner in request.owners { change(owner, from: before, to: request.total) }
     }
 }

@@ -122,7 +122,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         case let error as HTTPParserError:
             if error == .headerOverflow { refusal = .requestHeaderFieldsTooLarge }
         case is AmbiguousRequest, is HTTP1TypeConversionError: break
-        case is EndlessFraming: refusal = .requestHeaderFieldsTooLarge
+        case let error as EndlessFraming: if !error.isBlank { refusal = .requestHeaderFieldsTooLarge }
         default:
             context.fireErrorCaught(error)
             return
