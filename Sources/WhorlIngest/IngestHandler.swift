@@ -22,7 +22,9 @@ package struct IngestHandler: Sendable {
     ///
     /// A separate budget, so that two requests which hold a part of one and wait for the other cannot deadlock.
     private let inflatedMemory: MemoryBudget
-    /// For what is made of one event while it is read. Whoever holds a part of it waits for no other memory.
+    /// For what is made of one event while it is read.
+    ///
+    /// Whoever holds a part of it waits for no other memory.
     private let workingMemory: MemoryBudget
     private let heavyWork = HeavyWork()
     private let limits: IngestLimits
