@@ -2,10 +2,6 @@ import Foundation
 import Glibc
 import Processes
 
-#if canImport(FoundationNetworking)
-import FoundationNetworking
-#endif
-
 /// A collector with a private Postgres in a folder of its own, for as long as the benchmark runs.
 final class Server {
     struct Measure {
@@ -82,13 +78,38 @@ final class Server {
 
     /// The worst delay of a task on the collector's thread pool in the last minute, in seconds.
     func threadPoolDelay() throws -> Double {
-        guard let url = URL(string: "http://127.0.0.1:\(port)/metrics") else { throw CocoaError(.coderInvalidValue) }
-        let text = try String(contentsOf: url, encoding: .utf8)
+        let text = try metrics()
         let line = text.split(separator: "\n").first { $0.hasPrefix("whorl_thread_pool_delay_seconds ") }
         guard let value = line?.split(separator: " ").last.flatMap({ Double($0) }) else {
             throw CocoaError(.coderInvalidValue)
         }
         return value
+    }
+
+    /// The answer of `/metrics`, head included.
+    private func metrics() throws -> String {
+        let connection = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard connection >= 0 else { throw POSIXError(.EMFILE) }
+        defer { close(connection) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let status = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(connection, $0, size) }
+        }
+        guard status == 0 else { throw POSIXError(.ECONNREFUSED) }
+        let request = Array("GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8)
+        guard send(connection, request, request.count, 0) == request.count else { throw POSIXError(.EPIPE) }
+        var answer: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = recv(connection, &chunk, chunk.count, 0)
+            guard count > 0 else { break }
+            answer += chunk[..<count]
+        }
+        return String(decoding: answer, as: UTF8.self)
     }
 
     private func read() throws -> Measure {
