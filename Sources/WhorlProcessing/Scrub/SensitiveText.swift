@@ -195,9 +195,11 @@ struct SensitiveText {
 
     /// A private key in PEM form, to its end or the end of the text.
     private func privateKey(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> Range<Int>? {
-        let head = bytes[start..<min(start + 64, bytes.count)]
-        let text = String(decoding: head, as: UTF8.self)
-        guard text.hasPrefix("-----BEGIN"), text.contains("PRIVATE KEY") else { return nil }
+        // Compared as bytes: a text may begin a key every ten bytes.
+        let head = UnsafeBufferPointer(rebasing: bytes[start..<min(start + 64, bytes.count)])
+        guard contains("-----BEGIN", in: UnsafeBufferPointer(rebasing: head.prefix(10))),
+            contains("PRIVATE KEY", in: head)
+        else { return nil }
         let rest = UnsafeBufferPointer(rebasing: bytes[start...])
         let closing: StaticString = "-----END"
         guard let base = rest.baseAddress,
