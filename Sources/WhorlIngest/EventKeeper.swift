@@ -21,7 +21,6 @@ package struct EventKeeper: Sendable {
     private let writer: EventWriter
     private let spool: Spool
     private let codec: PayloadCodec
-    private let heavyWork = HeavyWork()
 
     package init(writer: EventWriter, spool: Spool, codec: PayloadCodec) {
         self.writer = writer
@@ -38,9 +37,7 @@ package struct EventKeeper: Sendable {
     }
 
     /// Compresses an event, so that its bytes are not needed any more.
-    func prepare(_ event: ProcessedEvent) async throws -> PreparedEvent {
-        try await heavyWork.run(bytes: event.payload.count) { PreparedEvent(event, codec) }
-    }
+    func prepare(_ event: ProcessedEvent) -> PreparedEvent { PreparedEvent(event, codec) }
 
     /// Keeps an event; throws ``SpoolError`` when neither the database nor the spool can take it.
     func keep(_ prepared: PreparedEvent, keyID: Int) async throws -> Kept {

@@ -313,7 +313,7 @@ package struct IngestHandler: Sendable {
                 ledger.judge(place, .filtered, .unsupportedItem, as: "transaction")
             case .admitted(let event):
                 judged.answeredID = event.eventID
-                judged.event = try await keeper.prepare(event)
+                judged.event = try await heavyWork.run(bytes: event.payload.count) { keeper.prepare(event) }
             }
         }
         if !judged.denials.isEmpty, ledger.isAllLimited { throw IngestRefusal.limited(judged.denials) }

@@ -71,11 +71,14 @@ enum IssueListRoutes {
         }
     }
 
-    private static func request(_ request: APIRequest, defaultQuery: String) async throws -> IssueQueries.Request {
-        let projectIDs = try await projectIDs(request)
+    private static func request(
+        _ request: APIRequest,
+        _ projectIDs: [Int],
+        query text: String
+    ) throws -> IssueQueries.Request {
         let query: SearchQuery
         do {
-            query = try SearchQuery(request.first("query") ?? defaultQuery)
+            query = try SearchQuery(text)
         } catch {
             throw APIError.badRequest(error.detail)
         }
@@ -108,7 +111,8 @@ enum IssueListRoutes {
 
     private static func list(_ request: APIRequest) async throws -> APIAnswer {
         let now = Date()
-        var list = try await self.request(request, defaultQuery: "is:unresolved")
+        let projects = try await projectIDs(request)
+        var list = try self.request(request, projects, query: request.first("query") ?? "is:unresolved")
         switch request.first("sort") ?? "date" {
         case "date", "recommended", "trends", "inbox", "": list.order = .date
         case let name:
@@ -148,18 +152,14 @@ enum IssueListRoutes {
             query += " is:\(status.name)"
         }
         guard request.all("query").count <= 1 else { throw APIError.badRequest("Give one query") }
-        let parsed = try? SearchQuery(query)
-        let isEmpty = parsed.map { $0.terms.isEmpty && !($0.phrase ?? "").contains { !$0.isWhitespace } } ?? false
-        guard query.contains(where: { !$0.isWhitespace }), !isEmpty else {
+        let list = try self.request(request, projects, query: query)
+        guard !list.query.terms.isEmpty || (list.query.phrase ?? "").contains(where: { !$0.isWhitespace }) else {
             throw APIError.badRequest(
                 "Name the issues by id, or give a query; is:unresolved, for example, means all of them"
             )
         }
-        let list = try await self.request(request, defaultQuery: query)
         let found = try await searched(list.query) {
-            var matching = list
-            matching.query = try SearchQuery(query)
-            return try await request.services.issues.ids(matching, limit: maxBulk + 1)
+            try await request.services.issues.ids(list, limit: maxBulk + 1)
         }
         guard found.count <= maxBulk else {
             throw APIError.badRequest("More than \(maxBulk) issues match; narrow the query. Nothing was changed")

@@ -11,9 +11,9 @@ package final class MemoryBudget: Sendable {
         var answers: [Int: CheckedContinuation<Bool, Never>] = [:]
         var next = 0
 
-        /// The answers of those that are served now.
-        mutating func served() -> [Continuation] {
-            shares.serve().compactMap { answers.removeValue(forKey: $0.id) }
+        /// Takes the answers of requests that were granted.
+        mutating func takeAnswers(of granted: [MemoryShares.Request]) -> [Continuation] {
+            granted.compactMap { answers.removeValue(forKey: $0.id) }
         }
     }
 
@@ -55,7 +55,7 @@ package final class MemoryBudget: Sendable {
         let (isGranted, answers) = state.withLock { state -> (Bool, [Continuation]) in
             state.next += 1
             let isGranted = state.shares.tryAsk(request(state.next, bytes, total, owners))
-            return (isGranted, isGranted ? state.served() : [])
+            return (isGranted, isGranted ? state.takeAnswers(of: state.shares.serve()) : [])
         }
         for answer in answers { answer.resume(returning: true) }
         return isGranted
@@ -106,8 +106,7 @@ package final class MemoryBudget: Sendable {
 
     fileprivate func free(_ bytes: Int, of total: Int, _ owners: [MemoryShares.Owner]) {
         let answers = state.withLock { state in
-            let granted = state.shares.free(bytes, of: total, owners)
-            return granted.compactMap { state.answers.removeValue(forKey: $0.id) }
+            state.takeAnswers(of: state.shares.free(bytes, of: total, owners))
         }
         for answer in answers { answer.resume(returning: true) }
     }
@@ -115,10 +114,7 @@ package final class MemoryBudget: Sendable {
     private func giveUp(_ id: Int) {
         let (late, answers) = state.withLock { state -> (Continuation?, [Continuation]) in
             guard let (_, granted) = state.shares.giveUp(id) else { return (nil, []) }
-            return (
-                state.answers.removeValue(forKey: id),
-                granted.compactMap { state.answers.removeValue(forKey: $0.id) }
-            )
+            return (state.answers.removeValue(forKey: id), state.takeAnswers(of: granted))
         }
         late?.resume(returning: false)
         for answer in answers { answer.resume(returning: true) }
