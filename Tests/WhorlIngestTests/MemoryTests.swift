@@ -184,3 +184,11 @@ struct MemoryTests {
         #expect(LaneBody.step(for: size, declared: declared, limit: 20 << 20) == expected)
     }
 }
+
+extension MemoryBudget {
+    /// Holds so many bytes for these owners if they are free; nil when they are not.
+    fileprivate func tryReserve(_ bytes: Int, for owners: [MemoryShares.Owner]) -> MemoryReservation? {
+        let reservation = reservation(for: owners)
+        return reservation.tryGrow(to: bytes) ? reservation : nil
+    }
+}

@@ -39,15 +39,9 @@ package final class MemoryBudget: Sendable {
     /// A reservation that holds nothing yet.
     func reservation(for owners: [MemoryShares.Owner]) -> MemoryReservation { MemoryReservation(self, owners) }
 
-    /// Holds so many bytes for these owners if they are free; nil when they are not.
-    func tryReserve(_ bytes: Int, for owners: [MemoryShares.Owner]) -> MemoryReservation? {
-        let reservation = MemoryReservation(self, owners)
-        return reservation.tryGrow(to: bytes) ? reservation : nil
-    }
-
     /// Holds so many bytes, waiting for them where they are not free; nil when they did not come free in time.
     func reserve(_ bytes: Int, for owners: [MemoryShares.Owner]) async -> MemoryReservation? {
-        let reservation = MemoryReservation(self, owners)
+        let reservation = reservation(for: owners)
         return await reservation.grow(to: bytes) ? reservation : nil
     }
 
