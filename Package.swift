@@ -92,7 +92,7 @@ let package = Package(
         ),
         .target(
             name: "WhorlOperations",
-            dependencies: ["WhorlTelemetry", hummingbird, httpTypes, lifecycle, log, nioCore]
+            dependencies: ["WhorlTelemetry", "WhorlThreads", hummingbird, httpTypes, lifecycle, log, nioCore]
         ),
         .executableTarget(
             name: "WhorlServer",
@@ -151,7 +151,7 @@ let package = Package(
         .testTarget(
             name: "WhorlServerTests",
             dependencies: [
-                "WhorlServer", "WhorlClient", "WhorlPostgres", "CWhorlCompression", nioHTTP1, "WhorlStore",
+                "WhorlServer", "WhorlAPI", "WhorlClient", "WhorlPostgres", "CWhorlCompression", nioHTTP1, "WhorlStore",
                 "WhorlProtocol",
                 "WhorlTestSupport",
             ]

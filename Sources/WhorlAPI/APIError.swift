@@ -7,7 +7,13 @@ import WhorlStore
 package struct APIError: Error, Sendable {
     package let status: HTTPResponse.Status
     package let detail: String
-    package var headers: HTTPFields = [:]
+    package let headers: HTTPFields
+
+    package init(status: HTTPResponse.Status, detail: String, headers: HTTPFields = [:]) {
+        self.status = status
+        self.detail = detail
+        self.headers = headers
+    }
 
     /// The answer for everything that is not there, or that the token may not know of.
     package static let notFound = APIError(status: .notFound, detail: "The requested resource does not exist")

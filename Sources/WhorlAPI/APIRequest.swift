@@ -1,5 +1,6 @@
 import Foundation
 import HTTPTypes
+import NIOCore
 import WhorlProcessing
 import WhorlProtocol
 import WhorlStore
@@ -144,11 +145,13 @@ struct APIAnswer: Sendable {
         case none
         case json(JSON)
         /// JSON that was encoded already.
-        case encoded([UInt8])
+        case encoded(ByteBuffer)
+        /// The elements of an array, each encoded already.
+        case list([ByteBuffer])
     }
 
     static func json(_ body: JSON) -> APIAnswer { APIAnswer(body: .json(body)) }
-    static func encoded(_ bytes: [UInt8]) -> APIAnswer { APIAnswer(body: .encoded(bytes)) }
+    static func encoded(_ bytes: ByteBuffer) -> APIAnswer { APIAnswer(body: .encoded(bytes)) }
     static let noContent = APIAnswer(status: .noContent)
 
     /// A page of a list, with links to its neighbours.

@@ -14,7 +14,7 @@ package struct APIRoutes: Sendable {
     private static let maxBodyBytes = 1 << 20
 
     private let services: APIServices
-    private let gate = TokenGate()
+    private let gates = RequestGates()
 
     package init(
         pool: PostgresPool,
@@ -56,8 +56,9 @@ package struct APIRoutes: Sendable {
                 try await answer(endpoint, request, context)
             }
         }
+        let description = OpenAPIText()
         router.get("/api/0/openapi.json") { _, _ in
-            await response(.json(OpenAPI.document(publicURL: services.publicURL())))
+            await response(.encoded(description.bytes(publicURL: services.publicURL())))
         }
     }
 
@@ -79,6 +80,7 @@ package struct APIRoutes: Sendable {
             let known = endpoint.query.isEmpty ? "none is" : endpoint.query.joined(separator: ", ") + " are"
             throw APIError.badRequest("Unknown parameter \(unknown.name.prefix(40)); \(known) known here")
         }
+        let place = try await gates.enter(token: grant.id)
         let wanted = APIRequest(
             grant: grant,
             services: services,
@@ -87,8 +89,11 @@ package struct APIRoutes: Sendable {
             url: request.uri.string,
             body: try await body(of: request)
         )
-        let answer = try await gate.run(grant.id) { try await endpoint.handle(wanted) }
-        return await response(answer)
+        let work = try await gates.enterWork()
+        defer { work.leave() }
+        var response = await response(try await endpoint.handle(wanted))
+        response.body = response.body.holding(place)
+        return response
     }
 
     /// The token's grant, from `Authorization: Bearer TOKEN` or `Basic TOKEN:`.
@@ -121,7 +126,7 @@ package struct APIRoutes: Sendable {
         }
         guard buffer.readableBytes > 0 else { return nil }
         do {
-            return JSON(try JSONDocument(Array(buffer: buffer)).root)
+            return try await services.worker.run { JSON(try JSONDocument(Array(buffer: buffer)).root) }
         } catch {
             throw APIError.badRequest("JSON parse error - \(error)")
         }
@@ -133,10 +138,12 @@ package struct APIRoutes: Sendable {
         response.headers[.cacheControl] = "no-store"
         switch answer.body {
         case .none: break
-        case .encoded(let bytes): response.body = .init(byteBuffer: ByteBuffer(bytes: bytes))
+        case .encoded(let bytes): response.body = .init(byteBuffer: bytes)
+        case .list(let elements):
+            let between = elements.flatMap { [ByteBuffer(string: ","), $0] }.dropFirst()
+            response.body = .init(contentsOf: [ByteBuffer(string: "[")] + between + [ByteBuffer(string: "]")])
         case .json(let body):
-            let bytes = await services.worker.run { body.encoded() }
-            response.body = .init(byteBuffer: ByteBuffer(bytes: bytes))
+            response.body = .init(byteBuffer: await services.worker.run { ByteBuffer(bytes: body.encoded()) })
         }
         return response
     }

@@ -1,3 +1,4 @@
+import NIOCore
 import WhorlProcessing
 import WhorlProtocol
 import WhorlStore
@@ -11,8 +12,8 @@ extension APIServices {
     }
 
     /// Reads and shapes a stored event, and encodes the shape.
-    func encoded(_ stored: StoredEvent, _ shape: @escaping @Sendable (EventShape) -> JSON) async throws -> [UInt8] {
+    func encoded(_ stored: StoredEvent, _ shape: @escaping @Sendable (EventShape) -> JSON) async throws -> ByteBuffer {
         let event = try await read(stored)
-        return await worker.run { shape(EventShape(stored, event)).encoded() }
+        return await worker.run { ByteBuffer(bytes: shape(EventShape(stored, event)).encoded()) }
     }
 }

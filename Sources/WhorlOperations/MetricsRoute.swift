@@ -5,36 +5,31 @@ import WhorlTelemetry
 
 /// `/metrics`, in the form that the scraper asks for, behind a bearer token where one is set.
 package struct MetricsRoute: Sendable {
-    private let registry: MetricsRegistry
+    private let text: MetricsText
     private let token: String?
-    private let duration: Gauge
 
     package init(registry: MetricsRegistry, token: String?) {
-        self.registry = registry
+        text = MetricsText(registry: registry)
         self.token = token
-        duration = registry.gauge("whorl_metrics_collect_duration_seconds", "Time that the last scrape took to write.")
     }
 
     package func add<Context: RequestContext>(to router: Router<Context>) {
         for method in [HTTPRequest.Method.get, .head] {
-            router.on("/metrics", method: method) { request, _ in respond(to: request) }
+            router.on("/metrics", method: method) { request, _ in await respond(to: request) }
         }
     }
 
-    private func respond(to request: Request) -> Response {
+    private func respond(to request: Request) async -> Response {
         if let token {
             guard request.headers[.authorization].map({ isEqual($0, "Bearer \(token)") }) ?? false else {
                 return Response(status: .unauthorized, headers: [.wwwAuthenticate: "Bearer"])
             }
         }
-        let start = ContinuousClock.now
         let format = ExpositionFormat(accept: request.headers[.accept])
-        let text = registry.render(format)
-        duration.set(start.duration(to: .now).seconds)
         return Response(
             status: .ok,
             headers: [.contentType: format.contentType, .vary: "Accept", .cacheControl: "no-store"],
-            body: .init(byteBuffer: ByteBuffer(string: text))
+            body: .init(byteBuffer: await text.text(format))
         )
     }
 

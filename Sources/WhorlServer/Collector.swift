@@ -149,6 +149,7 @@ struct Collector: Sendable {
         router.add(middleware: RequestMetrics(recorder: recorder))
         router.add(middleware: HeadAnswers())
         router.add(middleware: ErrorAnswers(logger: logger))
+        router.add(middleware: AnswerMemory(proxies: settings.proxies, registry: registry))
         IngestRoutes(handler: rooms.ingest, proxies: settings.proxies).add(to: router)
         APIRoutes(
             pool: pool,

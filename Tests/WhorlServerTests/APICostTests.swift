@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 import WhorlProtocol
 import WhorlTestSupport
@@ -56,6 +57,123 @@ struct APICostTests {
 
     private func cursor(_ link: String) -> String? {
         link.components(separatedBy: "cursor=\"").last?.split(separator: "\"").first.map(String.init)
+    }
+
+    @Test("Events that do not compress are read a few at a time, in lists, previews and comparisons")
+    func incompressible() async throws {
+        try await withCollector { collector in
+            var ids: [String] = []
+            for index in 0..<40 {
+                let extra = (0..<110)
+                    .map { key in
+                        let bytes = (0..<6_000).map { _ in UInt8.random(in: 0...255) }
+                        return ("k\(key)", JSON.string(Data(bytes).base64EncodedString()))
+                    }
+                let event: JSON = [
+                    "message": .string("random \(index)"), "extra": .object(extra),
+                    "fingerprint": [.string("f\(index)")],
+                    "exception": ["values": [["type": "E", "stacktrace": ["frames": [["function": "f"]]]]]],
+                ]
+                let id = EventID.random()
+                ids.append(id.hex)
+                #expect(try await collector.send(event: event, id: id).status == 200)
+            }
+            let peak = try PeakMemory(of: collector.program.processID)
+            let statuses = try await withThrowingTaskGroup(of: [String].self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        let page = try await collector.http.get(project + "events/")
+                        #expect(page.status == 200)
+                        #expect(page.headers["link"]?.contains("rel=\"next\"; results=\"false\"") ?? false)
+                        return try page.json().array?.compactMap { $0["id"]?.string } ?? []
+                    }
+                }
+                return try await group.reduce(into: [[String]]()) { $0.append($1) }
+            }
+            #expect(statuses.allSatisfy { $0 == ids.reversed() })
+            let rules: JSON = ["groupingEnhancements": "stack.function:f1 -group"]
+            let preview = try await collector.http.send("POST", project + "grouping/preview/", json: rules)
+            #expect(preview.status == 200)
+            #expect(try preview.json()["events"]?.int == 40, "\(preview.text)")
+            #expect(peak.stop() < TestCollector.maxMemory)
+            try await collector.expectFreeThreadPool()
+        }
+    }
+
+    @Test("Readers who take no answer hold a bounded amount, and nobody else waits for them")
+    func slowReaders() async throws {
+        try await withCollector { collector in
+            for index in 0..<12 {
+                let extra = (0..<100).map { ("k\($0)", JSON.string(String(repeating: "y", count: 7_000))) }
+                let event: JSON = ["message": .string("large \(index)"), "extra": .object(extra)]
+                #expect(try await collector.send(event: event).status == 200)
+            }
+            var tokens: [String] = []
+            for _ in 0..<8 { tokens.append(try await collector.makeToken()) }
+            let peak = try PeakMemory(of: collector.program.processID)
+            var open: [Int32] = []
+            defer { for connection in open { close(connection) } }
+            // Eighteen a token: two that are answered and sixteen that wait.
+            for token in tokens {
+                for _ in 0..<18 {
+                    open.append(
+                        try silentReader(
+                            collector.port,
+                            "\(project)events/?full=1",
+                            "Authorization: Bearer \(token)\r\n"
+                        )
+                    )
+                }
+            }
+            #expect(
+                try await eventually { try await collector.metric("whorl_answer_memory_reserved_bytes") ?? 0 > 8e6 }
+            )
+            for _ in 0..<20 {
+                let start = ContinuousClock.now
+                #expect(try await collector.http.get(project + "issues/").status == 200)
+                #expect(try await collector.send(event: ["message": "small"]).status == 200)
+                #expect(start.duration(to: .now) < .seconds(TestCollector.isRelease ? 2 : 10))
+            }
+            #expect(try await collector.metric("whorl_answer_memory_reserved_bytes") ?? .infinity < 50e6)
+            #expect(peak.stop() < TestCollector.maxMemory)
+            try await collector.expectFreeThreadPool()
+            for connection in open { close(connection) }
+            open = []
+            #expect(try await eventually { try await collector.metric("whorl_answer_memory_reserved_bytes") == 0 })
+        }
+    }
+
+    @Test("Readers of what is open to everybody share one text, and liveness does not wait for them")
+    func openReaders() async throws {
+        try await withCollector { collector in
+            // As long a text as a few hundred projects make.
+            for index in 0..<900 {
+                let event: JSON = ["message": "x", "environment": .string("e\(index)")]
+                #expect(try await collector.send(event: event).status == 200)
+            }
+            let peak = try PeakMemory(of: collector.program.processID)
+            var open: [Int32] = []
+            defer { for connection in open { close(connection) } }
+            for index in 0..<800 {
+                let path = index % 4 == 0 ? "/api/0/openapi.json" : "/metrics"
+                open.append(try silentReader(collector.port, path, ""))
+            }
+            for _ in 0..<20 {
+                let start = ContinuousClock.now
+                #expect(try await TestHTTP(port: collector.port).get("/livez").status == 200)
+                #expect(start.duration(to: .now) < .seconds(TestCollector.isRelease ? 0.5 : 5))
+            }
+            #expect(peak.stop() < TestCollector.maxMemory)
+            try await collector.expectFreeThreadPool()
+        }
+    }
+
+    /// A connection that asks for something and does not read the answer.
+    private func silentReader(_ port: Int, _ path: String, _ fields: String) throws -> Int32 {
+        let connection = try LoopbackSocket.connect(port: port, receiveBuffer: 4_096)
+        let head = "GET \(path) HTTP/1.1\r\nHost: x\r\n\(fields)\r\n"
+        _ = head.withCString { send(connection, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
+        return connection
     }
 
     @Test("A preview with rules that take too long is refused with the rule; one runs at a time for a project")

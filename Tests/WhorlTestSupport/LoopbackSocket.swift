@@ -4,10 +4,18 @@ import Glibc
 package enum LoopbackSocket {
     /// The descriptor, connected; the caller closes it.
     ///
-    /// `source` is the address that the peer sees, one of 127.0.0.0/8.
-    package static func connect(port: Int, from source: String = "127.0.0.1") throws -> Int32 {
+    /// `source` is the address that the peer sees, one of 127.0.0.0/8. `receiveBuffer` is how many bytes the kernel takes
+    /// of an answer that is not read; it chooses itself where none is given.
+    package static func connect(
+        port: Int,
+        from source: String = "127.0.0.1",
+        receiveBuffer: Int32? = nil
+    ) throws -> Int32 {
         let connection = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard connection >= 0 else { throw TestFailure("no socket") }
+        if var size = receiveBuffer {
+            setsockopt(connection, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+        }
         var own = sockaddr_in()
         own.sin_family = sa_family_t(AF_INET)
         own.sin_addr.s_addr = inet_addr(source)

@@ -127,3 +127,19 @@ extension TestCollector {
         #expect((delay ?? .infinity) <= bound, "a task ran \(delay ?? -1) s late", sourceLocation: location)
     }
 }
+
+extension TestCollector {
+    /// A new token of the organisation that may read, made by the program's own command.
+    package func makeToken() async throws -> String {
+        let program = try RunningProgram(
+            Self.executable,
+            ["token", "create", "--org", Self.organization, "--name", "test", "--json"],
+            environment: ["PATH": "/usr/bin:/bin", "DATABASE_URL": databaseURL, "WHORL_DATA_DIR": dataDirectory]
+        )
+        let status = try await program.exitStatus()
+        guard status == 0, let token = JSON(try JSONDocument(Array(program.output.utf8)).root)["token"]?.string else {
+            throw TestFailure("no token: \(program.output)")
+        }
+        return token
+    }
+}

@@ -1,4 +1,5 @@
 import Foundation
+import NIOCore
 import WhorlProtocol
 import WhorlStore
 
@@ -55,10 +56,11 @@ enum EventRoutes {
                 answer: .one("Payload")
             ) { request in
                 let event = try await eventOfProject(request)
-                let bytes = try await request.services.worker.run {
-                    JSON(try JSONDocument(event.payload()).root).encoded()
-                }
-                return .encoded(bytes)
+                return .encoded(
+                    try await request.services.worker.run {
+                        ByteBuffer(bytes: JSON(try JSONDocument(event.payload()).root).encoded())
+                    }
+                )
             },
         ]
 
@@ -68,29 +70,37 @@ enum EventRoutes {
     private static func list(_ source: EventQueries.Source, _ request: APIRequest) async throws -> APIAnswer {
         let cursor = try request.cursor()
         let limit = try request.limit()
-        let fetched = try await request.services.events.list(
-            source,
-            environments: request.environments(),
-            cursor: cursor,
-            limit: limit
-        )
         let isFull = ["1", "true"].contains(request.first("full") ?? "")
-        var shapes: [[UInt8]] = []
+        var shapes: [ByteBuffer] = []
+        var places: [(value: Int, id: Int)] = []
         var bytes = 0
-        for event in fetched.prefix(limit) {
-            let shape = try await request.services.encoded(event) {
-                isFull ? $0.detail(previous: nil, next: nil) : $0.summary
+        var position = cursor
+        // One more than the page tells whether there is another.
+        pieces: while places.count <= limit {
+            let found = try await request.services.events.list(
+                source,
+                environments: request.environments(),
+                cursor: position,
+                limit: limit + 1 - places.count
+            )
+            for event in found.events {
+                let place = EventQueries.place(of: event)
+                places.append(place)
+                position = Cursor(value: place.value, id: place.id, isPrevious: cursor?.isPrevious ?? false)
+                guard shapes.count < limit else { break pieces }
+                let shape = try await request.services.encoded(event) {
+                    isFull ? $0.detail(previous: nil, next: nil) : $0.summary
+                }
+                bytes += shape.readableBytes + 1
+                // One event is an answer, whatever its size: events are bounded themselves.
+                if bytes > maxPageBytes, !shapes.isEmpty { break pieces }
+                shapes.append(shape)
             }
-            bytes += shape.count + 1
-            // One event is an answer, whatever its size: events are bounded themselves.
-            if bytes > maxPageBytes, !shapes.isEmpty { break }
-            shapes.append(shape)
+            guard found.isCut else { break }
         }
-        let page = Page(fetched, limit: shapes.count, cursor: cursor, key: EventQueries.place)
+        let page = Page(places, limit: shapes.count, cursor: cursor) { $0 }
         if cursor?.isPrevious ?? false { shapes.reverse() }
-        var answer = APIAnswer.encoded(
-            [UInt8(ascii: "[")] + shapes.joined(separator: [UInt8(ascii: ",")]) + [UInt8(ascii: "]")]
-        )
+        var answer = APIAnswer(body: .list(shapes))
         answer.headers[.link] = Pagination.link(page, request)
         return answer
     }

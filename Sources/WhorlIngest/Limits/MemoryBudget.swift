@@ -34,10 +34,10 @@ package final class MemoryBudget: Sendable {
     var waiting: Int { state.withLock(\.answers.count) }
 
     /// Bytes that are held at this moment.
-    var used: Int { state.withLock(\.shares.used) }
+    package var used: Int { state.withLock(\.shares.used) }
 
     /// A reservation that holds nothing yet.
-    func reservation(for owners: [MemoryShares.Owner]) -> MemoryReservation { MemoryReservation(self, owners) }
+    package func reservation(for owners: [MemoryShares.Owner]) -> MemoryReservation { MemoryReservation(self, owners) }
 
     /// Holds so many bytes, waiting for them where they are not free; nil when they did not come free in time.
     func reserve(_ bytes: Int, for owners: [MemoryShares.Owner]) async -> MemoryReservation? {
@@ -118,7 +118,7 @@ package final class MemoryBudget: Sendable {
 }
 
 /// Bytes of a budget that a request holds; given back when it is released, or when nobody refers to it any more.
-final class MemoryReservation: Sendable {
+package final class MemoryReservation: Sendable {
     private let budget: MemoryBudget
     private let holding: Mutex<Holding>
 
@@ -153,7 +153,7 @@ final class MemoryReservation: Sendable {
     /// Holds so many bytes if what is missing is free.
     ///
     /// One caller at a time.
-    func tryGrow(to size: Int) -> Bool {
+    package func tryGrow(to size: Int) -> Bool {
         let (before, owners) = holding.withLock { ($0.bytes, $0.owners) }
         guard size > before else { return true }
         guard budget.tryTake(size - before, total: size, owners) else { return false }
@@ -183,5 +183,5 @@ final class MemoryReservation: Sendable {
     }
 
     /// Gives everything back.
-    func release() { shrink(to: 0) }
+    package func release() { shrink(to: 0) }
 }

@@ -9,9 +9,9 @@
 /// - Small requests that wait are served before large ones; among equals the first comes first.
 /// - When nobody holds a large body, the next one is granted whatever is used, so that somebody always goes on. The budget
 ///   can thus be exceeded by one body.
-struct MemoryShares: Sendable {
+package struct MemoryShares: Sendable {
     /// A sender, as far as shares are concerned.
-    enum Owner: Hashable, Sendable {
+    package enum Owner: Hashable, Sendable {
         case address(String)
         case project(Int)
         /// Everybody whose key is not known yet, together.

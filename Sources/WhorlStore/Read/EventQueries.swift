@@ -106,14 +106,24 @@ package struct EventQueries: Sendable {
         case issue(projectID: Int, id: Int)
     }
 
-    /// The events of one page and the one after it, the newest first; before a cursor that goes back, the oldest first.
+    /// Events of a list, in its order.
+    package struct Found: Sendable {
+        package let events: [StoredEvent]
+        /// Whether the list goes on behind them, though fewer came than were asked for: their payloads are large.
+        package let isCut: Bool
+    }
+
+    /// So many events of a list, the newest first; before a cursor that goes back, the oldest first.
+    ///
+    /// Fewer come when their payloads together are large.
     package func list(
         _ source: Source,
         environments: [String] = [],
         cursor: Cursor?,
         limit: Int
-    ) async throws -> [StoredEvent] {
+    ) async throws -> Found {
         var sql = SQLFragment()
+        let backwards = cursor?.isPrevious ?? false
         sql.append(
             """
             SELECT e.project_id, e.event_id, e.received_at, e.occurred_at, e.sent_at, h.issue_id, h.hash, e.title,
@@ -140,7 +150,6 @@ package struct EventQueries: Sendable {
             sql.append(")")
         }
         // The first half of the id tells events of one microsecond apart; two that share that too are one page's luck.
-        let backwards = cursor?.isPrevious ?? false
         if let cursor {
             let moment = Date(timeIntervalSince1970: Double(cursor.value) / 1e6)
             sql.append(backwards ? " AND e.occurred_at >= " : " AND e.occurred_at <= ")
@@ -158,9 +167,14 @@ package struct EventQueries: Sendable {
         sql.append(
             backwards ? " ORDER BY e.occurred_at ASC, tie ASC LIMIT " : " ORDER BY e.occurred_at DESC, tie DESC LIMIT "
         )
-        sql.bind(limit + 1)
-        let rows = try await pool.execute(sql, operation: "event_list", timeout: .seconds(10))
-        return try await events(rows)
+        sql.bind(limit)
+        let bounded = PayloadBound.bounded(
+            sql,
+            order: backwards ? "occurred_at ASC, tie ASC" : "occurred_at DESC, tie DESC"
+        )
+        let rows = try await pool.execute(bounded, operation: "event_list", timeout: .seconds(10))
+        let found = try rows.first?.read("found", as: Int.self) ?? 0
+        return Found(events: try await events(rows), isCut: found > rows.count)
     }
 
     /// The place of an event in a list.

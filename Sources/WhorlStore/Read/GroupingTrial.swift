@@ -106,7 +106,9 @@ package struct GroupingTrial: Sendable {
                     )
                 )
             }
-            if rows.count < Self.page { break }
+            // The bound on bytes may have ended the page early.
+            guard let found = try rows.first?.read("found", as: Int.self) else { break }
+            if found < Self.page, found == rows.count { break }
         }
         let events = seen
         let counted = result
@@ -209,36 +211,42 @@ enum TrialStatements {
 
     static let page = PostgresStatement(
         "grouping_trial",
-        """
-        SELECT e.occurred_at, e.title, e.payload_codec, e.payload, h.issue_id
-        FROM event e
-        JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
-        WHERE e.project_id = $1 AND e.occurred_at >= $2 AND e.occurred_at < $3 AND e.payload_codec >= 0
-        ORDER BY e.occurred_at DESC
-        LIMIT $4
-        """,
+        PayloadBound.bounded(
+            """
+            SELECT e.occurred_at, e.title, e.payload_codec, e.payload, h.issue_id
+            FROM event e
+            JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
+            WHERE e.project_id = $1 AND e.occurred_at >= $2 AND e.occurred_at < $3 AND e.payload_codec >= 0
+            ORDER BY e.occurred_at DESC
+            LIMIT $4
+            """,
+            order: "occurred_at DESC"
+        ),
         [.int8, .timestamptz, .timestamptz, .int8]
     )
 
     /// The newest event of each of the issues that were seen last.
     static let newest = PostgresStatement(
         "grouping_trial",
-        """
-        SELECT i.id AS issue_id, e.payload_codec, e.payload
-        FROM (
-            SELECT project_id, id FROM issue
-            WHERE project_id = $1 AND id <> $2 AND merged_into IS NULL
-            ORDER BY last_seen_bucket DESC, id DESC
-            LIMIT $3
-        ) AS i, LATERAL (
-            SELECT s.payload_codec, s.payload
-            FROM grouping_hash h
-            JOIN event s ON s.project_id = h.project_id AND s.hash_id = h.id AND s.payload_codec >= 0
-            WHERE h.project_id = i.project_id AND h.issue_id = i.id
-            ORDER BY s.occurred_at DESC
-            LIMIT 1
-        ) AS e
-        """,
+        PayloadBound.bounded(
+            """
+            SELECT i.id AS issue_id, i.last_seen_bucket, e.payload_codec, e.payload
+            FROM (
+                SELECT project_id, id, last_seen_bucket FROM issue
+                WHERE project_id = $1 AND id <> $2 AND merged_into IS NULL
+                ORDER BY last_seen_bucket DESC, id DESC
+                LIMIT $3
+            ) AS i, LATERAL (
+                SELECT s.payload_codec, s.payload
+                FROM grouping_hash h
+                JOIN event s ON s.project_id = h.project_id AND s.hash_id = h.id AND s.payload_codec >= 0
+                WHERE h.project_id = i.project_id AND h.issue_id = i.id
+                ORDER BY s.occurred_at DESC
+                LIMIT 1
+            ) AS e
+            """,
+            order: "last_seen_bucket DESC, issue_id DESC"
+        ),
         [.int8, .int8, .int8]
     )
 }

@@ -68,16 +68,19 @@ enum RegroupStatements {
     /// The next events, up to those that came after the job began, which are grouped so already.
     static let read = PostgresStatement(
         "regroup",
-        """
-        SELECT e.event_id, e.received_day, e.received_at, e.occurred_at, e.sent_at, e.client_address, e.release_id,
-            e.hash_id, h.hash, e.payload_codec, e.payload
-        FROM event e
-        JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
-        WHERE e.project_id = $1 AND $2::int8 IS NOT NULL AND e.occurred_at >= $4 AND (e.occurred_at, e.event_id) > ($4, $5)
-            AND e.received_at < $6 AND e.payload_codec >= 0
-        ORDER BY e.occurred_at, e.event_id
-        LIMIT $3
-        """,
+        PayloadBound.bounded(
+            """
+            SELECT e.event_id, e.received_day, e.received_at, e.occurred_at, e.sent_at, e.client_address, e.release_id,
+                e.hash_id, h.hash, e.payload_codec, e.payload
+            FROM event e
+            JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
+            WHERE e.project_id = $1 AND $2::int8 IS NOT NULL AND e.occurred_at >= $4 AND (e.occurred_at, e.event_id) > ($4, $5)
+                AND e.received_at < $6 AND e.payload_codec >= 0
+            ORDER BY e.occurred_at, e.event_id
+            LIMIT $3
+            """,
+            order: "occurred_at, event_id"
+        ),
         [.int8, .int8, .int8, .timestamptz, .uuid, .timestamptz]
     )
 

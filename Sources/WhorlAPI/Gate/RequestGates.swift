@@ -1,0 +1,57 @@
+import Hummingbird
+
+/// Bounds the requests of the API that are answered at once, for each token and in all.
+///
+/// A request holds a place of its token until the peer has taken the answer, so that a slow reader holds up only the
+/// requests of the same token. While the request is worked on it also holds one of the places for work, so that many
+/// tokens together do not take more memory than a few answers.
+struct RequestGates: Sendable {
+    /// Requests of a token whose body is read, that are at work, or whose answer is being read.
+    static let perToken = 2
+    /// Requests of a token that wait.
+    static let waitingPerToken = 16
+    /// Requests of all tokens that are at work.
+    static let atWork = 6
+    /// Requests of all tokens that wait for work.
+    static let waitingForWork = 200
+
+    private let tokens = Gate<Int>(places: perToken, waitingPlaces: waitingPerToken)
+    private let work = Gate<Bool>(places: atWork, waitingPlaces: waitingForWork)
+
+    /// A place among the requests of a token; throws ``APIError`` when too many wait or it takes too long.
+    func enter(token: Int) async throws -> GatePlace {
+        do { return try await tokens.enter(token) } catch { throw Self.answer(error, "of this token") }
+    }
+
+    /// A place for work; throws ``APIError`` when too many wait or it takes too long.
+    func enterWork() async throws -> GatePlace {
+        do { return try await work.enter(true) } catch { throw Self.answer(error, "of all tokens") }
+    }
+
+    private static func answer(_ refusal: GateRefusal, _ whose: String) -> APIError {
+        switch refusal {
+        case .full:
+            APIError(
+                status: .tooManyRequests,
+                detail: "Too many requests \(whose) at once",
+                headers: [.retryAfter: "1"]
+            )
+        case .late:
+            APIError(
+                status: .serviceUnavailable,
+                detail: "Earlier requests \(whose) took too long",
+                headers: [.retryAfter: "5"]
+            )
+        }
+    }
+}
+
+extension ResponseBody {
+    /// The same body, which holds a place until the peer has taken all of it or is gone.
+    func holding(_ place: GatePlace) -> ResponseBody {
+        ResponseBody(contentLength: contentLength) { [self] writer in
+            defer { place.leave() }
+            try await write(writer)
+        }
+    }
+}

@@ -1,0 +1,17 @@
+import NIOCore
+import Synchronization
+
+/// The description of the API as it is sent, made once: anybody may ask for it.
+final class OpenAPIText: Sendable {
+    private let made = Mutex<(publicURL: String, bytes: ByteBuffer)?>(nil)
+
+    /// The encoded document; the URL changes only while the collector starts.
+    func bytes(publicURL: String) -> ByteBuffer {
+        made.withLock { made in
+            if let made, made.publicURL == publicURL { return made.bytes }
+            let bytes = ByteBuffer(bytes: OpenAPI.document(publicURL: publicURL).encoded())
+            made = (publicURL, bytes)
+            return bytes
+        }
+    }
+}
