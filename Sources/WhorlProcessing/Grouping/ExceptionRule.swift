@@ -14,12 +14,12 @@ struct ExceptionRule {
     private let parts: [Part]
     let hasOwn: Bool
 
-    init?(_ event: Event, _ rules: StackRules?, _ meter: RuleMeter, _ version: GroupingVersion) {
+    init?(_ event: Event, _ context: StackContext) {
         guard !event.exceptions.isEmpty else { return nil }
         let family = PlatformFamily(event.platform)
         parts = ExceptionGroups.representatives(of: event.exceptions)
             .map { exception in
-                let stack = exception.stacktrace.map { StackRule($0, event, rules, meter, version) }
+                let stack = exception.stacktrace.map { StackRule($0, event, context) }
                 var extra = Self.nativeError(exception)
                 let contributes = stack?.contributes ?? false
                 if !contributes, family == .script {
@@ -35,7 +35,7 @@ struct ExceptionRule {
                     fallback: contributes || extra.contains { $0.leaves.isEmpty == false && family == .native }
                         ? nil : exception.value.map(MessageText.parameterised),
                     type: exception.mechanism?.isSynthetic == true && contributes
-                        ? nil : Self.type(exception, family, event.names),
+                        ? nil : Self.type(exception, family, event.names, context.names),
                     extra: extra
                 )
             }
@@ -86,9 +86,10 @@ struct ExceptionRule {
     private static func type(
         _ exception: ExceptionValue,
         _ family: PlatformFamily,
-        _ names: ReadableNames
+        _ names: ReadableNames,
+        _ budget: NameBudget
     ) -> String? {
-        guard let type = exception.type else { return nil }
+        guard let type = exception.type, budget.allows(type) else { return exception.type }
         switch family {
         case .python: return type.split(separator: ".").last.map(String.init) ?? type
         case .jvm: return JVMNames.module(type)

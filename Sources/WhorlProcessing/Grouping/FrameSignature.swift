@@ -7,8 +7,8 @@ public enum FrameSignature {
         let stacks =
             event.exceptions.compactMap(\.stacktrace)
             + [event.exceptions.isEmpty ? ThreadRule.stack(of: event) ?? event.stacktrace : nil].compactMap(\.self)
-        let meter = RuleMeter()
-        let rules = stacks.map { StackRule($0, event, settings.rules.stack, meter, settings.version) }
+        let context = StackContext(rules: settings.rules.stack, meter: RuleMeter(), version: settings.version)
+        let rules = stacks.map { StackRule($0, event, context) }
         let own = rules.flatMap { $0.own.map(\.key) }
         return Set(own.isEmpty ? rules.flatMap { $0.all.map(\.key) } : own)
     }

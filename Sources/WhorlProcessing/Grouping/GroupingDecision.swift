@@ -43,16 +43,17 @@ struct GroupingDecision {
         _ meter: RuleMeter,
         _ version: GroupingVersion
     ) -> Basis {
+        let context = StackContext(rules: rules, meter: meter, version: version)
         if let kind = ScriptErrorRule.component(event) { return .single(variant: "built-in", kind) }
-        if let exceptions = ExceptionRule(event, rules, meter, version), !exceptions.leaves(ownOnly: false).isEmpty {
+        if let exceptions = ExceptionRule(event, context), !exceptions.leaves(ownOnly: false).isEmpty {
             return .exceptions(exceptions)
         }
-        if let stack = ThreadRule.stack(of: event).map({ StackRule($0, event, rules, meter, version) }),
+        if let stack = ThreadRule.stack(of: event).map({ StackRule($0, event, context) }),
             stack.contributes
         {
             return .stack(name: "thread", stack)
         }
-        if let stack = event.stacktrace.map({ StackRule($0, event, rules, meter, version) }), stack.contributes {
+        if let stack = event.stacktrace.map({ StackRule($0, event, context) }), stack.contributes {
             return .stack(name: "stacktrace", stack)
         }
         if let report = SecurityRule.component(event) { return .single(variant: "security", report) }

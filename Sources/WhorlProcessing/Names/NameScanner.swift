@@ -70,12 +70,12 @@ struct NameScanner {
     }
 
     func place(of word: StaticString, from start: Int = 0) -> Int? {
-        let count = word.utf8CodeUnitCount
-        guard count > 0, bytes.count >= start + count else { return nil }
-        return (start...bytes.count - count)
-            .first { at in
-                (0..<count).allSatisfy { bytes[at + $0] == word.utf8Start[$0] }
-            }
+        bytes.withUnsafeBufferPointer { bytes in
+            guard let base = bytes.baseAddress, start <= bytes.count,
+                let found = whorl_find(base + start, bytes.count - start, word.utf8Start, word.utf8CodeUnitCount)
+            else { return nil }
+            return UnsafeRawPointer(found) - UnsafeRawPointer(base)
+        }
     }
 
     func has(_ word: StaticString) -> Bool { place(of: word) != nil }
@@ -124,6 +124,20 @@ extension String {
 }
 
 extension Substring {
+    /// Where a word stands first, byte for byte.
+    func place(of word: StaticString) -> Range<Index>? {
+        let offset = utf8.withContiguousStorageIfAvailable { bytes -> Int? in
+            guard let base = bytes.baseAddress,
+                let found = whorl_find(base, bytes.count, word.utf8Start, word.utf8CodeUnitCount)
+            else { return nil }
+            return UnsafeRawPointer(found) - UnsafeRawPointer(base)
+        }
+        // Names are read from JSON, so their bytes stand in one piece.
+        guard let offset = offset ?? nil else { return nil }
+        let start = utf8.index(startIndex, offsetBy: offset)
+        return start..<utf8.index(start, offsetBy: word.utf8CodeUnitCount)
+    }
+
     /// Whether the text holds a word, byte for byte.
     func has(_ word: String) -> Bool { String(self).has(word) }
 }

@@ -114,45 +114,49 @@ struct SensitiveText {
 
     // MARK: - Kinds
 
-    /// A card number: 13 to 19 digits in groups, an issuer's prefix, and the check digit of Luhn.
+    /// A card number: 13 to 19 digits, perhaps in groups, an issuer's prefix, and the check digit of Luhn.
     private func card(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> Range<Int>? {
-        var digits: [UInt8] = []
+        // A text may begin a number at every second byte: the digits are counted first, without a list of them.
+        guard (0x32...0x36).contains(bytes[start]) else { return nil }
+        var digits = 0
+        var two = 0
         var at = start
         var end = start
-        while at < bytes.count, digits.count < 20 {
+        while at < bytes.count, digits < 20 {
             if Self.isDigit(bytes[at]) {
-                digits.append(bytes[at] & 0x0F)
+                if digits < 2 { two = two * 10 + Int(bytes[at] & 0x0F) }
+                digits += 1
                 end = at + 1
             } else if !Self.isSeparator(bytes[at]) || at > end {
                 break
             }
             at += 1
         }
-        guard (13...19).contains(digits.count), end == bytes.count || !Self.isWord(bytes[end]),
-            Self.isIssuer(digits), Self.passesLuhn(digits)
+        guard (13...19).contains(digits), end == bytes.count || !Self.isWord(bytes[end]),
+            Self.isIssuer(two, digits), Self.passesLuhn(UnsafeBufferPointer(rebasing: bytes[start..<end]))
         else { return nil }
         return start..<end
     }
 
-    private static func isIssuer(_ digits: [UInt8]) -> Bool {
-        let two = Int(digits[0]) * 10 + Int(digits[1])
-        switch digits[0] {
-        case 4: return [13, 16, 19].contains(digits.count)
-        case 3:
-            return (two == 34 || two == 37) && digits.count == 15
-                || [30, 36, 38, 39].contains(two) && digits.count == 14
-        case 2: return (22...27).contains(two) && digits.count == 16
-        case 5: return (51...55).contains(two) && digits.count == 16
-        case 6: return [60, 62, 64, 65].contains(two) && digits.count >= 16
-        default: return false
+    /// Whether some issuer has numbers of so many digits that begin with these two.
+    private static func isIssuer(_ two: Int, _ digits: Int) -> Bool {
+        switch two {
+        case 40...49: digits == 13 || digits == 16 || digits == 19
+        case 34, 37: digits == 15
+        case 30, 36, 38, 39: digits == 14
+        case 22...27, 51...55: digits == 16
+        case 60, 62, 64, 65: digits >= 16
+        default: false
         }
     }
 
-    private static func passesLuhn(_ digits: [UInt8]) -> Bool {
+    private static func passesLuhn(_ number: UnsafeBufferPointer<UInt8>) -> Bool {
         var sum = 0
-        for (place, digit) in digits.reversed().enumerated() {
-            let value = Int(digit) * (place % 2 == 1 ? 2 : 1)
+        var isDoubled = false
+        for byte in number.reversed() where isDigit(byte) {
+            let value = Int(byte & 0x0F) * (isDoubled ? 2 : 1)
             sum += value > 9 ? value - 9 : value
+            isDoubled.toggle()
         }
         return sum % 10 == 0
     }

@@ -24,13 +24,15 @@ enum SwiftNames {
         var text = name[...]
         var isClosure = false
         var isChanged = true
-        while isChanged {
+        var rounds = 0
+        while isChanged, rounds < maxNesting {
             isChanged = false
+            rounds += 1
             for prefix in prefixes where text.hasPrefix(prefix) {
                 text = text.dropFirst(prefix.count)
                 isChanged = true
             }
-            if text.hasPrefix("("), let end = text.firstRange(of: ") "), isContinuation(text[..<end.lowerBound]) {
+            if text.hasPrefix("("), let end = text.place(of: ") "), isContinuation(text[..<end.lowerBound]) {
                 text = text[end.upperBound...]
                 isChanged = true
             }
@@ -44,27 +46,27 @@ enum SwiftNames {
                 isChanged = true
             }
             // generic specialization <Swift.Int> of f
-            for word in ["specialization <", "specialized <"] {
-                if let start = text.firstRange(of: word), let of = text.firstRange(of: "> of "),
+            for word in ["specialization <", "specialized <"] as [StaticString] {
+                if let start = text.place(of: word), let of = text.place(of: "> of "),
                     start.lowerBound < of.lowerBound
                 {
                     text = text[of.upperBound...]
                     isChanged = true
                 }
             }
-            if let thunk = text.firstRange(of: " for "),
+            if let thunk = text.place(of: " for "),
                 text.hasPrefix("protocol witness") || text.hasPrefix("partial apply forwarder")
                     || text.hasPrefix("dispatch thunk")
             {
                 text = text[thunk.upperBound...]
                 isChanged = true
             }
-            if text.hasPrefix("default argument "), let of = text.firstRange(of: " of ") {
+            if text.hasPrefix("default argument "), let of = text.place(of: " of ") {
                 text = text[of.upperBound...]
                 isChanged = true
             }
             // variable #1 in f; a local function `helper #1 (…) in f` keeps its own name.
-            if let number = text.firstRange(of: " #"), let inner = afterIn(text), number.lowerBound < inner.startIndex {
+            if let number = text.place(of: " #"), let inner = afterIn(text), number.lowerBound < inner.startIndex {
                 let local = text[..<number.lowerBound]
                 let around = function(whole: inner)
                 return (isClosure ? "closure in " : "") + "\(around).\(local)"
@@ -72,6 +74,9 @@ enum SwiftNames {
         }
         return (isClosure ? "closure in " : "") + function(whole: text)
     }
+
+    /// What compilers nest at most; deeper names are made up, and each level is one more look at the whole name.
+    static let maxNesting = 16
 
     private static let prefixes = [
         "specialized ", "merged ", "partial apply for ", "partial apply of ", "partial apply forwarder for ", "@objc ",
@@ -121,7 +126,7 @@ enum SwiftNames {
         for prefix in prefixes { while text.hasPrefix(prefix) { text = text.dropFirst(prefix.count) } }
         var scanner = NameScanner(String(text))
         // (extension in Shop):Swift.Array.total() is Shop's code, not Swift's.
-        if text.hasPrefix("(extension in "), let end = text.firstRange(of: "):") {
+        if text.hasPrefix("(extension in "), let end = text.place(of: "):") {
             scanner = NameScanner("\(text[..<end.lowerBound].dropFirst(14)):\(text[end.upperBound...])")
         }
         // `total(of:) in Shop` as debuggers write it.
@@ -140,7 +145,10 @@ enum SwiftNames {
 extension NameScanner {
     /// `(price in _1A2B3C4D5E6F)` is `price`.
     fileprivate mutating func dropPrivateDiscriminators() {
-        while let mark = place(of: " in _"), let open = bytes[..<mark].lastIndex(of: UInt8(ascii: "(")) {
+        for _ in 0..<SwiftNames.maxNesting {
+            guard let mark = place(of: " in _"), let open = bytes[..<mark].lastIndex(of: UInt8(ascii: "(")) else {
+                break
+            }
             var end = mark + 5
             while end < bytes.count, NameScanner.isHex(bytes[end]) { end += 1 }
             guard end < bytes.count, bytes[end] == UInt8(ascii: ")") else { break }

@@ -8,11 +8,17 @@ enum FrameNames {
     /// A line beyond this length is minified or generated, and changes with every build.
     private static let maxContextLine = 120
 
-    static func facts(_ frame: Frame, _ family: PlatformFamily, _ names: ReadableNames) -> FrameFacts {
+    static func facts(
+        _ frame: Frame,
+        _ family: PlatformFamily,
+        _ names: ReadableNames,
+        _ budget: NameBudget
+    ) -> FrameFacts {
         let facts = FrameFacts(frame: frame, family: family, isOwn: false)
         var module = frame.module
         var function = frame.function
         switch family {
+        case _ where !budget.allows(module) || !budget.allows(function): break
         case .python: function = function.map(PythonNames.function)
         case .jvm: (module, function) = JVMNames.names(module: module, function: function)
         case .dotnet: (module, function) = DotNetNames.names(module: module, function: function)

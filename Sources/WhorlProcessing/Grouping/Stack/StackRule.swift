@@ -11,15 +11,15 @@ struct StackRule {
     /// How many frames from the end count at most, by a rule of the project.
     private let limit: Int?
 
-    init(_ stack: Stacktrace, _ event: Event, _ rules: StackRules?, _ meter: RuleMeter, _ version: GroupingVersion) {
+    init(_ stack: Stacktrace, _ event: Event, _ context: StackContext) {
         let eventFamily = PlatformFamily(event.platform)
         let frames = stack.frames.map { frame in
             let family = frame.platform.map(PlatformFamily.init) ?? eventFamily
-            return FrameNames.facts(frame, family, event.names)
+            return FrameNames.facts(frame, family, event.names, context.names)
         }
-        NoiseRule.mark(frames, version)
-        rules?.apply(to: frames, meter)
-        limit = rules?.maxFrames
+        NoiseRule.mark(frames, context.version)
+        context.rules?.apply(to: frames, context.meter)
+        limit = context.rules?.maxFrames
         var own: [(place: Int, key: String)] = []
         var all: [(place: Int, key: String)] = []
         for (place, facts) in frames.enumerated() where facts.ignored == nil {
