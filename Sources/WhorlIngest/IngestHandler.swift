@@ -169,8 +169,8 @@ package struct IngestHandler: Sendable {
 
     /// How large a body may become: a sender who has not shown a key yet gets little work done, and a place for single
     /// events takes no more than one.
-    private func inflatedLimit(_ request: IngestRequest, isKnown: Bool) -> Int {
-        var limit = limits.inflatedBytes
+    private func inflatedLimit(_ request: IngestRequest, received: Int, isKnown: Bool) -> Int {
+        var limit = min(limits.inflatedBytes, Inflate.limit(ofReceived: received))
         if request.route == .store, !request.isEnvelope { limit = min(limit, limits.eventBytes + (64 << 10)) }
         return isKnown ? limit : min(limit, limits.unknownSenderBytes)
     }
@@ -187,7 +187,7 @@ package struct IngestHandler: Sendable {
         var (received, receivedMemory) = request.body.take()
         if request.route == .store, request.isGet { received = Array((request.query["sentry_data"] ?? "").utf8) }
         guard !received.isEmpty else { throw IngestRefusal.badRequest("empty body", .invalidEnvelope) }
-        let limit = inflatedLimit(request, isKnown: isKnown)
+        let limit = inflatedLimit(request, received: received.count, isKnown: isKnown)
         let coding: Inflate.Coding
         do { coding = try Inflate.Coding(header: request.headers["content-encoding"]) } catch {
             throw IngestRefusal(error)

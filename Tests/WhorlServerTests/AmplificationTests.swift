@@ -66,6 +66,21 @@ struct AmplificationTests {
         }
     }
 
+    @Test("No coding makes more of a byte than gzip can")
+    func expansion() async throws {
+        try await withCollector { collector in
+            let file = Self.envelope("attachment", [UInt8](repeating: 0x20, count: 20 << 20))
+            let small = Self.envelope("attachment", [UInt8](repeating: 0x20, count: 200_000))
+            let bodies = [
+                ("gzip", Self.gzip(file), 200), ("zstd", Self.zstd(file), 413), ("zstd", Self.zstd(small), 200),
+            ]
+            for (coding, body, status) in bodies {
+                let answer = try await collector.send(envelope: body, headers: ["Content-Encoding": coding])
+                #expect(answer.status == status, "\(coding): \(body.count) bytes")
+            }
+        }
+    }
+
     @Test("Header lines of items cannot hold lists")
     func itemHeaders() async throws {
         try await withCollector { collector in
@@ -194,7 +209,9 @@ struct AmplificationTests {
             let peak = try PeakMemory(of: collector.program.processID)
             let holder = try await PostgresConnection.connect(collector.databaseURL, deadline: .now + .seconds(10))
             try await holder.script("BEGIN; LOCK TABLE issue", deadline: .now + .seconds(10))
-            let large = Self.envelope("attachment", [UInt8](repeating: 7, count: 20 << 20))
+            // Not too regular: a coding may make a thousand bytes of one.
+            let noise = (0..<4_096).map { _ in UInt8.random(in: 0...255) }
+            let large = Self.envelope("attachment", (0..<(20 << 20)).map { $0 % 400 == 0 ? noise[$0 / 400 % 4_096] : 7 })
             let event = Array("{\"message\":\"with an attachment\"}".utf8)
             let item = Array("{\"type\":\"event\",\"length\":\(event.count)}\n".utf8) + event + [0x0A]
             try await withThrowingTaskGroup(of: Int.self) { group in

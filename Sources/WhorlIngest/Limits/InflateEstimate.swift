@@ -23,6 +23,12 @@ extension Inflate {
         return min(size.saturatingAdd(64 << 10), limit)
     }
 
+    /// How large a body of so many bytes may become.
+    ///
+    /// DEFLATE makes at most 1,032 bytes of one (RFC 1951: 258 bytes of two bits); other codings make half a million, so
+    /// that a packet would cost as much as a large body. What is small anyway may expand as it likes.
+    static func limit(ofReceived bytes: Int) -> Int { max(bytes.saturatingMultiply(1_100), 256 << 10) }
+
     /// What a coding may claim at once.
     private static let firstStep = 4 << 20
 }
