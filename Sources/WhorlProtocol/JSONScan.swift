@@ -72,6 +72,8 @@ extension JSONDocument {
     public func node(_ visit: Visit) -> JSONNode { JSONNode(document: self, index: visit.index) }
 
     /// Where a value stands, as `request.headers.2`.
+    ///
+    /// Keys that are more than names are written as `*`: they may quote what must not be kept.
     public func path(of node: JSONNode) -> String {
         var parts: [String] = []
         var at = root
@@ -79,7 +81,7 @@ extension JSONDocument {
         while at.index != node.index {
             var next: JSONNode?
             for (key, value) in at.members where value.contains(node) {
-                parts.append(String((key.string ?? "").prefix(60)))
+                parts.append(Self.shown(key.string ?? ""))
                 next = value
             }
             for (place, value) in at.elements.enumerated() where value.contains(node) {
@@ -90,6 +92,15 @@ extension JSONDocument {
             at = next
         }
         return parts.joined(separator: ".")
+    }
+
+    /// A key in a path: as it is where it consists of letters, a few digits and the usual signs.
+    private static func shown(_ key: String) -> String {
+        let isName = key.utf8.allSatisfy { byte in
+            byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 26 || byte >= 0x80 || "_-.:$ ".utf8.contains(byte)
+        }
+        let digits = key.utf8.count { $0 &- 0x30 < 10 }
+        return isName && digits < 9 ? String(key.prefix(60)) : "*"
     }
 }
 

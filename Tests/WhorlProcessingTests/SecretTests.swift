@@ -23,7 +23,8 @@ struct SecretTests {
     private static let texts = [
         "GET https://user:hunter2@shop.example/pay failed", "GET https://shop.example/pay?token=hunter2&page=3",
         "/pay?page=3&api_key=hunter2", "postgres://whorl:hunter2@db/whorl",
-        "see /a?b=1, then /c?password=hunter2 (twice)",
+        "see /a?b=1, then /c?password=hunter2 (twice)", "GET /pay?pass%77ord=hunter2", "see //bob:hunter2@shop.example/",
+        #"{"url":"https:\/\/bob:hunter2@shop.example\/"}"#, "https://bob:hunter2\u{200B}@shop.example/",
     ]
 
     @Test(
@@ -40,6 +41,13 @@ struct SecretTests {
             ["message": "m", "request": ["url": text]],
             ["message": "m", "contexts": ["trace": ["description": text]]],
             ["message": "m", "tags": ["url": text]], ["message": "m", "extra": ["note": text]],
+            ["message": "m", "fingerprint": ["x", text]], ["message": "m", "modules": ["a": text]],
+            ["message": "m", "modules": .object([(text.string ?? "", "1")])],
+            ["message": "m", "sdk": ["name": text, "version": text, "packages": [["name": text, "version": "1"]]]],
+            ["message": "m", "debug_meta": ["images": [["code_file": text, "debug_file": text, "type": "elf"]]]],
+            ["message": "m", "tags": .object([(text.string ?? "", "1")])],
+            ["message": "m", "tags": [[text, "1"]]],
+            ["message": "m", "extra": .object([(text.string ?? "", ["a": .string(String(repeating: "x", count: 9_000))])])],
         ]
         for event in events {
             let admitted = try admitted(event)
@@ -47,12 +55,16 @@ struct SecretTests {
             #expect(!payload.contains("hunter2"), "\(event.text) became \(payload)")
             #expect(!admitted.title.contains("hunter2"))
             #expect(!admitted.culprit.contains("hunter2"))
+            #expect(!"\(admitted.notes)\(admitted.tags)\(admitted.sdk ?? "")".contains("hunter2"), "\(event.text)")
         }
     }
 
     @Test("Texts without credentials stay as they are")
     func harmless() throws {
-        for text in ["is this = that?", "/pay?page=3&sort=asc", "why? because a=b", "100% of /a?x=%zz"] {
+        for text in [
+            "is this = that?", "/pay?page=3&sort=asc", "why? because a=b", "100% of /a?x=%zz", "// see foo@bar.example",
+            "a // b: c@d", "npm:@scope/name@1.2.3", "https://shop.example/@user/a:b@c", #"C:\temp\/x"#,
+        ] {
             let payload = String(decoding: try admitted(["message": .string(text)]).payload, as: UTF8.self)
             #expect(payload.contains(JSON.string(text).text), "\(payload)")
         }

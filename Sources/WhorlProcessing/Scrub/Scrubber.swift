@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import WhorlProtocol
 
@@ -7,7 +8,8 @@ import WhorlProtocol
 struct Scrubber {
     static let replacement = "[Filtered]"
 
-    /// Members of the event whose keys are names of packages and the like, not of values.
+    /// Members of the event whose keys are names of packages and the like, not of values, and whose texts are ids and
+    /// versions: only the credentials of URLs are looked for in them.
     private static let exempt = ["modules", "sdk", "debug_meta", "_meta", "fingerprint"]
     /// Members whose text may hold parameters as `name=value`.
     private static let parametric: [StaticString] = [
@@ -36,19 +38,22 @@ struct Scrubber {
             || settings.removesMailAddresses || settings.removesAddresses
         var hits: [(node: JSONNode, kind: Hit)] = []
         var harmless = HarmlessKeys()
+        var isExempt = false
         document.scan { visit in
-            if visit.depth == 1, Self.exempt.contains(where: { $0.utf8.elementsEqual(visit.key) }) { return .over }
+            if visit.depth == 1 { isExempt = Self.exempt.contains { $0.utf8.elementsEqual(visit.key) } }
             if !visit.key.isEmpty, !harmless.contains(visit.key) {
-                if isSensitive(visit, document) || isAddress(visit) {
+                let holdsText = Self.mayHoldText(visit.key)
+                if holdsText { hits.append((document.node(visit), .key(urlsOnly: isExempt))) }
+                if !isExempt, isSensitive(visit, document) || isAddress(visit) {
                     if Self.hasContent(visit) { hits.append((document.node(visit), .whole)) }
                     return .over
                 }
-                harmless.insert(visit.key)
+                if !isExempt, !holdsText { harmless.insert(visit.key) }
             }
             if visit.isString || visit.isNumber {
-                let isParametric = Self.isParametric(visit.key) || Self.quotesParameters(visit)
-                if isParametric || looksIntoTexts && text.isFound(in: visit.bytes) {
-                    hits.append((document.node(visit), .text(isParametric: isParametric)))
+                let isParametric = !isExempt && Self.isParametric(visit.key) || Self.quotesParameters(visit)
+                if isParametric || looksIntoTexts && text.isFound(in: visit.bytes, urlsOnly: isExempt) {
+                    hits.append((document.node(visit), .text(isParametric: isParametric, urlsOnly: isExempt)))
                 }
                 return .over
             }
@@ -60,7 +65,10 @@ struct Scrubber {
             switch kind {
             case .whole: replace(node, document, &edits, &notes)
             case .pair: pair(node, document, &edits, &notes)
-            case .text(let isParametric): within(node, isParametric, document, &edits, &notes)
+            case .text(let isParametric, let urlsOnly):
+                within(node, isParametric, urlsOnly, document, &edits, &notes)
+            case .key(let urlsOnly):
+                if let key = node.key { whole(key, true, urlsOnly, document, &edits, &notes) }
             }
         }
     }
@@ -72,7 +80,22 @@ struct Scrubber {
         /// It is a list of two, perhaps of a name and its value.
         case pair
         /// It is a text that may hold something sensitive.
-        case text(isParametric: Bool)
+        case text(isParametric: Bool, urlsOnly: Bool)
+        /// Its key is a text that may hold something sensitive.
+        case key(urlsOnly: Bool)
+    }
+
+    /// Whether a key is more than a name: a URL, parameters, or a long number.
+    private static func mayHoldText(_ key: UnsafeBufferPointer<UInt8>) -> Bool {
+        var digits = 0
+        for byte in key {
+            switch byte {
+            case UInt8(ascii: "/"), UInt8(ascii: "@"), UInt8(ascii: "="), UInt8(ascii: "\\"): return true
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digits += 1
+            default: break
+            }
+        }
+        return digits >= 9
     }
 
     /// Members that hold a network address, where those are to be removed.
@@ -123,18 +146,19 @@ struct Scrubber {
     private func within(
         _ node: JSONNode,
         _ isParametric: Bool,
+        _ urlsOnly: Bool,
         _ document: JSONDocument,
         _ edits: inout PayloadEdits,
         _ notes: inout NoteList
     ) {
         if node.isString, node.rawBytes.contains(UInt8(ascii: "\\")) || isParametric {
-            whole(node, isParametric, document, &edits, &notes)
+            whole(node, isParametric, urlsOnly, document, &edits, &notes)
             return
         }
         let quote = node.isString ? 1 : 0
         let inner = node.range.lowerBound + quote..<node.range.upperBound - quote
         document.bytes.withUnsafeBufferPointer { bytes in
-            let found = text.ranges(in: UnsafeBufferPointer(rebasing: bytes[inner]))
+            let found = text.ranges(in: UnsafeBufferPointer(rebasing: bytes[inner]), urlsOnly: urlsOnly)
             if node.isNumber {
                 // The whole number or nothing: a part of one would be no JSON.
                 if found == [0..<inner.count] { replace(node, document, &edits, &notes) }
@@ -155,6 +179,7 @@ struct Scrubber {
     private func whole(
         _ node: JSONNode,
         _ isParametric: Bool,
+        _ urlsOnly: Bool,
         _ document: JSONDocument,
         _ edits: inout PayloadEdits,
         _ notes: inout NoteList
@@ -173,7 +198,7 @@ struct Scrubber {
                 isChanged = true
             }
         }
-        var found = characters.withUnsafeBufferPointer { text.ranges(in: $0) }
+        var found = characters.withUnsafeBufferPointer { text.ranges(in: $0, urlsOnly: urlsOnly) }
         if isParametric { found += characters.withUnsafeBufferPointer { parameters(in: $0) } }
         if !found.isEmpty {
             var cuts = PayloadEdits()
@@ -205,13 +230,22 @@ struct Scrubber {
         return Array(name.utf8).withUnsafeBufferPointer { key.matches($0) }
     }
 
+    /// Whether the name of a parameter is sensitive, percent encoding removed.
+    private func isSensitive(name: UnsafeBufferPointer<UInt8>) -> Bool {
+        // Longer ones are none of ours; three bytes may stand for one.
+        guard name.count <= 3 * SensitiveKey.maxBytes else { return false }
+        guard name.contains(UInt8(ascii: "%")) else { return key.matches(name) }
+        let decoded = String(decoding: name, as: UTF8.self).removingPercentEncoding ?? ""
+        return Array(decoded.utf8).withUnsafeBufferPointer { key.matches($0) }
+    }
+
     /// The values of sensitive parameters in `a=1&b=2`.
     private func parameters(in bytes: UnsafeBufferPointer<UInt8>) -> [Range<Int>] {
         var found: [Range<Int>] = []
         var start = 0
         var equals: Int?
         func finish(_ end: Int) {
-            if let equals, end > equals + 1, key.matches(UnsafeBufferPointer(rebasing: bytes[start..<equals])) {
+            if let equals, end > equals + 1, isSensitive(name: UnsafeBufferPointer(rebasing: bytes[start..<equals])) {
                 found.append(equals + 1..<end)
             }
             start = end + 1

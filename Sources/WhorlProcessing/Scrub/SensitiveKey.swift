@@ -10,6 +10,9 @@ struct SensitiveKey {
     /// Words that count only as a whole key.
     private static let wholes: [StaticString] = ["auth", "session", "pwd", "cvv", "cvc", "ssn", "pin", "xauth"]
 
+    /// Keys longer than this are no words of meaning, and are not looked at.
+    static let maxBytes = 128
+
     private let usesDefaults: Bool
     private let extra: [[UInt8]]
     private let safe: [[UInt8]]
@@ -21,11 +24,9 @@ struct SensitiveKey {
     }
 
     /// Whether the value of this key is sensitive.
-    ///
-    /// Keys longer than any word of meaning are not looked at.
     func matches(_ key: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard (2...128).contains(key.count) else { return false }
-        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 128) { buffer in
+        guard (2...Self.maxBytes).contains(key.count) else { return false }
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.maxBytes) { buffer in
             var count = 0
             for byte in key {
                 if let letter = Self.folded(byte) {

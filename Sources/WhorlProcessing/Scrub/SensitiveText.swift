@@ -19,22 +19,25 @@ struct SensitiveText {
         if contains("-----BEGIN", in: bytes) || contains("earer ", in: bytes) || contains("asic ", in: bytes) {
             return true
         }
-        if removesAddresses || contains(":\\/\\/", in: bytes) { return true }
+        // What is written with escapes is looked at character by character.
+        if removesAddresses || contains("\\/", in: bytes) || contains("\\u00", in: bytes) { return true }
         if hasUserInfo(bytes) { return true }
         return Self.hasLongNumber(bytes)
     }
 
-    /// Whether some `@` stands behind a `://` without a slash between, or at all where mail addresses are to go.
+    /// Whether some `@` stands behind a `//` without a slash between, or at all where mail addresses are to go.
+    ///
+    /// Behind an escape anything may stand.
     private func hasUserInfo(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         if removesMail { return contains("@", in: bytes) }
         guard let base = bytes.baseAddress else { return false }
-        let scheme: StaticString = "://"
+        let scheme: StaticString = "//"
         var at = 0
         while let found = whorl_find(base + at, bytes.count - at, scheme.utf8Start, scheme.utf8CodeUnitCount) {
             at = UnsafeRawPointer(found) - UnsafeRawPointer(base) + scheme.utf8CodeUnitCount
             // What was looked at holds no slash, so it is not looked at again.
-            while at < bytes.count, ![0x2F, 0x5C, 0x22, 0x20].contains(bytes[at]) {
-                if bytes[at] == UInt8(ascii: "@") { return true }
+            while at < bytes.count, ![0x2F, 0x22, 0x20].contains(bytes[at]) {
+                if bytes[at] == UInt8(ascii: "@") || bytes[at] == UInt8(ascii: "\\") { return true }
                 at += 1
             }
         }
@@ -71,21 +74,23 @@ struct SensitiveText {
     }
 
     /// Whether a text holds something to be replaced.
-    func isFound(in bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    ///
+    /// Of ids and versions only URLs count: some read like card numbers.
+    func isFound(in bytes: UnsafeBufferPointer<UInt8>, urlsOnly: Bool) -> Bool {
         // Nothing shorter is sensitive by itself.
         guard bytes.count >= 6 else { return false }
         // Escapes may hide something; then the characters are looked at.
         if let base = bytes.baseAddress, memchr(base, Int32(UInt8(ascii: "\\")), bytes.count) != nil { return true }
-        for at in bytes.indices where range(in: bytes, at: at) != nil { return true }
+        for at in bytes.indices where range(in: bytes, at: at, urlsOnly) != nil { return true }
         return false
     }
 
     /// The ranges of a text to be replaced, in order and apart from each other.
-    func ranges(in bytes: UnsafeBufferPointer<UInt8>) -> [Range<Int>] {
+    func ranges(in bytes: UnsafeBufferPointer<UInt8>, urlsOnly: Bool) -> [Range<Int>] {
         var found: [Range<Int>] = []
         var at = 0
         while at < bytes.count {
-            guard let range = range(in: bytes, at: at) else {
+            guard let range = range(in: bytes, at: at, urlsOnly) else {
                 at += 1
                 continue
             }
@@ -100,12 +105,14 @@ struct SensitiveText {
     }
 
     /// What is sensitive at a place of a text, if anything.
-    private func range(in bytes: UnsafeBufferPointer<UInt8>, at: Int) -> Range<Int>? {
+    private func range(in bytes: UnsafeBufferPointer<UInt8>, at: Int, _ urlsOnly: Bool) -> Range<Int>? {
         switch bytes[at] {
+        case UInt8(ascii: ":"): userInfo(bytes, at + 1, needsPassword: false)
+        case UInt8(ascii: "/"): isSchemeless(bytes, at) ? userInfo(bytes, at, needsPassword: true) : nil
+        case _ where urlsOnly: nil
         case UInt8(ascii: "0")...UInt8(ascii: "9"):
             isWordStart(bytes, at) ? card(bytes, at) ?? socialSecurity(bytes, at) ?? address(bytes, at) : nil
         case UInt8(ascii: "-"): privateKey(bytes, at)
-        case UInt8(ascii: ":"): userInfo(bytes, at)
         case UInt8(ascii: "B"), UInt8(ascii: "b"): isWordStart(bytes, at) ? credentials(bytes, at) : nil
         case UInt8(ascii: "@"): removesMail ? mail(bytes, at) : nil
         default: nil
@@ -213,25 +220,41 @@ struct SensitiveText {
         return start..<min(start + offset + 40, bytes.count)
     }
 
-    /// What stands between `://` and `@` in a URL.
-    private func userInfo(_ bytes: UnsafeBufferPointer<UInt8>, _ colon: Int) -> Range<Int>? {
-        guard colon + 3 < bytes.count, bytes[colon + 1] == UInt8(ascii: "/"), bytes[colon + 2] == UInt8(ascii: "/")
-        else {
-            return nil
-        }
-        let start = colon + 3
+    /// Whether the slash at a place may begin a URL without a scheme.
+    private func isSchemeless(_ bytes: UnsafeBufferPointer<UInt8>, _ at: Int) -> Bool {
+        guard at > 0 else { return true }
+        let before = bytes[at - 1]
+        return !Self.isWord(before) && ![0x2F, 0x3A, 0x5C].contains(before)
+    }
+
+    /// Behind a slash at a place, which may stand behind backslashes: a text may quote JSON.
+    private func afterSlash(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> Int? {
+        var at = start
+        while at < bytes.count, at - start < 3, bytes[at] == UInt8(ascii: "\\") { at += 1 }
+        return at < bytes.count && bytes[at] == UInt8(ascii: "/") ? at + 1 : nil
+    }
+
+    /// What stands between two slashes at a place and `@` in a URL: a user, or a user and a password.
+    private func userInfo(
+        _ bytes: UnsafeBufferPointer<UInt8>,
+        _ slashes: Int,
+        needsPassword: Bool
+    ) -> Range<Int>? {
+        guard let second = afterSlash(bytes, slashes), let start = afterSlash(bytes, second) else { return nil }
         var at = start
         var end: Int?
+        var hasPassword = !needsPassword
         // Up to the last `@` of the authority, as readers of URLs take it.
         scan: while at < bytes.count, at - start < 512 {
             switch bytes[at] {
             case UInt8(ascii: "@"): end = at
+            case UInt8(ascii: ":") where end == nil: hasPassword = true
             case UInt8(ascii: "/"), UInt8(ascii: "?"), UInt8(ascii: "#"), UInt8(ascii: "\\"), 0...0x20: break scan
             default: break
             }
             at += 1
         }
-        guard let end, end > start else { return nil }
+        guard let end, end > start, hasPassword else { return nil }
         return start..<end
     }
 
