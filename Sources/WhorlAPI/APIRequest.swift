@@ -54,7 +54,7 @@ struct APIRequest: Sendable {
     func issue() async throws -> Issue {
         let name = try parameter("issue")
         let organizationID = path["organization"] == nil ? grant.organizationID : try await organization().id
-        if let id = Int(name) {
+        if let id = Int(digits: name) {
             guard let issue = try await services.issues.issue(id: id, organizationID: organizationID) else {
                 throw APIError.notFound
             }
@@ -79,7 +79,7 @@ struct APIRequest: Sendable {
     /// The page size: 1 to 100.
     func limit() throws -> Int {
         guard let text = first("per_page") ?? first("limit"), !text.isEmpty else { return 100 }
-        guard let limit = Int(text), limit > 0 else { throw APIError.badRequest("Invalid per_page parameter.") }
+        guard let limit = Int(digits: text), limit > 0 else { throw APIError.badRequest("Invalid per_page parameter.") }
         return min(limit, 100)
     }
 

@@ -1,5 +1,13 @@
 import Foundation
 
+extension Int {
+    /// A number of digits only, as ids are written; nil for `+1`, `-1` and everything else.
+    init?(digits: some StringProtocol) {
+        guard digits.utf8.allSatisfy({ $0 &- 0x30 < 10 }) else { return nil }
+        self.init(digits)
+    }
+}
+
 /// Reads the query of a URL as browsers write it: `+` is a blank, the rest percent-encoded.
 enum QueryString {
     static func parse(_ text: String) -> [(name: String, value: String)] {

@@ -66,7 +66,7 @@ enum IssueListRoutes {
         let chosen = request.all("project").filter { $0 != "-1" && !$0.isEmpty }
         guard !chosen.isEmpty else { return all }
         return try chosen.map { text in
-            guard let id = Int(text), all.contains(id) else { throw APIError.notFound }
+            guard let id = Int(digits: text), all.contains(id) else { throw APIError.notFound }
             return id
         }
     }
@@ -141,7 +141,7 @@ enum IssueListRoutes {
                 throw APIError.badRequest("Give ids, or a query, not both")
             }
             let numbers = try ids.map { text in
-                guard let id = Int(text), id > 0 else { throw APIError.badRequest("Invalid id: \(text.prefix(20))") }
+                guard let id = Int(digits: text), id > 0 else { throw APIError.badRequest("Invalid id: \(text.prefix(20))") }
                 return id
             }
             return try await request.services.issues.shown(numbers, projectIDs: projects)

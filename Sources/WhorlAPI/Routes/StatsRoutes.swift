@@ -54,7 +54,7 @@ enum StatsRoutes {
             }
             if !query.groups.contains(group) { query.groups.append(group) }
         }
-        query.projects = request.all("project").compactMap { Int($0) }.filter { $0 != -1 }
+        query.projects = request.all("project").compactMap { Int(digits: $0) }
         query.categories = request.all("category")
         query.outcomes = request.all("outcome")
         query.reasons = request.all("reason")

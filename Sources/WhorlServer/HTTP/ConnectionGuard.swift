@@ -88,11 +88,14 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !state.isMalformed else { return }
         switch unwrapInboundIn(data) {
-        case .head: perform(state.handle(.receivedHead), context)
-        case .body: break
-        case .end: perform(state.handle(.receivedEnd), context)
+        case .head(let head):
+            perform(state.handle(.receivedHead), context)
+            framing.decoded(.head(isChunked: head.headerFields.contains(.transferEncoding)))
+        case .body(let bytes): framing.decoded(.body(bytes.readableBytes))
+        case .end:
+            perform(state.handle(.receivedEnd), context)
+            framing.decoded(.end)
         }
-        framing.decoded(isReadingBody: state.isReadingBody)
         context.fireChannelRead(data)
     }
 
@@ -122,6 +125,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         case let error as HTTPParserError:
             if error == .headerOverflow { refusal = .requestHeaderFieldsTooLarge }
         case is AmbiguousRequest, is HTTP1TypeConversionError: break
+        case is UnknownExpectation: refusal = .expectationFailed
         case let error as EndlessFraming: if !error.isBlank { refusal = .requestHeaderFieldsTooLarge }
         default:
             context.fireErrorCaught(error)

@@ -6,6 +6,9 @@ struct AmbiguousRequest: Error, Equatable {
     let reason: String
 }
 
+/// A request that expects what we do not know (RFC 9110, 10.1.1).
+struct UnknownExpectation: Error {}
+
 /// Refuses heads that the decoder accepts and that a proxy in front may read differently.
 ///
 /// It stands between the decoder and what turns heads into types of our own, since that drops what it does not need.
@@ -18,10 +21,15 @@ final class HeadCheck: ChannelInboundHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         // What follows a refused head belongs to nothing.
         guard !hasRefused else { return }
-        if case .head(let head) = unwrapInboundIn(data), let fault = Self.fault(of: head) {
-            hasRefused = true
-            context.fireErrorCaught(AmbiguousRequest(reason: fault))
-            return
+        if case .head(let head) = unwrapInboundIn(data) {
+            let fault: (any Error)? =
+                Self.fault(of: head).map { AmbiguousRequest(reason: $0) }
+                ?? (Self.expectsUnknown(head) ? UnknownExpectation() : nil)
+            if let fault {
+                hasRefused = true
+                context.fireErrorCaught(fault)
+                return
+            }
         }
         context.fireChannelRead(data)
     }
@@ -34,7 +42,7 @@ final class HeadCheck: ChannelInboundHandler, RemovableChannelHandler {
         guard hosts.count == 1 || hosts.isEmpty && isOld else {
             return hosts.isEmpty ? "no Host" : "several Hosts"
         }
-        if let host = hosts.first, !isHost(host) { return "bad Host" }
+        if let host = hosts.first, !HostField.isValid(host) { return "bad Host" }
         if let fault = targetFault(head.uri, host: hosts.first) { return fault }
         let lengths = head.headers["content-length"]
         let codings = head.headers["transfer-encoding"]
@@ -47,12 +55,9 @@ final class HeadCheck: ChannelInboundHandler, RemovableChannelHandler {
         return nil
     }
 
-    /// Whether a value may be the name or address of a host with a port (RFC 3986, 3.2).
-    private static func isHost(_ host: String) -> Bool {
-        host.utf8.count <= 300
-            && host.utf8.allSatisfy { byte in
-                byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 26 || "-._~%!$&'()*+,;=:[]".utf8.contains(byte)
-            }
+    /// Whether a head expects something else than to be told to go on.
+    static func expectsUnknown(_ head: HTTPRequestHead) -> Bool {
+        head.headers["expect"].contains { $0.lowercased() != "100-continue" }
     }
 
     /// Targets are paths.
