@@ -51,6 +51,8 @@ package actor Spool {
     private let ownership: SpoolOwnership
     private var file: SpoolFile?
     private var totals = SpoolTotals()
+    /// What each project takes: counted as records come, and read anew now and then, since others remove them.
+    private var projectBytes: [Int: Int] = [:]
     private var waiting: [Waiting] = []
     private var waitingBytes = 0
     private var isCommitting = false
@@ -76,6 +78,7 @@ package actor Spool {
             let opened = try SpoolRecovery(directory: directory, logger: logger, metrics: metrics).open()
             file = opened
             totals = try opened.queue.read(SpoolFile.totals)
+            projectBytes = try opened.queue.read(SpoolFile.projectTotals)
         } catch {
             failure = "\(error)"
             logger.error("spool cannot be opened", metadata: ["error": "\(error)"])
@@ -86,13 +89,26 @@ package actor Spool {
     /// How much it holds.
     package var held: SpoolTotals { totals }
 
-    /// Whether an event could be appended now.
-    package var canAppend: Bool { failure == nil && hasRoom(for: Self.usualRecord) }
+    /// Whether an event of any project could be appended now.
+    package var canAppend: Bool {
+        failure == nil && hasRoom(for: Self.usualRecord) && isBelowShared(Self.usualRecord)
+    }
 
     private func hasRoom(for bytes: Int) -> Bool {
         guard totals.bytes + waitingBytes + bytes <= limits.bytes else { return false }
         guard let oldest = totals.oldest else { return true }
         return .microseconds(Self.now() - oldest) <= limits.age
+    }
+
+    /// Whether a project may add so many bytes.
+    ///
+    /// An eighth is kept for projects that hold less than half of the spool: a flood of one leaves room for the others.
+    private func hasShare(for bytes: Int, of project: Int) -> Bool {
+        projectBytes[project, default: 0] + bytes <= limits.bytes / 2 || isBelowShared(bytes)
+    }
+
+    private func isBelowShared(_ bytes: Int) -> Bool {
+        totals.bytes + waitingBytes + bytes <= limits.bytes - limits.bytes / 8
     }
 
     // MARK: - In
@@ -102,10 +118,13 @@ package actor Spool {
     /// An event that waits already is not kept twice.
     package func append(_ record: SpoolRecord) async throws {
         let size = record.payload.count + SpoolFile.overhead
-        guard hasRoom(for: size), waiting.count < Self.maxWaiting, waitingBytes + size <= Self.maxWaitingBytes else {
+        guard hasRoom(for: size), hasShare(for: size, of: record.projectID), waiting.count < Self.maxWaiting,
+            waitingBytes + size <= Self.maxWaitingBytes
+        else {
             metrics.refused.increment()
             throw SpoolError.full
         }
+        projectBytes[record.projectID, default: 0] += size
         try await withCheckedThrowingContinuation { answer in
             waiting.append(Waiting(record: record, answer: answer))
             waitingBytes += size
@@ -171,10 +190,12 @@ package actor Spool {
 
     /// Keeps an event as a dead letter from the start: the database answers, and refuses it.
     package func bury(_ record: SpoolRecord, reason: String) async throws {
-        guard hasRoom(for: record.payload.count + SpoolFile.overhead) else {
+        let size = record.payload.count + SpoolFile.overhead
+        guard hasRoom(for: size), hasShare(for: size, of: record.projectID) else {
             metrics.refused.increment()
             throw SpoolError.full
         }
+        projectBytes[record.projectID, default: 0] += size
         let id = try await write { try SpoolFile.bury(record, reason: reason, at: Self.now(), $0) }
         if let id { buried(id, reason) }
     }
@@ -220,10 +241,18 @@ package actor Spool {
     package func refresh() async {
         // A write shows that writing works; the file system may have been full or read-only.
         let (directory, isFailing) = (self.directory, failure != nil)
-        _ = try? await write { database in
+        let read = try? await write { database in
             // A small write may find room that a record does not.
             if isFailing, Self.freeBytes(directory) < Self.neededBytes { throw DatabaseError(resultCode: .SQLITE_FULL) }
             try database.execute(sql: "UPDATE total SET records = records")
+            return try SpoolFile.projectTotals(database)
+        }
+        // What waits for the disk is not among them yet.
+        if var read {
+            for entry in waiting {
+                read[entry.record.projectID, default: 0] += entry.record.payload.count + SpoolFile.overhead
+            }
+            projectBytes = read
         }
     }
 

@@ -28,6 +28,7 @@ struct SpoolFile: Sendable {
             // When it was put into the queue, in microseconds of Unix time: a dead letter that is tried again waits anew.
             try database.execute(sql: "ALTER TABLE record ADD COLUMN queued_at INTEGER")
         }
+        migrator.registerMigration("3", migrate: Self.countProjects)
         try migrator.migrate(queue)
     }
 
@@ -65,6 +66,40 @@ struct SpoolFile: Sendable {
                 END;
                 """
         )
+    }
+
+    /// What each project takes, kept by triggers like the totals.
+    private static func countProjects(_ database: Database) throws {
+        try database.execute(
+            sql: """
+                CREATE TABLE project_total (project_id INTEGER PRIMARY KEY, bytes INTEGER NOT NULL);
+                INSERT INTO project_total
+                SELECT project_id, sum(length(payload) + \(overhead))
+                FROM (SELECT project_id, payload FROM record UNION ALL SELECT project_id, payload FROM dead_letter)
+                GROUP BY project_id;
+                """
+        )
+        for table in ["record", "dead_letter"] {
+            try database.execute(
+                sql: """
+                    CREATE TRIGGER \(table)_counted AFTER INSERT ON \(table) BEGIN
+                        INSERT INTO project_total VALUES (new.project_id, length(new.payload) + \(overhead))
+                        ON CONFLICT (project_id) DO UPDATE SET bytes = bytes + excluded.bytes;
+                    END;
+                    CREATE TRIGGER \(table)_uncounted AFTER DELETE ON \(table) BEGIN
+                        UPDATE project_total SET bytes = bytes - length(old.payload) - \(overhead)
+                        WHERE project_id = old.project_id;
+                        DELETE FROM project_total WHERE project_id = old.project_id AND bytes <= 0;
+                    END;
+                    """
+            )
+        }
+    }
+
+    /// The bytes of each project that has something in the spool.
+    static func projectTotals(_ database: Database) throws -> [Int: Int] {
+        try Row.fetchAll(database, sql: "SELECT project_id, bytes FROM project_total")
+            .reduce(into: [:]) { totals, row in totals[try row.undamaged("project_id")] = try row.undamaged("bytes") }
     }
 
     /// What a record costs besides its payload: its other columns and its place in the indexes.

@@ -50,17 +50,43 @@ import WhorlTestSupport
             limits.bytes = 3 * (SpoolFile.overhead + 100)
             let spool = try open(directory, limits)
             let now = Int64(Date().timeIntervalSince1970 * 1_000_000)
-            for number in 0..<3 { try await spool.append(record(number, receivedAt: now)) }
+            for number in 0..<3 { try await spool.append(record(number, receivedAt: now, project: number)) }
             await #expect(throws: SpoolError.full) { try await spool.append(record(3, receivedAt: now)) }
             #expect(await !spool.canAppend)
             #expect(await spool.held.records == 3)
             try await spool.remove([1])
-            try await spool.append(record(3, receivedAt: now))
+            try await spool.append(record(3, receivedAt: now, project: 3))
             try await spool.remove(try await spool.oldest(10).map(\.id))
             // An old record is a sign that nobody drains.
             try await spool.append(record(4, receivedAt: now - 8 * 86_400 * 1_000_000))
             await #expect(throws: SpoolError.full) { try await spool.append(record(5, receivedAt: now)) }
             #expect(await !spool.canAppend)
+        }
+    }
+
+    @Test("A flood of one project leaves room for others, also after a restart and after a replay")
+    func shares() async throws {
+        try await withDirectory { directory in
+            var limits = Spool.Limits()
+            limits.age = .seconds(100 * 365 * 86_400)
+            limits.bytes = 80 * (SpoolFile.overhead + 100)
+            var spool: Spool? = try open(directory, limits)
+            var kept = 0
+            for number in 0..<100 {
+                guard (try? await spool?.append(record(number))) != nil else { break }
+                kept += 1
+            }
+            #expect(kept == 70)
+            #expect(await spool?.canAppend == false)
+            for number in 200..<205 { try await spool?.append(record(number, project: 2)) }
+            spool = nil
+            let again = try open(directory, limits)
+            await #expect(throws: SpoolError.full) { try await again.append(record(99)) }
+            for number in 205..<210 { try await again.append(record(number, project: 2)) }
+            await #expect(throws: SpoolError.full) { try await again.append(record(210, project: 2)) }
+            try await again.remove(try await again.oldest(40).map(\.id))
+            await again.refresh()
+            try await again.append(record(300))
         }
     }
 

@@ -8,7 +8,8 @@ import WhorlTelemetry
 /// request after the commit.
 ///
 /// A batch leaves when a writer is free and the first event has waited for the linger time, or when it is full. The queue
-/// is bounded in events and bytes; what is over it is refused at once. `run()` drives it; when it is stopped, what was
+/// is bounded in events and bytes, in all and for each project, and projects take turns; what is over it is refused at
+/// once. `run()` drives it; when it is stopped, what was
 /// submitted is stored before it returns, and later submissions are refused.
 package actor EventWriter: Service {
     /// How events are batched; each bound has its unit in the name.
@@ -53,14 +54,15 @@ package actor EventWriter: Service {
         let event: PreparedEvent
         let since: ContinuousClock.Instant
         let answer: CheckedContinuation<Outcome, any Error>
+
+        var bytes: Int { event.payload.count }
     }
 
     private let pool: PostgresPool
     private let configuration: Configuration
     private let logger: Logger
     private let metrics: WriterMetrics
-    private var queue: [Waiting] = []
-    private var queuedBytes = 0
+    private var queue = FairQueue<Int, Waiting>()
     private var inFlight = 0
     private var lingering = false
     private var isWatchingQueue = false
@@ -114,34 +116,48 @@ package actor EventWriter: Service {
         guard isPrepared else { throw PostgresError(.unavailable, "the database is not prepared yet") }
         guard await pool.isServerAnswering else { throw PostgresError(.unavailable, "the database does not answer") }
         let event = flood.isOver(event) ? event.thin : event
-        guard queue.count < configuration.queueEvents, queuedBytes + event.payload.count <= configuration.queueBytes
-        else {
+        guard hasRoom(for: event) else {
             metrics.refused.increment()
             throw PostgresError(.poolExhausted, "too many events wait")
         }
         return try await withCheckedThrowingContinuation { answer in
-            queue.append(Waiting(event: event, since: .now, answer: answer))
-            queuedBytes += event.payload.count
+            queue.append(
+                Waiting(event: event, since: .now, answer: answer),
+                of: event.event.projectID,
+                weight: event.payload.count
+            )
             metrics.queued.set(Double(queue.count))
             schedule()
             watchQueue()
         }
     }
 
+    /// Whether an event may wait.
+    ///
+    /// An eighth of the queue is kept for projects that hold less than half of it.
+    private func hasRoom(for event: PreparedEvent) -> Bool {
+        let own = queue.load(of: event.event.projectID)
+        let isSmall = own.count < configuration.queueEvents / 2 && own.weight < configuration.queueBytes / 2
+        let events = configuration.queueEvents - (isSmall ? 0 : configuration.queueEvents / 8)
+        let bytes = configuration.queueBytes - (isSmall ? 0 : configuration.queueBytes / 8)
+        return queue.count < events && queue.weight + event.payload.count <= bytes
+    }
+
+    /// When the event came that waits longest.
+    private var oldest: ContinuousClock.Instant? { queue.heads.map(\.since).min() }
+
     /// Gives up events that no writer took in time: all writers may be held up by locks while the server answers.
     private func watchQueue() {
-        guard !isWatchingQueue, let first = queue.first else { return }
+        guard !isWatchingQueue, let oldest else { return }
         isWatchingQueue = true
-        let due = first.since + Self.queuePatience
+        let due = oldest + Self.queuePatience
         // Ends by itself; watches on while anything waits.
         Task {
             try? await Task.sleep(until: due, clock: .continuous)
             isWatchingQueue = false
             let limit = ContinuousClock.now - Self.queuePatience
-            let late = queue.filter { $0.since <= limit }
+            let late = queue.removeAll(weight: \.bytes) { $0.since <= limit }
             if !late.isEmpty {
-                queue.removeAll { $0.since <= limit }
-                queuedBytes -= late.reduce(0) { $0 + $1.event.payload.count }
                 metrics.queued.set(Double(queue.count))
                 metrics.overdue.increment(by: late.count)
                 for waiting in late {
@@ -154,11 +170,11 @@ package actor EventWriter: Service {
 
     private func schedule() {
         guard inFlight < configuration.writers, !queue.isEmpty else { return }
-        if queue.count >= size.events || queuedBytes >= configuration.batchBytes {
+        if queue.count >= size.events || queue.weight >= configuration.batchBytes {
             launch()
-        } else if !lingering {
+        } else if !lingering, let oldest {
             lingering = true
-            let due = queue[0].since + configuration.linger
+            let due = oldest + configuration.linger
             // Ends by itself after the linger time; nothing depends on it longer.
             Task {
                 try? await Task.sleep(until: due, clock: .continuous)
@@ -169,26 +185,23 @@ package actor EventWriter: Service {
     }
 
     private func launch() {
-        var scanned = 0
         var bytes = 0
         var ids: Set<EventKey> = []
         var batch: [Waiting] = []
         var later: [Waiting] = []
-        for waiting in queue {
-            guard batch.count < size.events, bytes < configuration.batchBytes else { break }
-            scanned += 1
+        while batch.count < size.events, bytes < configuration.batchBytes,
+            let waiting = queue.popFirst(weight: \.bytes)
+        {
             // The same id twice in one statement would be two rows of one key: the second waits for a later batch, and
             // behind those who came after it.
             if ids.insert(EventKey(waiting.event.event)).inserted {
-                bytes += waiting.event.payload.count
+                bytes += waiting.bytes
                 batch.append(waiting)
             } else {
                 later.append(waiting)
             }
         }
-        queue.removeFirst(scanned)
-        queue += later
-        queuedBytes -= bytes
+        for waiting in later { queue.append(waiting, of: waiting.event.event.projectID, weight: waiting.bytes) }
         metrics.queued.set(Double(queue.count))
         inFlight += 1
         // Bounded by the number of writers; the requests in the batch wait for it.

@@ -1,0 +1,54 @@
+import Testing
+
+@testable import WhorlStore
+
+@Suite("The queue of events takes projects by turns")
+struct FairQueueTests {
+    private func queue(_ elements: String) -> FairQueue<Character, String> {
+        var queue = FairQueue<Character, String>()
+        for (place, key) in elements.enumerated() { queue.append("\(key)\(place)", of: key, weight: 1) }
+        return queue
+    }
+
+    @Test(
+        "Turns, with the order of arrival within a project",
+        arguments: [
+            ("", ""), ("aaa", "a0 a1 a2"), ("aaab", "a0 b3 a1 a2"), ("abab", "a0 b1 a2 b3"),
+            ("aaaabbc", "a0 b4 c6 a1 b5 a2 a3"),
+        ]
+    )
+    func order(_ elements: String, _ expected: String) {
+        var queue = queue(elements)
+        var taken: [String] = []
+        while let next = queue.popFirst(weight: { _ in 1 }) { taken.append(next) }
+        #expect(taken.joined(separator: " ") == expected)
+        #expect(queue.isEmpty && queue.weight == 0)
+    }
+
+    @Test("A flood of one project: the event of another is the second that is taken, however many wait")
+    func flood() {
+        var queue = queue(String(repeating: "a", count: 10_000))
+        for _ in 0..<3_000 { _ = queue.popFirst { _ in 1 } }
+        queue.append("late", of: "b", weight: 5)
+        #expect(queue.load(of: "a") == (7_000, 7_000))
+        #expect(queue.weight == 7_005)
+        let next = [queue.popFirst { _ in 1 }, queue.popFirst { $0 == "late" ? 5 : 1 }]
+        #expect(next == ["a3000", "late"])
+        #expect(queue.count == 6_999 && queue.weight == 6_999)
+        #expect(queue.load(of: "b") == (0, 0))
+    }
+
+    @Test("What is taken out is gone from turns and counts")
+    func removal() {
+        var queue = queue("aabbc")
+        let removed = queue.removeAll(weight: { _ in 1 }) { $0.hasPrefix("b") || $0 == "a0" }
+        #expect(Set(removed) == ["a0", "b2", "b3"])
+        #expect(queue.count == 2 && queue.weight == 2)
+        #expect(Set(queue.heads) == ["a1", "c4"])
+        #expect(queue.popFirst { _ in 1 } == "a1")
+        #expect(queue.popFirst { _ in 1 } == "c4")
+        #expect(queue.popFirst { _ in 1 } == nil)
+        queue.append("b9", of: "b", weight: 1)
+        #expect(queue.popFirst { _ in 1 } == "b9")
+    }
+}
