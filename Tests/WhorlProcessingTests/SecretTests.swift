@@ -23,7 +23,8 @@ struct SecretTests {
     private static let texts = [
         "GET https://user:hunter2@shop.example/pay failed", "GET https://shop.example/pay?token=hunter2&page=3",
         "/pay?page=3&api_key=hunter2", "postgres://whorl:hunter2@db/whorl",
-        "see /a?b=1, then /c?password=hunter2 (twice)", "GET /pay?pass%77ord=hunter2", "see //bob:hunter2@shop.example/",
+        "see /a?b=1, then /c?password=hunter2 (twice)", "GET /pay?pass%77ord=hunter2",
+        "see //bob:hunter2@shop.example/",
         #"{"url":"https:\/\/bob:hunter2@shop.example\/"}"#, "https://bob:hunter2\u{200B}@shop.example/",
     ]
 
@@ -47,7 +48,10 @@ struct SecretTests {
             ["message": "m", "debug_meta": ["images": [["code_file": text, "debug_file": text, "type": "elf"]]]],
             ["message": "m", "tags": .object([(text.string ?? "", "1")])],
             ["message": "m", "tags": [[text, "1"]]],
-            ["message": "m", "extra": .object([(text.string ?? "", ["a": .string(String(repeating: "x", count: 9_000))])])],
+            [
+                "message": "m",
+                "extra": .object([(text.string ?? "", ["a": .string(String(repeating: "x", count: 9_000))])]),
+            ],
         ]
         for event in events {
             let admitted = try admitted(event)

@@ -62,17 +62,18 @@ package final class MemoryBudget: Sendable {
     fileprivate func take(_ bytes: Int, total: Int, _ owners: [MemoryShares.Owner]) async -> Bool {
         if tryTake(bytes, total: total, owners) { return true }
         let isGranted = await withCheckedContinuation { (answer: CheckedContinuation<Bool, Never>) in
-            let (id, decided) = state.withLock { state -> (Int, Bool?) in
+            let (id, decided, others) = state.withLock { state -> (Int, Bool?, [Continuation]) in
                 state.next += 1
                 let id = state.next
                 switch state.shares.ask(request(id, bytes, total, owners)) {
-                case .granted: return (id, true)
-                case .refused: return (id, false)
+                case .granted: return (id, true, state.takeAnswers(of: state.shares.serve()))
+                case .refused: return (id, false, [])
                 case .waits:
                     state.answers[id] = answer
-                    return (id, nil)
+                    return (id, nil, [])
                 }
             }
+            for other in others { other.resume(returning: true) }
             if let decided {
                 answer.resume(returning: decided)
                 return
