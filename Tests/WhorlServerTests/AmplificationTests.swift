@@ -211,7 +211,10 @@ struct AmplificationTests {
             try await holder.script("BEGIN; LOCK TABLE issue", deadline: .now + .seconds(10))
             // Not too regular: a coding may make a thousand bytes of one.
             let noise = (0..<4_096).map { _ in UInt8.random(in: 0...255) }
-            let large = Self.envelope("attachment", (0..<(20 << 20)).map { $0 % 400 == 0 ? noise[$0 / 400 % 4_096] : 7 })
+            let large = Self.envelope(
+                "attachment",
+                (0..<(20 << 20)).map { $0 % 400 == 0 ? noise[$0 / 400 % 4_096] : 7 }
+            )
             let event = Array("{\"message\":\"with an attachment\"}".utf8)
             let item = Array("{\"type\":\"event\",\"length\":\(event.count)}\n".utf8) + event + [0x0A]
             try await withThrowingTaskGroup(of: Int.self) { group in

@@ -88,7 +88,6 @@ struct ConnectionTests {
                 "3\r\n{}\n\r\n0\r\n" + String(repeating: "X-T: 0123456789\r\n", count: 320) + "\r\n",
                 "3;" + String(repeating: "a=1;", count: 1_300) + "b\r\n{}\n\r\n0\r\n\r\n",
                 String(repeating: "1;" + String(repeating: "a", count: 100) + "\r\n \r\n", count: 1_000),
-                String(repeating: "1\r\n \r\n", count: 30_000),
             ] {
                 let answer = try await exchange(collector, head + endless)
                 #expect([400, 431].contains(answer.answers.first?.status ?? 0), "\(endless.prefix(10))")
@@ -96,7 +95,7 @@ struct ConnectionTests {
                 #expect(answer.duration < .seconds(5), "not at the body's timeout")
             }
             // A real body in small chunks passes.
-            let chunks = "3\r\n{}\n\r\n" + String(repeating: "a\r\n          \r\n", count: 20_000) + "0\r\n\r\n"
+            let chunks = "3;x=y\r\n{}\n\r\n" + String(repeating: "1\r\n \r\n", count: 20_000) + "0\r\nX-T: 1\r\n\r\n"
             let good = try await RawExchange.run(
                 port: collector.port,
                 Array((head + chunks).utf8),

@@ -47,10 +47,10 @@ struct RequestGates: Sendable {
 }
 
 extension ResponseBody {
-    /// The same body, which holds a place until the peer has taken all of it or is gone.
+    /// The same body, which holds a place for as long as somebody refers to it: until the answer is over.
     func holding(_ place: GatePlace) -> ResponseBody {
         ResponseBody(contentLength: contentLength) { [self] writer in
-            defer { place.leave() }
+            defer { withExtendedLifetime(place) {} }
             try await write(writer)
         }
     }

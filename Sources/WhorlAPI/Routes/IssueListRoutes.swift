@@ -141,7 +141,9 @@ enum IssueListRoutes {
                 throw APIError.badRequest("Give ids, or a query, not both")
             }
             let numbers = try ids.map { text in
-                guard let id = Int(digits: text), id > 0 else { throw APIError.badRequest("Invalid id: \(text.prefix(20))") }
+                guard let id = Int(digits: text), id > 0 else {
+                    throw APIError.badRequest("Invalid id: \(text.prefix(20))")
+                }
                 return id
             }
             return try await request.services.issues.shown(numbers, projectIDs: projects)

@@ -8,7 +8,9 @@ import WhorlTelemetry
 /// Charges large answers to a budget until the peer has taken them, in fair shares of the clients' addresses.
 ///
 /// A peer that does not read its answers holds no more than its share; further answers for it wait, then are refused.
-struct AnswerMemory<Context: RemoteAddressRequestContext>: RouterMiddleware {
+struct AnswerMemory: RouterMiddleware {
+    typealias Context = CollectorRequestContext
+
     /// Answers up to this size are left to the buffer of the socket.
     private static var freeBytes: Int { 16 << 10 }
     /// All answers together; a quarter, the share of an address, is two of the largest pages.
@@ -59,6 +61,8 @@ struct AnswerMemory<Context: RemoteAddressRequestContext>: RouterMiddleware {
         response.body = ResponseBody(contentLength: bytes) { [body = response.body] writer in
             defer { memory.release() }
             try await body.write(writer)
+            // A connection that is gone has taken all that it ever will.
+            try? await context.channel.triggerUserOutboundEvent(AnswerTaken()).get()
         }
         return response
     }

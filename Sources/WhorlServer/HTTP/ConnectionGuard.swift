@@ -25,6 +25,11 @@ struct ConnectionTimes: Sendable {
     }
 }
 
+/// Asks a connection, as an outbound event, to say when the peer has taken the answers that were written.
+///
+/// What the server calls written may still wait in memory.
+struct AnswerTaken: Sendable {}
+
 /// Limits connections, enforces the deadlines of ``ConnectionState`` and answers malformed HTTP.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
@@ -39,6 +44,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var isCounted = false
     private var address: String?
     private var deadline: Scheduled<Void>?
+    /// Done when the end of the last answer has left for the peer, or the connection is gone.
+    private var lastAnswer: EventLoopFuture<Void>?
     private var refusal = HTTPResponse.Status.badRequest
 
     init(times: ConnectionTimes, count: ConnectionCount) {
@@ -90,8 +97,9 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             perform(state.handle(.receivedHead), context)
-            framing.decoded(.head(isChunked: head.headerFields.contains(.transferEncoding)))
-        case .body(let bytes): framing.decoded(.body(bytes.readableBytes))
+            let isChunked = head.headerFields.contains(.transferEncoding)
+            framing.decoded(.head(length: isChunked ? nil : head.headerFields[.contentLength].flatMap(Int.init) ?? 0))
+        case .body: break
         case .end:
             perform(state.handle(.receivedEnd), context)
             framing.decoded(.end)
@@ -108,6 +116,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         case .end:
             let written = promise ?? context.eventLoop.makePromise(of: Void.self)
             perform(state.handle(.wroteEnd), context)
+            lastAnswer = written.futureResult
             let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
             written.futureResult.whenSuccess {
                 let (guardian, context) = bound.value
@@ -116,6 +125,16 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             }
             context.write(data, promise: written)
         }
+    }
+
+    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+        guard event is AnswerTaken else {
+            context.triggerUserOutboundEvent(event, promise: promise)
+            return
+        }
+        // Nothing is written to a connection that is gone.
+        guard let promise else { return }
+        if let lastAnswer { lastAnswer.cascade(to: promise) } else { promise.succeed() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
