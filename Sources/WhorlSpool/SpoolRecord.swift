@@ -12,7 +12,7 @@ package struct SpoolRecord: Sendable, Equatable {
     package var keyID: Int
     /// Sixteen bytes; an event that came without an identity was given one before it was spooled.
     package var eventID: [UInt8]
-    /// When the request arrived, in microseconds of Unix time: it decides the day under which the event is kept.
+    /// When the request arrived, in microseconds of Unix time.
     package var receivedAt: Int64
     /// When the sender says that it sent, in microseconds of Unix time.
     package var sentAt: Int64?

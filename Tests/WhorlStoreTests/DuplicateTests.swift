@@ -83,6 +83,25 @@ struct DuplicateTests {
         }
     }
 
+    @Test("Replayed days later while its sender sends it again at the same moment: one row for each id")
+    func replayedAtOnce() async throws {
+        try await withWriters { first, second, pool, codec in
+            let now = Date()
+            for days in [1.0, 2, 6] {
+                for round in 0..<30 {
+                    let id = EventID.random()
+                    let spooled = try prepared(id, at: now.addingTimeInterval(-days * 86_400), isReplay: true, codec)
+                    let resent = try prepared(id, at: now, isReplay: false, codec)
+                    async let one = first.submit(spooled)
+                    async let two = second.submit(resent)
+                    let outcomes = try await [one, two]
+                    #expect(outcomes.count { $0 == .duplicate } == 1, "\(days) days, round \(round): \(outcomes)")
+                }
+            }
+            #expect(try await count(pool) == 90)
+        }
+    }
+
     @Test("Spooled on a day, replayed two days later, then sent again: one row")
     func replayedFirst() async throws {
         try await withWriters { first, second, pool, codec in

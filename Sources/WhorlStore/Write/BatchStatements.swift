@@ -14,8 +14,8 @@ enum BatchStatements {
         AND NOT EXISTS (
             SELECT FROM event e
             WHERE e.project_id = i.project_id AND e.event_id = i.event_id AND e.received_day = i.day + 1)
-        -- What was replayed late lies under an earlier day. Late replays themselves are looked for on every day before.
-        AND (i.day < (now() AT TIME ZONE 'UTC')::date - 1 OR NOT EXISTS (
+        -- What was replayed late may lie under any earlier day. Replays themselves were looked for before.
+        AND (i.is_replay OR NOT EXISTS (
             SELECT FROM late_replay r WHERE r.project_id = i.project_id AND r.event_id = i.event_id))
         """ : "true"
 
@@ -27,10 +27,13 @@ enum BatchStatements {
         "store_batch",
         """
         WITH input AS MATERIALIZED (
-            SELECT t.*, (received_at AT TIME ZONE 'UTC')::date AS day
-            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS t (
+            -- A late replay lies under the day on which it is stored: then the primary key keeps it and the same event
+            -- that its sender sends again at that moment from being two rows.
+            SELECT t.*, CASE WHEN is_replay THEN greatest((received_at AT TIME ZONE 'UTC')::date,
+                (now() AT TIME ZONE 'UTC')::date) ELSE (received_at AT TIME ZONE 'UTC')::date END AS day
+            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) AS t (
                 project_id, event_id, received_at, occurred_at, hash_id, environment_id, release_id, level,
-                user_hash, title, tags, client_address, payload_codec, payload, sent_at, notes)
+                user_hash, title, tags, client_address, payload_codec, payload, sent_at, notes, is_replay)
         ),
         pointed AS MATERIALIZED (
             SELECT i.project_id, i.event_id, i.hash_id, h.issue_id, s.hash_epoch
@@ -191,7 +194,7 @@ enum BatchStatements {
             PostgresType.timestamptz.array, PostgresType.int8.array, PostgresType.int8.array, PostgresType.int8.array,
             PostgresType.int2.array, PostgresType.bytea.array, PostgresType.text.array, PostgresType.text.array,
             PostgresType.text.array, PostgresType.int2.array, PostgresType.bytea.array, PostgresType.timestamptz.array,
-            PostgresType.text.array,
+            PostgresType.text.array, PostgresType.bool.array,
         ]
     )
 

@@ -163,7 +163,7 @@ struct BatchTransaction: Sendable {
                 .array(of: values { Int16($0.event.level.number) }), .array(values(\.event.userHash)),
                 .array(of: values(\.event.title)), .array(of: values(\.tags)), .array(values(\.event.clientAddress)),
                 .array(of: values(\.codec)), .array(of: values(\.payload)), .array(values(\.event.sentAt)),
-                .array(values(\.notes)),
+                .array(values(\.notes)), .array(of: values(\.isReplay)),
             ],
             deadline: deadline
         )

@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import ServiceLifecycle
 import WhorlPostgres
@@ -260,7 +261,8 @@ package actor EventWriter: Service {
                 result = try await attemptTransaction(transaction, deadline: deadline)
             } catch let error as PostgresError where error.sqlState == "23514" && attempt <= 2 {
                 // No partition for the day: the first event of a day, or a replay of an old one.
-                try await Partitions(pool: pool).create(for: Set(events.map { PostgresDay($0.event.receivedAt) }))
+                let days = events.map { PostgresDay($0.isReplay ? Date() : $0.event.receivedAt) }
+                try await Partitions(pool: pool).create(for: Set(days))
                 continue
             }
             known.merge(result.found)
