@@ -21,8 +21,10 @@ package struct EventKeeper: Sendable {
     private let writer: EventWriter
     private let spool: Spool
     private let codec: PayloadCodec
+    private let keys: KeyDirectory
 
-    package init(writer: EventWriter, spool: Spool, codec: PayloadCodec) {
+    package init(writer: EventWriter, spool: Spool, codec: PayloadCodec, keys: KeyDirectory) {
+        self.keys = keys
         self.writer = writer
         self.spool = spool
         self.codec = codec
@@ -56,7 +58,9 @@ package struct EventKeeper: Sendable {
             try await spool.bury(SpoolRecord(prepared, keyID: keyID), reason: error.description)
         } catch {
             // Away, overloaded, or unknown whether it was stored: the replay tells duplicates apart.
-            if Fault.stands(.spool) { try await spool.append(SpoolRecord(prepared, keyID: keyID)) }
+            if Fault.stands(.spool) {
+                try await spool.append(SpoolRecord(prepared, keyID: keyID), isOnlyProject: keys.hasOneProject)
+            }
             Fault.crashPoint(.afterSpoolWrite)
         }
         return .spooled

@@ -34,7 +34,7 @@ struct CollectorRooms: Sendable {
         writer = EventWriter(pool: pools.ingest, configuration: settings.writer, logger: logger, registry: registry)
         events = EventMetrics(registry: registry)
         knownChildren = KnownChildren(queries: MetricsQueries(pool: pools.housekeeping), events: events, logger: logger)
-        let keeper = EventKeeper(writer: writer, spool: spool, codec: codec)
+        let keeper = EventKeeper(writer: writer, spool: spool, codec: codec, keys: keys)
         let limiter = RateLimiter(pool: pools.limits, farFactor: settings.limits.farFactor, logger: logger)
         let outcomes = OutcomeRecorder(pool: pools.limits, logger: logger, registry: registry)
         ingest = IngestHandler(

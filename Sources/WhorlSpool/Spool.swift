@@ -55,6 +55,8 @@ package actor Spool {
     private var projectBytes: [Int: Int] = [:]
     private var waiting: [Waiting] = []
     private var waitingBytes = 0
+    /// What is being written to the disk.
+    private var committing: [Waiting] = []
     private var isCommitting = false
     /// Why the last write failed; nil while the file can be written.
     private var failure: String?
@@ -89,10 +91,8 @@ package actor Spool {
     /// How much it holds.
     package var held: SpoolTotals { totals }
 
-    /// Whether an event of any project could be appended now.
-    package var canAppend: Bool {
-        failure == nil && hasRoom(for: Self.usualRecord) && isBelowShared(Self.usualRecord)
-    }
+    /// Whether an event could be appended now, at least of a project that holds little.
+    package var canAppend: Bool { failure == nil && hasRoom(for: Self.usualRecord) }
 
     private func hasRoom(for bytes: Int) -> Bool {
         guard totals.bytes + waitingBytes + bytes <= limits.bytes else { return false }
@@ -104,21 +104,19 @@ package actor Spool {
     ///
     /// An eighth is kept for projects that hold less than half of the spool: a flood of one leaves room for the others.
     private func hasShare(for bytes: Int, of project: Int) -> Bool {
-        projectBytes[project, default: 0] + bytes <= limits.bytes / 2 || isBelowShared(bytes)
-    }
-
-    private func isBelowShared(_ bytes: Int) -> Bool {
-        totals.bytes + waitingBytes + bytes <= limits.bytes - limits.bytes / 8
+        projectBytes[project, default: 0] + bytes <= limits.bytes / 2
+            || totals.bytes + waitingBytes + bytes <= limits.bytes - limits.bytes / 8
     }
 
     // MARK: - In
 
     /// Keeps one event; when it returns, the event is on the disk.
     ///
-    /// An event that waits already is not kept twice.
-    package func append(_ record: SpoolRecord) async throws {
+    /// An event that waits already is not kept twice. Where there is no other project, its own may take all of the spool.
+    package func append(_ record: SpoolRecord, isOnlyProject: Bool = false) async throws {
         let size = record.payload.count + SpoolFile.overhead
-        guard hasRoom(for: size), hasShare(for: size, of: record.projectID), waiting.count < Self.maxWaiting,
+        guard hasRoom(for: size), isOnlyProject || hasShare(for: size, of: record.projectID),
+            waiting.count < Self.maxWaiting,
             waitingBytes + size <= Self.maxWaitingBytes
         else {
             metrics.refused.increment()
@@ -139,6 +137,7 @@ package actor Spool {
         while !waiting.isEmpty {
             let batch = Array(waiting.prefix(Self.maxBatch))
             waiting.removeFirst(batch.count)
+            committing = batch
             do {
                 try await write { database in
                     for entry in batch { try SpoolFile.insert(entry.record, into: database) }
@@ -148,6 +147,7 @@ package actor Spool {
                 metrics.writeErrors.increment()
                 for entry in batch { entry.answer.resume(throwing: error) }
             }
+            committing = []
             waitingBytes -= batch.reduce(0) { $0 + $1.record.payload.count + SpoolFile.overhead }
         }
         isCommitting = false
@@ -174,9 +174,11 @@ package actor Spool {
     /// Forgets records that the database has.
     package func remove(_ ids: [Int64]) async throws {
         guard !ids.isEmpty else { return }
-        try await write { database in
+        let read = try await write { database in
             for id in ids { try database.execute(sql: "DELETE FROM record WHERE id = ?", arguments: [id]) }
+            return try SpoolFile.projectTotals(database)
         }
+        count(read)
         metrics.replayed.increment(by: ids.count)
         // That the disk is not given back now is no fault of the removal.
         if totals.records == 0 { try? await shrink() }
@@ -247,12 +249,15 @@ package actor Spool {
             try database.execute(sql: "UPDATE total SET records = records")
             return try SpoolFile.projectTotals(database)
         }
-        // What waits for the disk is not among them yet.
-        if var read {
-            for entry in waiting {
-                read[entry.record.projectID, default: 0] += entry.record.payload.count + SpoolFile.overhead
-            }
-            projectBytes = read
+        if let read { count(read) }
+    }
+
+    /// Takes over what each project has on the disk, and adds what waits for it; a batch that is being written may count
+    /// twice for a moment.
+    private func count(_ read: [Int: Int]) {
+        projectBytes = read
+        for entry in waiting + committing {
+            projectBytes[entry.record.projectID, default: 0] += entry.record.payload.count + SpoolFile.overhead
         }
     }
 

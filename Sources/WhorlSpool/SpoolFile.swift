@@ -74,8 +74,12 @@ struct SpoolFile: Sendable {
             sql: """
                 CREATE TABLE project_total (project_id INTEGER PRIMARY KEY, bytes INTEGER NOT NULL);
                 INSERT INTO project_total
-                SELECT project_id, sum(length(payload) + \(overhead))
-                FROM (SELECT project_id, payload FROM record UNION ALL SELECT project_id, payload FROM dead_letter)
+                SELECT project_id, sum(bytes)
+                -- Lengths, not payloads: the sorter would copy those to a temporary file.
+                FROM (
+                    SELECT project_id, length(payload) + \(overhead) AS bytes FROM record
+                    UNION ALL
+                    SELECT project_id, length(payload) + \(overhead) FROM dead_letter)
                 GROUP BY project_id;
                 """
         )

@@ -26,6 +26,7 @@ struct SecretTests {
         "see /a?b=1, then /c?password=hunter2 (twice)", "GET /pay?pass%77ord=hunter2",
         "see //bob:hunter2@shop.example/",
         #"{"url":"https:\/\/bob:hunter2@shop.example\/"}"#, "https://bob:hunter2\u{200B}@shop.example/",
+        "/pay?m%FCller_password=hunter2", "/pay?100%_token=hunter2",
     ]
 
     @Test(
@@ -63,11 +64,30 @@ struct SecretTests {
         }
     }
 
+    @Test("Ids, versions and fingerprints are looked into for URLs only")
+    func exempt() throws {
+        let event: JSON = [
+            "message": "see https://bob:hunter2@shop.example",
+            "fingerprint": ["token-expired", "eu"],
+            "modules": ["password": "1.0", "secret-lib": "4111 1111 1111 1111"],
+            "sdk": ["name": "a", "version": "1", "integrations": ["auth", "session"]],
+            "debug_meta": ["images": [["debug_id": "41111111-1111-1111-4111-111111111111", "code_file": "/srv/a"]]],
+        ]
+        let payload = String(decoding: try admitted(event).payload, as: UTF8.self)
+        for member in ["fingerprint", "modules", "sdk", "debug_meta"] {
+            let text = try #require(event[member]).text
+            #expect(payload.contains(text), "\(payload)")
+        }
+        #expect(!payload.contains("hunter2"))
+    }
+
     @Test("Texts without credentials stay as they are")
     func harmless() throws {
         for text in [
             "is this = that?", "/pay?page=3&sort=asc", "why? because a=b", "100% of /a?x=%zz", "// see foo@bar.example",
-            "a // b: c@d", "npm:@scope/name@1.2.3", "https://shop.example/@user/a:b@c", #"C:\temp\/x"#,
+            #"{"site":"https://shop.example","mail":"bob@x.example"}"#, "<a href=\"//cdn.example\">b:c@x</a>",
+            #"["//cdn.example","mail","b:ob@x.example"]"#, "a // b: c@d", "npm:@scope/name@1.2.3",
+            "https://shop.example/@user/a:b@c", #"C:\temp\/x"#,
         ] {
             let payload = String(decoding: try admitted(["message": .string(text)]).payload, as: UTF8.self)
             #expect(payload.contains(JSON.string(text).text), "\(payload)")

@@ -91,6 +91,25 @@ struct APICostTests {
                 return try await group.reduce(into: [[String]]()) { $0.append($1) }
             }
             #expect(statuses.allSatisfy { $0 == ids.reversed() })
+            // Pages of fifteen are cut by their bytes inside, and lead through all in both directions.
+            var path = project + "events/?per_page=15"
+            var pages: [[String]] = []
+            for relation in ["next", "next", "previous", "previous"] {
+                let page = try await collector.http.get(path)
+                pages.append(try page.json().array?.compactMap { $0["id"]?.string } ?? [])
+                let links = page.headers["link"]?.components(separatedBy: ", ") ?? []
+                let link = try #require(links.first { $0.contains("rel=\"\(relation)\"") })
+                path = project + "events/?per_page=15&cursor=" + (try #require(cursor(link)))
+            }
+            let all = Array(ids.reversed())
+            let thirds = [Array(all[..<15]), Array(all[15..<30]), Array(all[30...])]
+            #expect(pages == thirds + [thirds[1]])
+            let issue = try #require(
+                try await collector.http.get(project + "issues/").json().array?.first?["id"]?.string
+            )
+            let similar = try await collector.http.get("/api/0/issues/\(issue)/similar/?limit=100")
+            #expect(similar.status == 200)
+            #expect(try similar.json().array?.count == 20, "all of them share the one frame")
             let rules: JSON = ["groupingEnhancements": "stack.function:f1 -group"]
             let preview = try await collector.http.send("POST", project + "grouping/preview/", json: rules)
             #expect(preview.status == 200)

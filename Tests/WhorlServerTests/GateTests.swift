@@ -55,8 +55,8 @@ struct GateTests {
         place = nil
         let second = try await gate.enter(1)
         second.leave()
-        second.leave()
         let third = try await gate.enter(1)
+        second.leave()
         await #expect(throws: GateRefusal.late) { try await gate.enter(1) }
         withExtendedLifetime(third) {}
         #expect(place == nil)

@@ -77,7 +77,7 @@ import WhorlTestSupport
                 kept += 1
             }
             #expect(kept == 70)
-            #expect(await spool?.canAppend == false)
+            #expect(await spool?.canAppend == false, "less than a usual record")
             for number in 200..<205 { try await spool?.append(record(number, project: 2)) }
             spool = nil
             let again = try open(directory, limits)
@@ -87,6 +87,45 @@ import WhorlTestSupport
             try await again.remove(try await again.oldest(40).map(\.id))
             await again.refresh()
             try await again.append(record(300))
+        }
+    }
+
+    @Test("A project that is the only one may take all of the spool")
+    func onlyProject() async throws {
+        try await withDirectory { directory in
+            var limits = Spool.Limits()
+            limits.age = .seconds(100 * 365 * 86_400)
+            limits.bytes = 80 * (SpoolFile.overhead + 100)
+            let spool = try open(directory, limits)
+            for number in 0..<80 { try await spool.append(record(number), isOnlyProject: true) }
+            await #expect(throws: SpoolError.full) { try await spool.append(record(80), isOnlyProject: true) }
+        }
+    }
+
+    @Test("A file of an earlier version is counted by project when it is opened")
+    func olderFile() async throws {
+        try await withDirectory { directory in
+            var limits = Spool.Limits()
+            limits.age = .seconds(100 * 365 * 86_400)
+            limits.bytes = 80 * (SpoolFile.overhead + 100)
+            var spool: Spool? = try open(directory, limits)
+            for number in 0..<60 { try await spool?.append(record(number)) }
+            for number in 60..<70 { try await spool?.append(record(number, project: 2)) }
+            spool = nil
+            let older = try DatabaseQueue(path: directory + "/" + SpoolFile.name)
+            try await older.write { database in
+                for name in ["record_counted", "record_uncounted", "dead_letter_counted", "dead_letter_uncounted"] {
+                    try database.execute(sql: "DROP TRIGGER \(name)")
+                }
+                try database.execute(sql: "DROP TABLE project_total")
+                try database.execute(sql: "DELETE FROM grdb_migrations WHERE identifier = '3'")
+            }
+            try older.close()
+            let again = try open(directory, limits)
+            await #expect(throws: SpoolError.full) { try await again.append(record(99)) }
+            try await again.append(record(100, project: 2))
+            let counted = try await DatabaseQueue(path: directory + "/" + SpoolFile.name).read(SpoolFile.projectTotals)
+            #expect(counted == [1: 60 * (SpoolFile.overhead + 100), 2: 11 * (SpoolFile.overhead + 100)])
         }
     }
 

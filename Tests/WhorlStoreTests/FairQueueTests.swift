@@ -38,6 +38,15 @@ struct FairQueueTests {
         #expect(queue.load(of: "b") == (0, 0))
     }
 
+    @Test("What was taken does not stay in memory")
+    func memory() {
+        final class Body: Sendable {}
+        var queue = FairQueue<Int, Body>()
+        for _ in 0..<3 { queue.append(Body(), of: 1, weight: 1) }
+        weak let taken = queue.popFirst { _ in 1 }
+        #expect(taken == nil && queue.count == 2)
+    }
+
     @Test("What is taken out is gone from turns and counts")
     func removal() {
         var queue = queue("aabbc")

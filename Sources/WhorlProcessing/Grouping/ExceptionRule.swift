@@ -89,7 +89,7 @@ struct ExceptionRule {
         _ names: ReadableNames,
         _ budget: NameBudget
     ) -> String? {
-        guard let type = exception.type, budget.allows(type) else { return exception.type }
+        guard let type = exception.type, budget.allows(names[type] ?? type) else { return exception.type }
         switch family {
         case .python: return type.split(separator: ".").last.map(String.init) ?? type
         case .jvm: return JVMNames.module(type)

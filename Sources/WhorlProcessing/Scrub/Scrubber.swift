@@ -1,4 +1,3 @@
-import Foundation
 import Glibc
 import WhorlProtocol
 
@@ -42,7 +41,7 @@ struct Scrubber {
         document.scan { visit in
             if visit.depth == 1 { isExempt = Self.exempt.contains { $0.utf8.elementsEqual(visit.key) } }
             if !visit.key.isEmpty, !harmless.contains(visit.key) {
-                let holdsText = Self.mayHoldText(visit.key)
+                let holdsText = settings.usesDefaults && Self.mayHoldText(visit.key)
                 if holdsText { hits.append((document.node(visit), .key(urlsOnly: isExempt))) }
                 if !isExempt, isSensitive(visit, document) || isAddress(visit) {
                     if Self.hasContent(visit) { hits.append((document.node(visit), .whole)) }
@@ -58,7 +57,7 @@ struct Scrubber {
                 return .over
             }
             // Perhaps a pair of name and value, as in lists of headers.
-            if visit.isArray, visit.size == 2 { hits.append((document.node(visit), .pair)) }
+            if !isExempt, visit.isArray, visit.size == 2 { hits.append((document.node(visit), .pair)) }
             return .into
         }
         for (node, kind) in hits {
@@ -235,8 +234,33 @@ struct Scrubber {
         // Longer ones are none of ours; three bytes may stand for one.
         guard name.count <= 3 * SensitiveKey.maxBytes else { return false }
         guard name.contains(UInt8(ascii: "%")) else { return key.matches(name) }
-        let decoded = String(decoding: name, as: UTF8.self).removingPercentEncoding ?? ""
-        return Array(decoded.utf8).withUnsafeBufferPointer { key.matches($0) }
+        return key.matches(name) || Self.decoded(name).withUnsafeBufferPointer { key.matches($0) }
+    }
+
+    /// Bytes with percent encoding removed; what is none stays as it is.
+    private static func decoded(_ name: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+        func digit(_ at: Int) -> UInt8? { at < name.count ? hexDigit(name[at]) : nil }
+        var result: [UInt8] = []
+        var at = 0
+        while at < name.count {
+            if name[at] == UInt8(ascii: "%"), let high = digit(at + 1), let low = digit(at + 2) {
+                result.append(high << 4 | low)
+                at += 3
+            } else {
+                result.append(name[at])
+                at += 1
+            }
+        }
+        return result
+    }
+
+    private static func hexDigit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
     }
 
     /// The values of sensitive parameters in `a=1&b=2`.

@@ -4,7 +4,7 @@ import Glibc
 /// Finds what must not be kept inside a text: card numbers, private keys, credentials of URLs and headers, and, when the
 /// project asks for it, mail and network addresses.
 ///
-/// Works on the bytes as they stand in the JSON text; a backslash ends whatever is looked at, so an escape is never cut.
+/// Works on the bytes of a text without escapes, or on the characters of one that has some.
 struct SensitiveText {
     private let removesMail: Bool
     private let removesAddresses: Bool
@@ -250,6 +250,11 @@ struct SensitiveText {
             case UInt8(ascii: "@"): end = at
             case UInt8(ascii: ":") where end == nil: hasPassword = true
             case UInt8(ascii: "/"), UInt8(ascii: "?"), UInt8(ascii: "#"), UInt8(ascii: "\\"), 0...0x20: break scan
+            // A text may quote JSON or markup: these stand in no authority (RFC 3986, 3.2).
+            case UInt8(ascii: "\""), UInt8(ascii: "<"), UInt8(ascii: ">"): break scan
+            case UInt8(ascii: "'"), UInt8(ascii: ","), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "["),
+                UInt8(ascii: "]"), UInt8(ascii: "{"), UInt8(ascii: "}"):
+                if needsPassword { break scan }
             default: break
             }
             at += 1

@@ -7,13 +7,14 @@ import WhorlTelemetry
 
 /// Charges large answers to a budget until the peer has taken them, in fair shares of the clients' addresses.
 ///
-/// A peer that does not read its answers holds no more than its share; further answers for it wait, then are refused.
+/// A peer that does not read its answers holds no more than its share; further answers for it are refused.
 struct AnswerMemory: RouterMiddleware {
     typealias Context = CollectorRequestContext
 
     /// Answers up to this size are left to the buffer of the socket.
     private static var freeBytes: Int { 16 << 10 }
-    /// All answers together; a quarter, the share of an address, is two of the largest pages.
+    /// All answers together; a quarter, the share of an address, is two of the largest pages. Answers up to 1 MiB and
+    /// larger ones have shares of their own.
     private static var bytes: Int { 72 << 20 }
 
     private static var forwardedFor: HTTPField.Name { HTTPField.Name("x-forwarded-for")! }

@@ -111,6 +111,9 @@ package actor KeyDirectory: Service {
         return places[projectID] != nil
     }
 
+    /// Whether no two projects have keys.
+    package var hasOneProject: Bool { places.count <= 1 && known.count < Self.maxKnown }
+
     /// Whether the database has the project, also one without keys.
     package func exists(projectID: Int) async throws -> Bool {
         try await !pool.execute(KeyStatements.project, [projectID.postgresValue]).isEmpty

@@ -76,7 +76,11 @@ package struct GroupingTrial: Sendable {
         guard gate.enter(projectID) else { throw Failure.busy }
         defer { gate.leave(projectID) }
         var seen: [Seen] = []
-        var before = Date.distantFuture
+        // Where the page before ended: the moment and the id of its last event.
+        var before = (
+            Date(timeIntervalSince1970: 2e11),
+            UUID(uuid: (255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255))
+        )
         var result = Result()
         let deadline = ContinuousClock.now + Self.patience
         pages: while true {
@@ -84,7 +88,7 @@ package struct GroupingTrial: Sendable {
                 TrialStatements.page,
                 [
                     projectID.postgresValue, since.postgresValue,
-                    min(before, Date(timeIntervalSince1970: 2e11)).postgresValue, Self.page.postgresValue,
+                    before.0.postgresValue, Self.page.postgresValue, before.1.postgresValue,
                 ],
                 timeout: .seconds(10)
             )
@@ -94,7 +98,7 @@ package struct GroupingTrial: Sendable {
                     result.isComplete = false
                     break pages
                 }
-                before = try row.read("occurred_at")
+                before = (try row.read("occurred_at"), try row.read("event_id"))
                 guard let event = try await event(row, projectID) else { continue }
                 let grouping = await thread.run { Grouping(event, settings) }
                 if let rule = grouping.costlyRule { throw Failure.tooCostly(rule: rule) }
@@ -186,21 +190,32 @@ package struct GroupingTrial: Sendable {
         let deadline = ContinuousClock.now + Self.similarPatience
         let own = await thread.run { FrameSignature.frames(of: event, settings) }
         guard !own.isEmpty else { return [] }
-        let rows = try await pool.execute(
-            TrialStatements.newest,
-            [projectID.postgresValue, issueID.postgresValue, Self.candidates.postgresValue],
-            timeout: .seconds(10)
-        )
-        try await codec.know(rows.map { try $0.read("payload_codec") })
         var scores: [(issueID: Int, score: Double)] = []
-        for row in rows {
-            guard ContinuousClock.now < deadline else { break }
-            guard let other = try await self.event(row, projectID) else { continue }
-            let score = await thread.run { () -> Double in
-                let frames = FrameSignature.frames(of: other, settings)
-                return Double(own.intersection(frames).count) / Double(own.union(frames).count)
+        var left = Self.candidates
+        var before = (Date(timeIntervalSince1970: 2e11), Int.max)
+        pages: while left > 0 {
+            let rows = try await pool.execute(
+                TrialStatements.newest,
+                [
+                    projectID.postgresValue, issueID.postgresValue, left.postgresValue, before.0.postgresValue,
+                    before.1.postgresValue,
+                ],
+                timeout: .seconds(10)
+            )
+            try await codec.know(rows.map { try $0.read("payload_codec") })
+            for row in rows {
+                guard ContinuousClock.now < deadline else { break pages }
+                before = (try row.read("last_seen_bucket"), try row.read("issue_id"))
+                guard let other = try await self.event(row, projectID) else { continue }
+                let score = await thread.run { () -> Double in
+                    let frames = FrameSignature.frames(of: other, settings)
+                    return Double(own.intersection(frames).count) / Double(own.union(frames).count)
+                }
+                if score > 0 { scores.append((try row.read("issue_id"), score)) }
             }
-            if score > 0 { scores.append((try row.read("issue_id"), score)) }
+            // The bound on bytes may have ended the page early.
+            guard let found = try rows.first?.read("found", as: Int.self), found > rows.count else { break }
+            left -= rows.count
         }
         return Array(scores.sorted { ($1.score, $0.issueID) < ($0.score, $1.issueID) }.prefix(limit))
     }
@@ -213,16 +228,17 @@ enum TrialStatements {
         "grouping_trial",
         PayloadBound.bounded(
             """
-            SELECT e.occurred_at, e.title, e.payload_codec, e.payload, h.issue_id
+            SELECT e.occurred_at, e.event_id, e.title, e.payload_codec, e.payload, h.issue_id
             FROM event e
             JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
-            WHERE e.project_id = $1 AND e.occurred_at >= $2 AND e.occurred_at < $3 AND e.payload_codec >= 0
-            ORDER BY e.occurred_at DESC
+            WHERE e.project_id = $1 AND e.occurred_at >= $2 AND e.occurred_at <= $3
+                AND (e.occurred_at, e.event_id) < ($3, $5) AND e.payload_codec >= 0
+            ORDER BY e.occurred_at DESC, e.event_id DESC
             LIMIT $4
             """,
-            order: "occurred_at DESC"
+            order: "occurred_at DESC, event_id DESC"
         ),
-        [.int8, .timestamptz, .timestamptz, .int8]
+        [.int8, .timestamptz, .timestamptz, .int8, .uuid]
     )
 
     /// The newest event of each of the issues that were seen last.
@@ -233,7 +249,8 @@ enum TrialStatements {
             SELECT i.id AS issue_id, i.last_seen_bucket, e.payload_codec, e.payload
             FROM (
                 SELECT project_id, id, last_seen_bucket FROM issue
-                WHERE project_id = $1 AND id <> $2 AND merged_into IS NULL
+                WHERE project_id = $1 AND id <> $2 AND merged_into IS NULL AND last_seen_bucket <= $4
+                    AND (last_seen_bucket, id) < ($4, $5)
                 ORDER BY last_seen_bucket DESC, id DESC
                 LIMIT $3
             ) AS i, LATERAL (
@@ -247,6 +264,6 @@ enum TrialStatements {
             """,
             order: "last_seen_bucket DESC, issue_id DESC"
         ),
-        [.int8, .int8, .int8]
+        [.int8, .int8, .int8, .timestamptz, .int8]
     )
 }

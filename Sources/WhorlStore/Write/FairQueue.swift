@@ -3,15 +3,19 @@
 /// Within a sender the order of arrival stays.
 struct FairQueue<Key: Hashable & Sendable, Element: Sendable>: Sendable {
     private struct Line {
-        /// The elements from ``head`` on.
-        var elements: [Element] = []
+        /// The elements from ``head`` on; those before it were taken.
+        var elements: [Element?] = []
         var head = 0
         var weight = 0
 
         var count: Int { elements.count - head }
 
-        mutating func popFirst() -> Element {
+        var waiting: [Element] { elements[head...].compactMap(\.self) }
+
+        mutating func popFirst() -> Element? {
             defer {
+                // What was taken must not stay in memory.
+                elements[head] = nil
                 head += 1
                 // Taken elements go in large pieces, so that taking one costs the same however many wait.
                 if head > 64, head * 2 > elements.count {
@@ -53,7 +57,7 @@ struct FairQueue<Key: Hashable & Sendable, Element: Sendable>: Sendable {
         let key = turns[turn]
         turn += 1
         guard var line = lines.removeValue(forKey: key) else { return nil }
-        let element = line.popFirst()
+        guard let element = line.popFirst() else { return nil }
         count -= 1
         line.weight -= weight(element)
         self.weight -= weight(element)
@@ -69,13 +73,13 @@ struct FairQueue<Key: Hashable & Sendable, Element: Sendable>: Sendable {
     }
 
     /// The first element of each key.
-    var heads: some Sequence<Element> { lines.values.lazy.map { $0.elements[$0.head] } }
+    var heads: some Sequence<Element> { lines.values.lazy.compactMap { $0.elements[$0.head] } }
 
     /// Takes out every element of which this holds, key by key.
     mutating func removeAll(weight: (Element) -> Int, where condition: (Element) -> Bool) -> [Element] {
         var removed: [Element] = []
         for (key, line) in lines {
-            let waiting = line.elements[line.head...]
+            let waiting = line.waiting
             let kept = waiting.filter { !condition($0) }
             guard kept.count < waiting.count else { continue }
             removed += waiting.filter(condition)

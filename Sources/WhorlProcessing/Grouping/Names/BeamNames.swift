@@ -18,9 +18,9 @@ enum BeamNames {
             isAnonymous = true
             text = text[place.upperBound...]
         }
-        if text.hasPrefix("-"), let place = text.firstRange(of: "-fun-") {
+        if text.hasPrefix("-"), let place = text.dropFirst().firstRange(of: "-fun-") {
             isAnonymous = true
-            text = text[text.index(after: text.startIndex)..<place.lowerBound]
+            text = text.dropFirst()[..<place.lowerBound]
         } else if text.hasPrefix("-"), let place = text.dropFirst().ranges(of: "/").first {
             // -inlined-name/1- and the comprehensions -total/1-lc$^0/1-0-
             let start = text.hasPrefix("-inlined-") ? text.dropFirst(9) : text.dropFirst()

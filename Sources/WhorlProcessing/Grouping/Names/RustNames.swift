@@ -32,7 +32,7 @@ enum RustNames {
         scanner.dropBracketed(UInt8(ascii: "["), UInt8(ascii: "]"))
         // `lease::<impl Drop for Lease>::drop` is what others call `<Lease as Drop>::drop`.
         if let start = scanner.place(of: "<impl "), let end = Self.closing(Array(scanner.bytes[start...])),
-            let middle = scanner.place(of: " for ", from: start), middle < start + end
+            let middle = scanner.place(of: " for ", from: start), start + 6 <= middle, middle < start + end
         {
             let trait = scanner.bytes[(start + 6)..<middle]
             let type = scanner.bytes[(middle + 5)..<(start + end)]

@@ -131,7 +131,8 @@ enum SwiftNames {
         }
         // `total(of:) in Shop` as debuggers write it.
         if let inner = afterIn(text), !inner.isEmpty {
-            scanner = NameScanner(String(text[..<text.index(inner.startIndex, offsetBy: -4)]))
+            // By bytes: a blank and what combines with it are one character.
+            scanner = NameScanner(String(text[..<text.utf8.index(inner.startIndex, offsetBy: -4)]))
         }
         scanner.dropPrivateDiscriminators()
         scanner.dropBracketed(UInt8(ascii: "<"), UInt8(ascii: ">"))

@@ -18,7 +18,8 @@ enum FrameNames {
         var module = frame.module
         var function = frame.function
         switch family {
-        case _ where !budget.allows(module) || !budget.allows(function): break
+        // What a mangled name stands for may be a hundred times as long.
+        case _ where !budget.allows(module) || !budget.allows(function.map { names[$0] ?? $0 }): break
         case .python: function = function.map(PythonNames.function)
         case .jvm: (module, function) = JVMNames.names(module: module, function: function)
         case .dotnet: (module, function) = DotNetNames.names(module: module, function: function)

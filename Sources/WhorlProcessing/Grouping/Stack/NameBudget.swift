@@ -1,4 +1,4 @@
-/// Bounds how many bytes of names are cleaned for one event.
+/// Bounds how many bytes of names are cleaned for one event, by each version of grouping.
 ///
 /// Cleaning a name takes up to a hundred nanoseconds a byte, and an event may be a mebibyte of names. Names over the bound
 /// count as they were sent. What the largest of real stacks hold is far below: 250 frames of 200 bytes.
