@@ -1,9 +1,10 @@
 import NIOCore
 
 extension ChannelHandlerContext {
-    /// Closes the connection of a peer that was refused while it still sends: at once it would see a reset before the
-    /// answer, so it is given time to read. A client that has read the
-    /// answer closes by itself.
+    /// Closes the connection of a peer that was refused while it still sends.
+    ///
+    /// At once it would see a reset before the answer, so it is given time to read. A client that has read the answer closes
+    /// by itself.
     package func closeAfterAnswer() {
         close(mode: .output, promise: nil)
         eventLoop.scheduleTask(in: .seconds(3)) { [channel] in channel.close(promise: nil) }

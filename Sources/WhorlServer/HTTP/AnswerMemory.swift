@@ -13,11 +13,10 @@ struct AnswerMemory: RouterMiddleware {
 
     /// Answers up to this size are left to the buffer of the socket.
     private static var freeBytes: Int { 16 << 10 }
-    /// All answers together; a quarter, the share of an address, is two of the largest pages. Answers up to 1 MiB and
-    /// larger ones have shares of their own.
+    /// All answers together; a quarter, the share of an address, is two of the largest pages.
+    ///
+    /// Answers up to 1 MiB and larger ones have shares of their own.
     private static var bytes: Int { 72 << 20 }
-
-    private static var forwardedFor: HTTPField.Name { HTTPField.Name("x-forwarded-for")! }
 
     private let budget: MemoryBudget
     private let refused: Counter
@@ -47,7 +46,7 @@ struct AnswerMemory: RouterMiddleware {
         }
         let client = proxies.client(
             peer: context.remoteAddress?.ipAddress,
-            forwardedFor: request.headers[values: Self.forwardedFor].joined(separator: ",")
+            forwardedFor: request.headers[values: .forwardedFor].joined(separator: ",")
         )
         let memory = budget.reservation(for: [.address(AddressNetwork.name(client ?? ""))])
         // Without waiting: the answer itself takes the memory that it would wait for.
@@ -67,4 +66,14 @@ struct AnswerMemory: RouterMiddleware {
         }
         return response
     }
+}
+
+extension HTTPField.Name {
+    /// The addresses that a request has passed, as proxies write them.
+    fileprivate static let forwardedFor: HTTPField.Name = {
+        guard let name = HTTPField.Name("X-Forwarded-For") else {
+            preconditionFailure("X-Forwarded-For is a valid name")
+        }
+        return name
+    }()
 }
