@@ -80,7 +80,8 @@ struct APICostTests {
             }
             let peak = try PeakMemory(of: collector.program.processID)
             let statuses = try await withThrowingTaskGroup(of: [String].self) { group in
-                for _ in 0..<8 {
+                // As many as are at work for a token: none of them waits.
+                for _ in 0..<2 {
                     group.addTask {
                         let page = try await collector.http.get(project + "events/")
                         #expect(page.status == 200)
