@@ -125,6 +125,8 @@ struct APIServices: Sendable {
     let merging: IssueMerging
     let trial: GroupingTrial
     let regroup: RegroupJobs
+    /// How many requests are answered at once.
+    let gates: RequestGates
     /// Where payloads are decompressed, events shaped and answers encoded.
     let worker: WorkThread
     /// Grouping rules of the installation.

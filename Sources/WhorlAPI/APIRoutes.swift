@@ -14,7 +14,6 @@ package struct APIRoutes: Sendable {
     private static let maxBodyBytes = 1 << 20
 
     private let services: APIServices
-    private let gates = RequestGates()
 
     package init(
         pool: PostgresPool,
@@ -32,6 +31,7 @@ package struct APIRoutes: Sendable {
             merging: IssueMerging(pool: pool),
             trial: GroupingTrial(pool: pool, codec: codec, thread: WorkThread(name: "trial")),
             regroup: RegroupJobs(pool: pool),
+            gates: RequestGates(),
             worker: WorkThread(name: "api"),
             rules: rules,
             publicURL: publicURL,
@@ -80,7 +80,7 @@ package struct APIRoutes: Sendable {
             let known = endpoint.query.isEmpty ? "none is" : endpoint.query.joined(separator: ", ") + " are"
             throw APIError.badRequest("Unknown parameter \(unknown.name.prefix(40)); \(known) known here")
         }
-        let place = try await gates.enter(token: grant.id)
+        let place = try await services.gates.enter(token: grant.id)
         let wanted = APIRequest(
             grant: grant,
             services: services,
@@ -89,7 +89,7 @@ package struct APIRoutes: Sendable {
             url: request.uri.string,
             body: try await body(of: request)
         )
-        let work = try await gates.enterWork()
+        let work = try await services.gates.enterWork()
         defer { work.leave() }
         var response = await response(try await endpoint.handle(wanted))
         response.body = response.body.holding(place)

@@ -120,6 +120,8 @@ package struct IngestHandler: Sendable {
             } else if !isAdmitted, bytes > limits.unknownSenderBytes {
                 // Only the body names its sender, and nobody knows whether it does.
                 return .tooLarge("the body is too large for a request without credentials in its head")
+            } else if !isAdmitted {
+                memory.add(.unknown)
             }
             return await memory.grow(to: bytes) ? nil : .unavailable
         } catch let refusal as IngestRefusal {

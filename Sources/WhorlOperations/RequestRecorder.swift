@@ -5,11 +5,14 @@ import WhorlTelemetry
 ///
 /// The path itself is never a label and never in the log, since a sender chooses it and it may hold secrets. Requests
 /// that were taken are not logged one by one: their number is in the metrics, and the log would cost more than the rest.
+/// Of the others so many a second are logged, since anybody may send what is refused.
 package struct RequestRecorder: Sendable {
     private let requests: MetricFamily<Counter>
     private let durations: MetricFamily<Histogram>
     private let inProgress: MetricFamily<Gauge>
     private let logger: Logger
+    private let suppressed: Counter
+    private let allowance = LineAllowance()
 
     package init(registry: MetricsRegistry, logger: Logger) {
         requests = registry.counters(
@@ -29,6 +32,10 @@ package struct RequestRecorder: Sendable {
             "Requests that are being answered, by route template.",
             labels: ["route"]
         )
+        suppressed = registry.counter(
+            "whorl_log_requests_suppressed",
+            "Requests that were not logged, since too many were in that second."
+        )
         self.logger = logger
     }
 
@@ -45,6 +52,10 @@ package struct RequestRecorder: Sendable {
         durations.child(route, method).observe(duration)
         let level: Logger.Level = isQuiet ? .debug : .info
         guard logger.logLevel <= level else { return }
+        guard allowance.take(at: .now) else {
+            suppressed.increment()
+            return
+        }
         logger.log(
             level: level,
             "request",

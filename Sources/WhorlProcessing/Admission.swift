@@ -64,7 +64,7 @@ extension EventPipeline {
         var document = event.node.document
         if !cuts.isEmpty { document = try self.document(cuts.applied(to: document.bytes)[...]) }
         var edits = PayloadEdits()
-        Scrubber(rules.scrubbing).add(to: &edits, &notes, in: document)
+        Scrubber(rules.scrubbing).add(to: &edits, &notes, in: document, wasCut: !cuts.isEmpty)
         var context = context
         let losesAddress = rules.scrubbing.isOn && rules.scrubbing.removesAddresses && context.clientAddress != nil
         if losesAddress { context.clientAddress = nil }

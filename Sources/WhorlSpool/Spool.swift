@@ -155,10 +155,24 @@ package actor Spool {
 
     // MARK: - Out
 
-    /// The oldest records, at most so many; damaged ones are set aside on the way.
+    /// What the payloads of one reading may come to, compressed; one record more is always read.
+    private static let maxReadBytes = 4 << 20
+
+    /// The oldest records, at most so many, and fewer where they are large; damaged ones are set aside on the way.
     package func oldest(_ count: Int) async throws -> [Entry] {
         let rows = try await write { database in
-            try StoredRecord.fetchAll(database, sql: "SELECT * FROM record ORDER BY id LIMIT ?", arguments: [count])
+            let cursor = try StoredRecord.fetchCursor(
+                database,
+                sql: "SELECT * FROM record ORDER BY id LIMIT ?",
+                arguments: [count]
+            )
+            var rows: [StoredRecord] = []
+            var bytes = 0
+            while bytes < Self.maxReadBytes, let row = try cursor.next() {
+                bytes += row.payloadBytes
+                rows.append(row)
+            }
+            return rows
         }
         var entries: [Entry] = []
         for row in rows {

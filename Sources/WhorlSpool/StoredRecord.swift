@@ -11,6 +11,9 @@ struct StoredRecord: FetchableRecord, Sendable {
         content = Result { () throws(SpoolError) in try Self.record(row) }
     }
 
+    /// What its payload takes; nothing when it is damaged.
+    var payloadBytes: Int { (try? content.get())?.payload.count ?? 0 }
+
     /// The record, when it is what was written.
     func verified() throws(SpoolError) -> SpoolRecord { try content.get() }
 

@@ -88,11 +88,18 @@ struct NameSoupTests {
 
     @Test("Cleaned are so many bytes of names for an event; others count as they were sent")
     func budget() throws {
-        let budget = NameBudget()
+        let budget = CleaningBudget.names
         #expect(budget.allows(nil) && budget.allows(String(repeating: "a", count: 4_096)))
         #expect(!budget.allows(String(repeating: "a", count: 4_097)))
         for _ in 0..<31 { #expect(budget.allows(String(repeating: "a", count: 4_096))) }
         #expect(!budget.allows("a") && budget.allows(nil))
+
+        // Messages of exceptions without a stack: 32 KiB of them.
+        let messages = StackContext(rules: nil, meter: RuleMeter(), version: .third)
+        let message = String(repeating: "a 17 ", count: 1_600)
+        let cleaned = (0..<10).map { _ in messages.parameterised(message) }
+        #expect(cleaned.count { !$0.contains("17") } == 4)
+        #expect(cleaned.suffix(6).allSatisfy { $0 == message })
 
         // What a mangled name stands for counts, not its own length.
         var event = try EventPipeline.parse(

@@ -64,6 +64,21 @@ struct SecretTests {
         }
     }
 
+    @Test("A URL whose end was cut keeps no password; a port is none")
+    func cutURL() throws {
+        let padding = String(repeating: "x", count: 8_150)
+        for (text, isKept) in [
+            ("\(padding) http://u:hunter2\(String(repeating: "y", count: 200))@h/", false),
+            ("\(padding) http://u:\(String(repeating: "7", count: 200))", true),
+        ] {
+            for event in [["message": .string(text)], ["message": "m", "extra": ["note": .string(text)]]] as [JSON] {
+                let payload = String(decoding: try admitted(event).payload, as: UTF8.self)
+                #expect(payload.contains("http://u") == isKept, "\(payload.suffix(200))")
+                #expect(!payload.contains("hunter2"))
+            }
+        }
+    }
+
     @Test("Ids, versions and fingerprints are looked into for URLs only")
     func exempt() throws {
         let event: JSON = [

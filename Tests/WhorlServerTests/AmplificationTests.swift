@@ -177,6 +177,71 @@ struct AmplificationTests {
         }
     }
 
+    @Test("Small bodies that do not end, of senders that nobody knows, keep nobody's event from being kept")
+    func heldBodies() async throws {
+        try await withCollector { collector in
+            var open: [Int32] = []
+            defer { for connection in open { close(connection) } }
+            let head = "POST /api/3/envelope/ HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n{}\n"
+            let bytes = Array(head.utf8) + [UInt8](repeating: 0x61, count: 60_000)
+            for index in 0..<800 {
+                let connection = try LoopbackSocket.connect(port: collector.port, from: "127.0.1.\(1 + index % 4)")
+                open.append(connection)
+                // MSG_DONTWAIT: the collector may read no further.
+                _ = bytes.withUnsafeBytes {
+                    send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | 0x40)
+                }
+            }
+            for _ in 0..<20 {
+                let start = ContinuousClock.now
+                #expect(try await collector.send(event: ["message": "small"]).status == 200)
+                #expect(start.duration(to: .now) < .seconds(2))
+            }
+            let held = try await collector.metric("whorl_memory_reserved_bytes{budget=\"received\"}")
+            #expect(held ?? .infinity < 30e6)
+        }
+    }
+
+    @Test("Heads of many fields are refused, and requests in one piece wait as bytes until earlier answers are read")
+    func manyFields() async throws {
+        try await withCollector { collector in
+            let peak = try PeakMemory(of: collector.program.processID)
+            let fields = "GET /livez HTTP/1.1\r\nHost: x\r\n" + String(repeating: "a:\r\n", count: 3_000)
+            let refused = try await RawExchange.run(port: collector.port, Array(fields.utf8), then: .read, limit: 5)
+            #expect(refused.answers.map(\.status) == [431])
+            let many = "GET /livez HTTP/1.1\r\nHost: x\r\n" + (0..<95).map { "X-\($0): 1\r\n" }.joined()
+            let taken = try await RawExchange.run(
+                port: collector.port,
+                Array((many + "Connection: close\r\n\r\n").utf8),
+                then: .read,
+                limit: 5
+            )
+            #expect(taken.answers.map(\.status) == [200])
+            var open: [Int32] = []
+            defer { for connection in open { close(connection) } }
+            let pipelined = String(repeating: "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", count: 1_500)
+            for index in 0..<600 {
+                let connection = try LoopbackSocket.connect(port: collector.port, receiveBuffer: 4_096)
+                open.append(connection)
+                let text = index % 20 == 0 ? pipelined : fields
+                _ = text.withCString { send(connection, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
+            }
+            #expect(try await collector.send(event: ["message": "small"]).status == 200)
+            #expect(peak.stop() < 160e6)
+            // All of them are answered to who reads.
+            let count = 300
+            let last = "GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            let one = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+            let all = try await RawExchange.run(
+                port: collector.port,
+                Array((String(repeating: one, count: count) + last).utf8),
+                then: .read,
+                limit: 20
+            )
+            #expect(all.answers.count == count + 1)
+        }
+    }
+
     @Test("A wrong key is refused when 64 KiB of its body have come, not at the end")
     func unknownKey() async throws {
         try await withCollector { collector in

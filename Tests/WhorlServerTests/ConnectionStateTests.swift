@@ -136,7 +136,7 @@ struct ConnectionStateTests {
             ("/", .http1_1, [("Host", "[::1")], "bad Host"), ("/", .http1_1, [("Host", "a:b")], "bad Host"),
             ("/", .http1_1, [("Host", "a:1:2")], "bad Host"), ("/", .http1_1, [("Host", "a%00b")], "bad Host"),
             ("/", .http1_1, [("Host", "[]")], "bad Host"), ("/", .http1_1, [("Host", "a%2")], "bad Host"),
-            ("http://a/x", .http1_1, [("Host", "a")], nil),
+            ("http://a/x", .http1_1, [("Host", "a")], nil), ("ftp://a/x", .http1_1, [("Host", "a")], "bad target"),
             ("http://b/x", .http1_1, [("Host", "a")], "Host differs from the target"),
             ("x", .http1_1, [("Host", "a")], "bad target"), ("*", .http1_1, [("Host", "a")], nil),
             (

@@ -106,6 +106,25 @@ struct ConnectionTests {
         }
     }
 
+    @Test(
+        "A request that asks for another protocol is answered, and its connection closes: nothing after it is swallowed"
+    )
+    func upgrade() async throws {
+        try await withCollector { collector in
+            for path in ["GET /livez", "GET /api/0/", "POST /api/1/envelope/"] {
+                let body = path.hasPrefix("POST") ? "Content-Length: 3\r\n\r\n{}\n" : "\r\n"
+                let answer = try await exchange(
+                    collector,
+                    "\(path) HTTP/1.1\r\nHost: x\r\n\(key)Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\(body)"
+                )
+                #expect(answer.answers.count == 1, "\(path)")
+                #expect(answer.answers.first?.headers["connection"] == "close")
+                #expect(answer.answers.first?.status != 400)
+                #expect(answer.isClosed && answer.duration < .seconds(5))
+            }
+        }
+    }
+
     @Test("An answer to HEAD has no body")
     func head() async throws {
         try await withCollector { collector in

@@ -15,6 +15,12 @@ struct RequestGates: Sendable {
     /// Requests of all tokens that wait for work.
     static let waitingForWork = 200
 
+    /// Searches of all tokens that look at more than the issues themselves, each of which keeps a core of Postgres busy.
+    static let searches = 2
+    /// Searches that wait.
+    static let waitingSearches = 50
+
+    private let searchGate = Gate<Bool>(places: searches, waitingPlaces: waitingSearches)
     private let tokens = Gate<Int>(places: perToken, waitingPlaces: waitingPerToken)
     private let work = Gate<Bool>(places: atWork, waitingPlaces: waitingForWork)
 
@@ -26,6 +32,11 @@ struct RequestGates: Sendable {
     /// A place for work; throws ``APIError`` when too many wait or it takes too long.
     func enterWork() async throws -> GatePlace {
         do { return try await work.enter(true) } catch { throw Self.answer(error, "of all tokens") }
+    }
+
+    /// A place for a search that takes long; throws ``APIError`` when too many wait or it takes too long.
+    func enterSearch() async throws -> GatePlace {
+        do { return try await searchGate.enter(true) } catch { throw Self.answer(error, "that search") }
     }
 
     private static func answer(_ refusal: GateRefusal, _ whose: String) -> APIError {

@@ -89,8 +89,11 @@ enum IssueListRoutes {
 
     private static func searched<Value>(
         _ query: SearchQuery,
+        _ gates: RequestGates,
         _ body: () async throws -> Value
     ) async throws -> Value {
+        let place = query.costliest == nil ? nil : try await gates.enterSearch()
+        defer { place?.leave() }
         do {
             return try await body()
         } catch let error as SearchQuery.SyntaxError {
@@ -124,7 +127,9 @@ enum IssueListRoutes {
         if let window = try request.window(now: now) { (list.from, list.to) = window }
         list.cursor = try request.cursor()
         list.limit = try request.limit()
-        let page = try await searched(list.query) { try await request.services.issues.list(list, now: now) }
+        let page = try await searched(list.query, request.services.gates) {
+            try await request.services.issues.list(list, now: now)
+        }
         let series = try await IssueSeries.of(page.elements, request, now: now)
         let publicURL = request.services.publicURL()
         return .page(page, request) { IssueShape.json($0, publicURL: publicURL, stats: series[$0.id]) }
@@ -160,7 +165,7 @@ enum IssueListRoutes {
                 "Name the issues by id, or give a query; is:unresolved, for example, means all of them"
             )
         }
-        let found = try await searched(list.query) {
+        let found = try await searched(list.query, request.services.gates) {
             try await request.services.issues.ids(list, limit: maxBulk + 1)
         }
         guard found.count <= maxBulk else {

@@ -77,7 +77,10 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
                 return
             }
             let step = LaneBody.step(for: size, declared: body.declared, limit: handler.maxBodyBytes)
-            let mayGrow = body.isAdmitted || step <= LaneBody.firstStep
+            // While there is room a small body is taken without looking at its key.
+            let mayGrow =
+                body.isAdmitted || step <= LaneBody.smallStep
+                || step <= LaneBody.firstStep && !handler.bodyMemory.isHalfUsed
             guard size <= body.memory.bytes || mayGrow && body.memory.tryGrow(to: step) else {
                 grow(body, with: bytes, to: step, request, context)
                 return

@@ -3,10 +3,10 @@ import NIOCore
 /// A body while it arrives, and the memory that is held for it: taken in steps, as bytes arrive, since a sender may declare
 /// any length and send nothing.
 struct LaneBody {
-    /// What is held for a sender before its key is looked up.
+    /// What is held for a sender before its key is looked up, while half of the memory is free.
     static let firstStep = 64 << 10
-    /// What is held for the first bytes.
-    private static let smallStep = 4 << 10
+    /// What is held for the first bytes, and before the key is looked up while less is free.
+    static let smallStep = 4 << 10
 
     private(set) var bytes: [UInt8] = []
     let memory: MemoryReservation

@@ -33,6 +33,9 @@ package final class MemoryBudget: Sendable {
     /// Requests that wait at this moment.
     var waiting: Int { state.withLock(\.answers.count) }
 
+    /// Whether more than half of it is held.
+    var isHalfUsed: Bool { used > capacity / 2 }
+
     /// Bytes that are held at this moment.
     package var used: Int { state.withLock(\.shares.used) }
 

@@ -34,9 +34,10 @@ enum ExceptionGroups {
         }
         guard !members.isEmpty else { return exceptions }
         var kinds: [(key: String, id: Int)] = []
+        let messages = CleaningBudget.messages
         for id in members.sorted() {
             guard let exception = byID[id] else { continue }
-            let key = identity(of: exception)
+            let key = identity(of: exception, messages)
             if !kinds.contains(where: { $0.key == key }) { kinds.append((key, id)) }
         }
         kinds.sort { $0.key < $1.key }
@@ -62,10 +63,11 @@ enum ExceptionGroups {
         return path
     }
 
-    private static func identity(of exception: ExceptionValue) -> String {
+    private static func identity(of exception: ExceptionValue, _ messages: CleaningBudget) -> String {
         let frames = exception.stacktrace?.frames ?? []
         let places = frames.map { "\($0.module ?? $0.filename ?? ""):\($0.function ?? "")" }
-        let value = frames.isEmpty ? exception.value.map(MessageText.parameterised) ?? "" : ""
-        return ([exception.type ?? "", value] + places).joined(separator: "\u{0}")
+        let value = frames.isEmpty ? exception.value ?? "" : ""
+        let cleaned = messages.allows(value) ? MessageText.parameterised(value) : value
+        return ([exception.type ?? "", cleaned] + places).joined(separator: "\u{0}")
     }
 }

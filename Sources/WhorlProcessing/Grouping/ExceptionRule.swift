@@ -33,7 +33,7 @@ struct ExceptionRule {
                     stack: stack,
                     // The text of a native error is written in the language of the user; its code is not.
                     fallback: contributes || extra.contains { $0.leaves.isEmpty == false && family == .native }
-                        ? nil : exception.value.map(MessageText.parameterised),
+                        ? nil : exception.value.map(context.parameterised),
                     type: exception.mechanism?.isSynthetic == true && contributes
                         ? nil : Self.type(exception, family, event.names, context.names),
                     extra: extra
@@ -87,7 +87,7 @@ struct ExceptionRule {
         _ exception: ExceptionValue,
         _ family: PlatformFamily,
         _ names: ReadableNames,
-        _ budget: NameBudget
+        _ budget: CleaningBudget
     ) -> String? {
         guard let type = exception.type, budget.allows(names[type] ?? type) else { return exception.type }
         switch family {

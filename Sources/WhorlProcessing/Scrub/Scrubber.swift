@@ -29,11 +29,18 @@ struct Scrubber {
         text = SensitiveText(settings)
     }
 
-    /// Adds what has to be replaced, with a note for each.
-    func add(to edits: inout PayloadEdits, _ notes: inout NoteList, in document: JSONDocument) {
+    /// Adds what has to be replaced, with a note for each; `wasCut` when texts of the document were shortened, so that
+    /// the end of a URL may be missing.
+    func add(
+        to edits: inout PayloadEdits,
+        _ notes: inout NoteList,
+        in document: JSONDocument,
+        wasCut: Bool = false
+    ) {
         guard settings.isOn else { return }
         let looksIntoTexts =
-            settings.usesDefaults && document.bytes.withUnsafeBufferPointer { text.isPossible(in: $0) }
+            settings.usesDefaults
+            && (wasCut || document.bytes.withUnsafeBufferPointer { text.isPossible(in: $0) })
             || settings.removesMailAddresses || settings.removesAddresses
         var hits: [(node: JSONNode, kind: Hit)] = []
         var harmless = HarmlessKeys()

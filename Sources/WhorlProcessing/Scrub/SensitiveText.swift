@@ -220,6 +220,11 @@ struct SensitiveText {
         return start..<min(start + offset + 40, bytes.count)
     }
 
+    /// Whether a text was shortened at a place, as the trimmer does it: then the `@` behind a password may be gone.
+    private func isCut(_ bytes: UnsafeBufferPointer<UInt8>, _ at: Int) -> Bool {
+        at == bytes.count && at >= 3 && bytes[(at - 3)...].allSatisfy { $0 == UInt8(ascii: ".") }
+    }
+
     /// Whether the slash at a place may begin a URL without a scheme.
     private func isSchemeless(_ bytes: UnsafeBufferPointer<UInt8>, _ at: Int) -> Bool {
         guard at > 0 else { return true }
@@ -244,11 +249,14 @@ struct SensitiveText {
         var at = start
         var end: Int?
         var hasPassword = !needsPassword
+        var colon: Int?
         // Up to the last `@` of the authority, as readers of URLs take it.
         scan: while at < bytes.count, at - start < 512 {
             switch bytes[at] {
             case UInt8(ascii: "@"): end = at
-            case UInt8(ascii: ":") where end == nil: hasPassword = true
+            case UInt8(ascii: ":") where end == nil:
+                hasPassword = true
+                colon = colon ?? at
             case UInt8(ascii: "/"), UInt8(ascii: "?"), UInt8(ascii: "#"), UInt8(ascii: "\\"), 0...0x20: break scan
             // A text may quote JSON or markup: these stand in no authority (RFC 3986, 3.2).
             case UInt8(ascii: "\""), UInt8(ascii: "<"), UInt8(ascii: ">"): break scan
@@ -258,6 +266,11 @@ struct SensitiveText {
             default: break
             }
             at += 1
+        }
+        if end == nil, let colon, isCut(bytes, at),
+            !bytes[(colon + 1)..<at].allSatisfy({ Self.isDigit($0) || $0 == 0x2E })
+        {
+            return start..<at
         }
         guard let end, end > start, hasPassword else { return nil }
         return start..<end

@@ -37,6 +37,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
+    private static let reads = AdaptiveRecvByteBufferAllocator(minimum: 1 << 10, initial: 2 << 10, maximum: 16 << 10)
+
     private let times: ConnectionTimes
     private let count: ConnectionCount
     private let framing = FramingGuard()
@@ -44,6 +46,9 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var isCounted = false
     private var address: String?
     private var deadline: Scheduled<Void>?
+    /// Whether the peer asks for another protocol, which we do not know: the decoder reads nothing after such a request, so
+    /// the connection closes after its answer (RFC 9110, 7.8: the request is answered as if it had not asked).
+    private var asksForUpgrade = false
     /// Done when the end of the last answer has left for the peer, or the connection is gone.
     private var lastAnswer: EventLoopFuture<Void>?
     private var refusal = HTTPResponse.Status.badRequest
@@ -57,6 +62,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         // The first sees raw bytes, the second heads as they were decoded.
+        // A connection holds what one read brings, before anything bounds it.
+        try? context.channel.syncOptions?.setOption(.recvAllocator, value: Self.reads)
         let pipeline = context.pipeline.syncOperations
         if let codec = try? pipeline.handler(type: HTTP1ToHTTPServerCodec.self) {
             try? pipeline.addHandler(framing, position: .first)
@@ -97,6 +104,9 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             perform(state.handle(.receivedHead), context)
+            if head.headerFields.contains(.upgrade), Self.hasUpgrade(head.headerFields[.connection] ?? "") {
+                asksForUpgrade = true
+            }
             let isChunked = head.headerFields.contains(.transferEncoding)
             framing.decoded(.head(length: isChunked ? nil : head.headerFields[.contentLength].flatMap(Int.init) ?? 0))
         case .body: break
@@ -110,17 +120,23 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
         case .head(let head) where head.status.kind == .informational: context.write(data, promise: promise)
+        case .head(var head) where asksForUpgrade && state.inFlight <= 1:
+            perform(state.handle(.wrotePart), context)
+            head.headerFields[.connection] = "close"
+            context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .head, .body:
             perform(state.handle(.wrotePart), context)
             context.write(data, promise: promise)
         case .end:
             let written = promise ?? context.eventLoop.makePromise(of: Void.self)
             perform(state.handle(.wroteEnd), context)
+            framing.answered()
             lastAnswer = written.futureResult
             let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
             written.futureResult.whenSuccess {
                 let (guardian, context) = bound.value
                 guard context.channel.isActive else { return }
+                if guardian.asksForUpgrade, guardian.state.inFlight == 0 { context.closeAfterAnswer() }
                 guardian.perform(guardian.state.handle(.flushed), context)
             }
             context.write(data, promise: written)
@@ -152,6 +168,10 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         }
         count.malformed.increment()
         perform(state.handle(.malformed), context)
+    }
+
+    private static func hasUpgrade(_ connection: String) -> Bool {
+        connection.lowercased().split(whereSeparator: { $0 == "," || $0 == " " || $0 == "\t" }).contains("upgrade")
     }
 
     // MARK: - Actions

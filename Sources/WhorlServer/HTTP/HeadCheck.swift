@@ -66,6 +66,7 @@ final class HeadCheck: ChannelInboundHandler, RemovableChannelHandler {
     private static func targetFault(_ target: String, host: String?) -> String? {
         if target.hasPrefix("/") || target == "*" { return nil }
         guard let scheme = target.firstRange(of: "://") else { return "bad target" }
+        guard ["http", "https"].contains(target[..<scheme.lowerBound].lowercased()) else { return "bad target" }
         let authority = target[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         return host.map { $0.lowercased() == authority.lowercased() } ?? false ? nil : "Host differs from the target"
     }

@@ -43,6 +43,10 @@ struct ValueScanner {
         return String(decoding: result, as: UTF8.self)
     }
 
+    private static let status = Array("status".utf8)
+    /// The first letters of days, months and `datetime`.
+    private static let dateLetters = Array("jfmasondtw".utf8)
+
     private mutating func copyWord() {
         let start = at
         // Up to the digits that a dash or an underscore sets apart, or that are too many for a name.
@@ -64,7 +68,7 @@ struct ValueScanner {
             if bytes[at - 1] == UInt8(ascii: "_"), at < bytes.count, NameScanner.isWord(bytes[at]) { break }
         }
         result += bytes[start..<at]
-        if wordBefore == Array("status".utf8) || lastWord == Array("status".utf8) { sentenceHasStatus = true }
+        if wordBefore == Self.status || lastWord == Self.status { sentenceHasStatus = true }
         wordBefore = lastWord
         lastWord = bytes[start..<at].prefix(24).map { NameScanner.isUpper($0) ? $0 | 0x20 : $0 }
     }
@@ -234,9 +238,10 @@ struct ValueScanner {
     }
 
     private func quoted() -> Int? {
-        if Self.telling.contains(String(decoding: lastWord, as: UTF8.self)) { return nil }
         let quote = bytes[at]
-        guard quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") else { return nil }
+        guard quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'"),
+            !Self.telling.contains(String(decoding: lastWord, as: UTF8.self))
+        else { return nil }
         let end = run(at + 1, 512) { $0 != quote }
         return byte(end) == quote ? end + 1 : nil
     }
@@ -408,6 +413,7 @@ struct ValueScanner {
     private func date() -> Int? {
         let first = bytes[at]
         if NameScanner.isLetter(first) {
+            guard Self.dateLetters.contains(first | 0x20) else { return nil }
             if bytes[at...].starts(with: "datetime.datetime(".utf8) {
                 let end = run(at + 18, 120) { $0 != UInt8(ascii: ")") }
                 return byte(end) == UInt8(ascii: ")") ? end + 1 : nil

@@ -12,7 +12,7 @@ enum FrameNames {
         _ frame: Frame,
         _ family: PlatformFamily,
         _ names: ReadableNames,
-        _ budget: NameBudget
+        _ budget: CleaningBudget
     ) -> FrameFacts {
         let facts = FrameFacts(frame: frame, family: family, isOwn: false)
         var module = frame.module
