@@ -137,7 +137,7 @@ let package = Package(
         ),
         .testTarget(
             name: "WhorlIngestTests",
-            dependencies: ["WhorlIngest", "WhorlSpool", "WhorlStore", "WhorlProtocol", "WhorlTestSupport"]
+            dependencies: ["WhorlIngest", "WhorlSpool", "WhorlStore", "WhorlProtocol", "WhorlTestSupport", nioCore]
         ),
         .testTarget(name: "WhorlOperationsTests", dependencies: ["WhorlOperations", "WhorlTelemetry"]),
         .testTarget(

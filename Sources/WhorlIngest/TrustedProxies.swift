@@ -1,3 +1,4 @@
+import HTTPTypes
 import WhorlProcessing
 
 /// The proxies whose `X-Forwarded-For` counts, by network.
@@ -19,4 +20,14 @@ package struct TrustedProxies: Sendable {
         let chain = forwardedFor.split(separator: ",").suffix(20).map { $0.filter { $0 != " " } }
         return chain.last { !networks.contains($0) } ?? chain.first ?? peer
     }
+}
+
+extension HTTPField.Name {
+    /// The addresses that a request has passed, as proxies write them.
+    package static let forwardedFor: HTTPField.Name = {
+        guard let name = HTTPField.Name("X-Forwarded-For") else {
+            preconditionFailure("X-Forwarded-For is a valid name")
+        }
+        return name
+    }()
 }

@@ -201,10 +201,11 @@ struct Collector: Sendable {
             write: TimeAmount(settings.limits.bodyTimeout),
             idle: .seconds(Int64(settings.idleTimeoutSeconds))
         )
+        let pace = AddressPace(registry: registry)
         return {
             [
                 ConnectionGuard(times: times, count: count),
-                IngestLane(handler: ingest, proxies: proxies) { route, status, duration in
+                IngestLane(handler: ingest, proxies: proxies, pace: pace) { route, status, duration in
                     recorder.finished(
                         route: route,
                         method: "POST",

@@ -21,6 +21,8 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
 
     private enum State {
         case idle
+        /// The address of the peer makes too many requests; this one waits for the next second.
+        case paused
         /// There is no memory for more of the body yet; what arrives waits.
         case admitting
         /// The body of an event's request arrives.
@@ -35,6 +37,7 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let handler: IngestHandler
     private let proxies: TrustedProxies
+    private let pace: AddressPace
     private let finished: Finished
     private var state = State.idle
     private var waiting = CircularBuffer<HTTPRequestPart>()
@@ -43,8 +46,14 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
     /// Whether the peer has said that it sends no more; what it sent before is still answered.
     private var isInputClosed = false
 
-    package init(handler: IngestHandler, proxies: TrustedProxies, finished: @escaping Finished) {
+    package init(
+        handler: IngestHandler,
+        proxies: TrustedProxies,
+        pace: AddressPace,
+        finished: @escaping Finished
+    ) {
         self.handler = handler
+        self.pace = pace
         self.proxies = proxies
         self.finished = finished
     }
@@ -59,7 +68,7 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
     /// Whether parts of a later request have to wait.
     private var isBusy: Bool {
         switch state {
-        case .admitting, .answering, .passing(requestDone: true, responseDone: _): true
+        case .paused, .admitting, .answering, .passing(requestDone: true, responseDone: _): true
         case .idle, .collecting, .passing, .refused: false
         }
     }
@@ -97,6 +106,14 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func begin(_ head: HTTPRequest, _ context: ChannelHandlerContext) {
         guard let request = LaneRequest(head) else {
+            let address = proxies.client(
+                peer: context.remoteAddress?.ipAddress,
+                forwardedFor: head.headerFields[.forwardedFor]
+            )
+            if let time = pace.wait(AddressNetwork.name(address ?? ""), now: .now()) {
+                pause(before: head, time, context)
+                return
+            }
             state = .passing(requestDone: false, responseDone: false)
             context.fireChannelRead(wrapInboundOut(.head(head)))
             return
@@ -118,6 +135,18 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
         let network = AddressNetwork.name(clientAddress(request, context) ?? "")
         let body = LaneBody(memory: handler.bodyMemory.reservation(for: [.address(network)]), declared: declared)
         collect(request, body, expectsContinue: expectsContinue, context)
+    }
+
+    private func pause(before head: HTTPRequest, _ time: TimeAmount, _ context: ChannelHandlerContext) {
+        state = .paused
+        waiting.prepend(.head(head))
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: time) {
+            let (lane, context) = bound.value
+            guard case .paused = lane.state, context.channel.isActive else { return }
+            lane.state = .idle
+            lane.resume(context)
+        }
     }
 
     /// Looks up the key, where that was not done yet, and waits for the memory that more of the body takes.
@@ -175,8 +204,10 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
         // A stop, or the end of what the peer sends: the server would close at once, since it knows nothing of requests
         // that the lane works on.
         switch state {
-        case .admitting, .collecting, .answering:
+        case .paused, .admitting, .collecting, .answering:
             if event is ChannelShouldQuiesceEvent {
+                // A request that nobody works on yet is sent again elsewhere.
+                if case .paused = state { break }
                 mustClose = true
                 return
             }

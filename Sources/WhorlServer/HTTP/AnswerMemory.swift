@@ -67,13 +67,3 @@ struct AnswerMemory: RouterMiddleware {
         return response
     }
 }
-
-extension HTTPField.Name {
-    /// The addresses that a request has passed, as proxies write them.
-    fileprivate static let forwardedFor: HTTPField.Name = {
-        guard let name = HTTPField.Name("X-Forwarded-For") else {
-            preconditionFailure("X-Forwarded-For is a valid name")
-        }
-        return name
-    }()
-}
