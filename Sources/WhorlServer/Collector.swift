@@ -59,9 +59,11 @@ struct Collector: Sendable {
         let publicURL = PublicURL(settings.publicURL(port: settings.port))
         let (preparation, first) = try await prepare(access, pools, rooms, registry, logger)
         await rooms.health.checkOnce()
+        let isListening = Atomic(false)
 
         let recorder = RequestRecorder(registry: registry, logger: logger)
         let server = application(rooms, recorder, pools.api, publicURL, registry, logger) { port in
+            isListening.store(true, ordering: .relaxed)
             publicURL.set(settings.publicURL(port: port))
             logger.info(
                 "listening",
@@ -69,7 +71,7 @@ struct Collector: Sendable {
                     "server.address": "http://\(settings.host):\(port)", "whorl.public_url": "\(publicURL.text)",
                 ]
             )
-            if let first { FirstStartBlock(first, publicURL: publicURL.text).show() }
+            if let first { FirstStartBlock(first, publicURL: publicURL.text, isListening: true).show() }
         }
         warnOfOpenMetrics(logger)
         // From here on the service group listens to signals.
@@ -94,6 +96,10 @@ struct Collector: Sendable {
             try await group.run()
         } catch {
             await pools.close()
+            // The token is shown once, also when the collector cannot listen this time.
+            if let first, !isListening.load(ordering: .relaxed) {
+                FirstStartBlock(first, publicURL: publicURL.text, isListening: false).show()
+            }
             throw error
         }
         await pools.close()

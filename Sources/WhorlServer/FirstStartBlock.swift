@@ -2,13 +2,14 @@
 struct FirstStartBlock {
     let text: String
 
-    init(_ first: Bootstrap.FirstStart, publicURL: String) {
+    init(_ first: Bootstrap.FirstStart, publicURL: String, isListening: Bool) {
+        let state = isListening ? "Whorl is ready." : "Whorl is set up, but could not listen: see the error below."
         let dsn = dsnText(publicURL: publicURL, publicKey: first.publicKey, projectID: first.project.id)
         let issues = "\(publicURL)/api/0/projects/\(first.organization)/\(first.project.slug)/issues/"
         text = """
 
             ────────────────────────────────────────────────────────────────────────
-            Whorl is ready.
+            \(state)
 
             DSN        \(dsn)
             API token  \(first.token)

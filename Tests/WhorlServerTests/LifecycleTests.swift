@@ -14,6 +14,23 @@ struct LifecycleTests {
             }
     }
 
+    @Test("A first start that cannot listen shows its token all the same, since it is shown once")
+    func occupiedPort() async throws {
+        try await withCollector { collector in
+            let program = try RunningProgram(
+                TestCollector.executable,
+                ["serve"],
+                environment: [
+                    "PATH": "/usr/bin:/bin", "DATABASE_URL": try await TestCluster.shared.makeDatabase(),
+                    "PORT": "\(collector.port)", "WHORL_DATA_DIR": try temporaryDirectory("occupied"),
+                ]
+            )
+            #expect(try await program.exitStatus() != 0)
+            #expect(program.output.contains("API token  "), "\(program.output)")
+            #expect(program.output.contains("could not listen"))
+        }
+    }
+
     @Test("A frozen Postgres flips health, events are kept in time all the same, and recovery comes by itself")
     func frozenPostgres() async throws {
         let directory = try temporaryDirectory("frozen")

@@ -34,7 +34,9 @@ package final class AddressPace: Sendable {
                 state.second = now
                 state.requests.removeAll(keepingCapacity: true)
             }
-            guard state.requests[address, default: 0] < Self.perSecond else { return .seconds(1) - (now - state.second) }
+            guard state.requests[address, default: 0] < Self.perSecond else {
+                return .seconds(1) - (now - state.second)
+            }
             state.requests[address, default: 0] += 1
             return nil
         }
