@@ -7,6 +7,8 @@ extension ChannelHandlerContext {
     /// by itself.
     package func closeAfterAnswer() {
         close(mode: .output, promise: nil)
-        eventLoop.scheduleTask(in: .seconds(3)) { [channel] in channel.close(promise: nil) }
+        let closing = eventLoop.scheduleTask(in: .seconds(3)) { [channel] in channel.close(promise: nil) }
+        // The task would keep a connection that the client has closed in memory.
+        channel.closeFuture.whenComplete { _ in closing.cancel() }
     }
 }

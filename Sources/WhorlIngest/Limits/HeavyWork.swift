@@ -3,8 +3,10 @@ import WhorlThreads
 /// Does the work on large bodies, one after the other, on a thread of its own: a few of them must not take the threads on
 /// which everybody else's requests run.
 struct HeavyWork: Sendable {
-    /// What is larger than this, inflated, counts as heavy: the whole pipeline takes about a millisecond for it.
-    static let threshold = 128 << 10
+    /// What is larger than this, inflated, counts as heavy.
+    ///
+    /// Usual events are smaller. Their whole way takes a third of a millisecond, that of the worst about six.
+    static let threshold = 48 << 10
 
     private let thread = WorkThread(name: "heavy")
 
