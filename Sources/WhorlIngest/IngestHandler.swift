@@ -199,7 +199,7 @@ package struct IngestHandler: Sendable {
         while true {
             let bound = size
             let bytes = received
-            let body = try await heavyWork.run(bytes: size) {
+            let body = try await heavyWork.run(bytes: size - Inflate.slack) {
                 try Self.decoded(bytes, coding, isBare: !request.isEnvelope, bound: bound, limit: limit)
             }
             if let body {

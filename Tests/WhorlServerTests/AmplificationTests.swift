@@ -221,7 +221,12 @@ struct AmplificationTests {
             defer { for connection in open { close(connection) } }
             let pipelined = String(repeating: "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", count: 1_500)
             for index in 0..<600 {
-                let connection = try LoopbackSocket.connect(port: collector.port, receiveBuffer: 4_096)
+                // From an address of their own: each has its pace.
+                let connection = try LoopbackSocket.connect(
+                    port: collector.port,
+                    from: "127.0.0.2",
+                    receiveBuffer: 4_096
+                )
                 open.append(connection)
                 let text = index % 20 == 0 ? pipelined : fields
                 _ = text.withCString { send(connection, $0, strlen($0), Int32(MSG_NOSIGNAL)) }

@@ -19,9 +19,11 @@ extension Inflate {
             size = min(frame < 1 << 40 ? Int(frame) : size.saturatingMultiply(8), firstStep)
         case .deflate, .brotli: size = min(size.saturatingMultiply(8), firstStep)
         }
-        // A little more, since a header may stand in a member of its own.
-        return min(size.saturatingAdd(64 << 10), limit)
+        return min(size.saturatingAdd(slack), limit)
     }
+
+    /// What is set aside beyond the likely size, since a header may stand in a member of its own.
+    static let slack = 64 << 10
 
     /// How large a body of so many bytes may become.
     ///
