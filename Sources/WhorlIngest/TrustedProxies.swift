@@ -20,11 +20,16 @@ package struct TrustedProxies: Sendable {
         let chain = forwardedFor.split(separator: ",").suffix(20).map { $0.filter { $0 != " " } }
         return chain.last { !networks.contains($0) } ?? chain.first ?? peer
     }
+
+    /// What limits by address count for a request: the client's address, or its network (``AddressNetwork``).
+    package func network(peer: String?, _ fields: HTTPFields) -> String {
+        AddressNetwork.name(client(peer: peer, forwardedFor: fields[.forwardedFor]) ?? "")
+    }
 }
 
 extension HTTPField.Name {
     /// The addresses that a request has passed, as proxies write them.
-    package static let forwardedFor: HTTPField.Name = {
+    fileprivate static let forwardedFor: HTTPField.Name = {
         guard let name = HTTPField.Name("X-Forwarded-For") else {
             preconditionFailure("X-Forwarded-For is a valid name")
         }

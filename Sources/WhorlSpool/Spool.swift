@@ -108,6 +108,15 @@ package actor Spool {
             || totals.bytes + waitingBytes + bytes <= limits.bytes - limits.bytes / 8
     }
 
+    /// Counts bytes of a project that is allowed them; throws ``SpoolError/full`` where it is not, or there is no room.
+    private func admit(_ bytes: Int, of project: Int, _ isAllowed: Bool) throws {
+        guard isAllowed, hasRoom(for: bytes) else {
+            metrics.refused.increment()
+            throw SpoolError.full
+        }
+        projectBytes[project, default: 0] += bytes
+    }
+
     // MARK: - In
 
     /// Keeps one event; when it returns, the event is on the disk.
@@ -115,14 +124,8 @@ package actor Spool {
     /// An event that waits already is not kept twice. Where there is no other project, its own may take all of the spool.
     package func append(_ record: SpoolRecord, isOnlyProject: Bool = false) async throws {
         let size = record.payload.count + SpoolFile.overhead
-        guard hasRoom(for: size), isOnlyProject || hasShare(for: size, of: record.projectID),
-            waiting.count < Self.maxWaiting,
-            waitingBytes + size <= Self.maxWaitingBytes
-        else {
-            metrics.refused.increment()
-            throw SpoolError.full
-        }
-        projectBytes[record.projectID, default: 0] += size
+        let canWait = waiting.count < Self.maxWaiting && waitingBytes + size <= Self.maxWaitingBytes
+        try admit(size, of: record.projectID, canWait && (isOnlyProject || hasShare(for: size, of: record.projectID)))
         try await withCheckedThrowingContinuation { answer in
             waiting.append(Waiting(record: record, answer: answer))
             waitingBytes += size
@@ -207,11 +210,7 @@ package actor Spool {
     /// Keeps an event as a dead letter from the start: the database answers, and refuses it.
     package func bury(_ record: SpoolRecord, reason: String) async throws {
         let size = record.payload.count + SpoolFile.overhead
-        guard hasRoom(for: size), hasShare(for: size, of: record.projectID) else {
-            metrics.refused.increment()
-            throw SpoolError.full
-        }
-        projectBytes[record.projectID, default: 0] += size
+        try admit(size, of: record.projectID, hasShare(for: size, of: record.projectID))
         let id = try await write { try SpoolFile.bury(record, reason: reason, at: Self.now(), $0) }
         if let id { buried(id, reason) }
     }

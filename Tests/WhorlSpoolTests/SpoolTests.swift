@@ -67,9 +67,7 @@ import WhorlTestSupport
     @Test("A flood of one project leaves room for others, also after a restart and after a replay")
     func shares() async throws {
         try await withDirectory { directory in
-            var limits = Spool.Limits()
-            limits.age = .seconds(100 * 365 * 86_400)
-            limits.bytes = 80 * (SpoolFile.overhead + 100)
+            let limits = Self.eightyRecords
             var spool: Spool? = try open(directory, limits)
             var kept = 0
             for number in 0..<100 {
@@ -93,9 +91,7 @@ import WhorlTestSupport
     @Test("A project that is the only one may take all of the spool")
     func onlyProject() async throws {
         try await withDirectory { directory in
-            var limits = Spool.Limits()
-            limits.age = .seconds(100 * 365 * 86_400)
-            limits.bytes = 80 * (SpoolFile.overhead + 100)
+            let limits = Self.eightyRecords
             let spool = try open(directory, limits)
             for number in 0..<80 { try await spool.append(record(number), isOnlyProject: true) }
             await #expect(throws: SpoolError.full) { try await spool.append(record(80), isOnlyProject: true) }
@@ -105,9 +101,7 @@ import WhorlTestSupport
     @Test("A file of an earlier version is counted by project when it is opened")
     func olderFile() async throws {
         try await withDirectory { directory in
-            var limits = Spool.Limits()
-            limits.age = .seconds(100 * 365 * 86_400)
-            limits.bytes = 80 * (SpoolFile.overhead + 100)
+            let limits = Self.eightyRecords
             var spool: Spool? = try open(directory, limits)
             for number in 0..<60 { try await spool?.append(record(number)) }
             for number in 60..<70 { try await spool?.append(record(number, project: 2)) }
@@ -308,6 +302,14 @@ import WhorlTestSupport
     }
 
     // MARK: - Help
+
+    /// Room for eighty records of these tests, which arrived in 1970.
+    private static var eightyRecords: Spool.Limits {
+        var limits = Spool.Limits()
+        limits.age = .seconds(100 * 365 * 86_400)
+        limits.bytes = 80 * (SpoolFile.overhead + 100)
+        return limits
+    }
 
     private func open(
         _ directory: String,

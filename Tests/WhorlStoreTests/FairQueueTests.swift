@@ -20,7 +20,7 @@ struct FairQueueTests {
     func order(_ elements: String, _ expected: String) {
         var queue = queue(elements)
         var taken: [String] = []
-        while let next = queue.popFirst(weight: { _ in 1 }) { taken.append(next) }
+        while let next = queue.popFirst() { taken.append(next) }
         #expect(taken.joined(separator: " ") == expected)
         #expect(queue.isEmpty && queue.weight == 0)
     }
@@ -28,11 +28,11 @@ struct FairQueueTests {
     @Test("A flood of one project: the event of another is the second that is taken, however many wait")
     func flood() {
         var queue = queue(String(repeating: "a", count: 10_000))
-        for _ in 0..<3_000 { _ = queue.popFirst { _ in 1 } }
+        for _ in 0..<3_000 { _ = queue.popFirst() }
         queue.append("late", of: "b", weight: 5)
         #expect(queue.load(of: "a") == (7_000, 7_000))
         #expect(queue.weight == 7_005)
-        let next = [queue.popFirst { _ in 1 }, queue.popFirst { $0 == "late" ? 5 : 1 }]
+        let next = [queue.popFirst(), queue.popFirst()]
         #expect(next == ["a3000", "late"])
         #expect(queue.count == 6_999 && queue.weight == 6_999)
         #expect(queue.load(of: "b") == (0, 0))
@@ -43,21 +43,21 @@ struct FairQueueTests {
         final class Body: Sendable {}
         var queue = FairQueue<Int, Body>()
         for _ in 0..<3 { queue.append(Body(), of: 1, weight: 1) }
-        weak let taken = queue.popFirst { _ in 1 }
+        weak let taken = queue.popFirst()
         #expect(taken == nil && queue.count == 2)
     }
 
     @Test("What is taken out is gone from turns and counts")
     func removal() {
         var queue = queue("aabbc")
-        let removed = queue.removeAll(weight: { _ in 1 }) { $0.hasPrefix("b") || $0 == "a0" }
+        let removed = queue.removeAll { $0.hasPrefix("b") || $0 == "a0" }
         #expect(Set(removed) == ["a0", "b2", "b3"])
         #expect(queue.count == 2 && queue.weight == 2)
         #expect(Set(queue.heads) == ["a1", "c4"])
-        #expect(queue.popFirst { _ in 1 } == "a1")
-        #expect(queue.popFirst { _ in 1 } == "c4")
-        #expect(queue.popFirst { _ in 1 } == nil)
+        #expect(queue.popFirst() == "a1")
+        #expect(queue.popFirst() == "c4")
+        #expect(queue.popFirst() == nil)
         queue.append("b9", of: "b", weight: 1)
-        #expect(queue.popFirst { _ in 1 } == "b9")
+        #expect(queue.popFirst() == "b9")
     }
 }

@@ -3,8 +3,8 @@ import Hummingbird
 /// Bounds the requests of the API that are answered at once, for each token and in all.
 ///
 /// A request holds a place of its token until the peer has taken the answer, as far as it is larger than what a socket
-/// buffers, so that a slow reader holds up only the requests of the same token. While the request is worked on it also holds one of the places for work, so that many
-/// tokens together do not take more memory than a few answers.
+/// buffers, so that a slow reader holds up only the requests of the same token. While the request is worked on it also
+/// holds one of the places for work, so that many tokens together do not take more memory than a few answers.
 struct RequestGates: Sendable {
     /// Requests of a token whose body is read, that are at work, or whose answer is being read.
     static let perToken = 2

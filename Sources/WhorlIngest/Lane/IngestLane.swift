@@ -106,11 +106,8 @@ package final class IngestLane: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func begin(_ head: HTTPRequest, _ context: ChannelHandlerContext) {
         guard let request = LaneRequest(head) else {
-            let address = proxies.client(
-                peer: context.remoteAddress?.ipAddress,
-                forwardedFor: head.headerFields[.forwardedFor]
-            )
-            if let time = pace.wait(AddressNetwork.name(address ?? ""), now: .now()) {
+            let network = proxies.network(peer: context.remoteAddress?.ipAddress, head.headerFields)
+            if let time = pace.wait(network, now: .now()) {
                 pause(before: head, time, context)
                 return
             }

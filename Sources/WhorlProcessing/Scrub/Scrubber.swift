@@ -246,7 +246,7 @@ struct Scrubber {
 
     /// Bytes with percent encoding removed; what is none stays as it is.
     private static func decoded(_ name: UnsafeBufferPointer<UInt8>) -> [UInt8] {
-        func digit(_ at: Int) -> UInt8? { at < name.count ? hexDigit(name[at]) : nil }
+        func digit(_ at: Int) -> UInt8? { at < name.count ? hexValue(name[at]) : nil }
         var result: [UInt8] = []
         var at = 0
         while at < name.count {
@@ -259,15 +259,6 @@ struct Scrubber {
             }
         }
         return result
-    }
-
-    private static func hexDigit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 
     /// The values of sensitive parameters in `a=1&b=2`.

@@ -2,7 +2,6 @@ import HTTPTypes
 import Hummingbird
 import WhorlAPI
 import WhorlIngest
-import WhorlProcessing
 import WhorlTelemetry
 
 /// Charges large answers to a budget until the peer has taken them, in fair shares of the clients' addresses.
@@ -44,11 +43,8 @@ struct AnswerMemory: RouterMiddleware {
         guard request.method != .head, let bytes = response.body.contentLength, bytes > Self.freeBytes else {
             return response
         }
-        let client = proxies.client(
-            peer: context.remoteAddress?.ipAddress,
-            forwardedFor: request.headers[values: .forwardedFor].joined(separator: ",")
-        )
-        let memory = budget.reservation(for: [.address(AddressNetwork.name(client ?? ""))])
+        let network = proxies.network(peer: context.remoteAddress?.ipAddress, request.headers)
+        let memory = budget.reservation(for: [.address(network)])
         // Without waiting: the answer itself takes the memory that it would wait for.
         guard memory.tryGrow(to: bytes) else {
             refused.increment()

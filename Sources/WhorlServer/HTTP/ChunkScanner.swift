@@ -1,3 +1,5 @@
+import WhorlProtocol
+
 /// Reads the framing of a body in chunks, only to know how many bytes of it there are (RFC 9112, 7.1).
 ///
 /// A pure state machine. It judges nothing but amounts: what is malformed the decoder refuses.
@@ -61,8 +63,8 @@ struct ChunkScanner: Sendable {
         case .size(let size):
             if isLineEnd {
                 begin(size)
-            } else if let digit = Self.digit(byte) {
-                state = .size(min(size << 4 | digit, 1 << 40))
+            } else if let digit = hexValue(byte) {
+                state = .size(min(size << 4 | Int(digit), 1 << 40))
             } else {
                 state = .ignoredLine(size: size)
             }
@@ -83,13 +85,5 @@ struct ChunkScanner: Sendable {
     private mutating func begin(_ size: Int) {
         line = 0
         state = size > 0 ? .data(left: size) : .trailer(isEmptyLine: true)
-    }
-
-    private static func digit(_ byte: UInt8) -> Int? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): Int(byte &- 0x30)
-        case UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"): Int((byte | 0x20) &- 0x57)
-        default: nil
-        }
     }
 }

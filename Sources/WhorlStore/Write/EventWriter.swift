@@ -10,8 +10,8 @@ import WhorlTelemetry
 ///
 /// A batch leaves when a writer is free and the first event has waited for the linger time, or when it is full. The queue
 /// is bounded in events and bytes, in all and for each project, and projects take turns; what is over it is refused at
-/// once. `run()` drives it; when it is stopped, what was
-/// submitted is stored before it returns, and later submissions are refused.
+/// once. `run()` drives it; when it is stopped, what was submitted is stored before it returns, and later submissions are
+/// refused.
 package actor EventWriter: Service {
     /// How events are batched; each bound has its unit in the name.
     package struct Configuration: Sendable {
@@ -157,7 +157,7 @@ package actor EventWriter: Service {
             try? await Task.sleep(until: due, clock: .continuous)
             isWatchingQueue = false
             let limit = ContinuousClock.now - Self.queuePatience
-            let late = queue.removeAll(weight: \.bytes) { $0.since <= limit }
+            let late = queue.removeAll { $0.since <= limit }
             if !late.isEmpty {
                 metrics.queued.set(Double(queue.count))
                 metrics.overdue.increment(by: late.count)
@@ -191,7 +191,7 @@ package actor EventWriter: Service {
         var batch: [Waiting] = []
         var later: [Waiting] = []
         while batch.count < size.events, bytes < configuration.batchBytes,
-            let waiting = queue.popFirst(weight: \.bytes)
+            let waiting = queue.popFirst()
         {
             // The same id twice in one statement would be two rows of one key: the second waits for a later batch, and
             // behind those who came after it.

@@ -2,28 +2,33 @@
 ///
 /// Within a sender the order of arrival stays.
 struct FairQueue<Key: Hashable & Sendable, Element: Sendable>: Sendable {
+    private struct Entry {
+        let element: Element
+        let weight: Int
+    }
+
     private struct Line {
-        /// The elements from ``head`` on; those before it were taken.
-        var elements: [Element?] = []
+        /// The entries from ``head`` on; those before it were taken.
+        var entries: [Entry?] = []
         var head = 0
         var weight = 0
 
-        var count: Int { elements.count - head }
+        var count: Int { entries.count - head }
 
-        var waiting: [Element] { elements[head...].compactMap(\.self) }
+        var waiting: [Entry] { entries[head...].compactMap(\.self) }
 
-        mutating func popFirst() -> Element? {
+        mutating func popFirst() -> Entry? {
             defer {
                 // What was taken must not stay in memory.
-                elements[head] = nil
+                entries[head] = nil
                 head += 1
-                // Taken elements go in large pieces, so that taking one costs the same however many wait.
-                if head > 64, head * 2 > elements.count {
-                    elements.removeFirst(head)
+                // Taken entries go in large pieces, so that taking one costs the same however many wait.
+                if head > 64, head * 2 > entries.count {
+                    entries.removeFirst(head)
                     head = 0
                 }
             }
-            return elements[head]
+            return entries[head]
         }
     }
 
@@ -45,22 +50,21 @@ struct FairQueue<Key: Hashable & Sendable, Element: Sendable>: Sendable {
 
     mutating func append(_ element: Element, of key: Key, weight: Int) {
         if lines[key] == nil { turns.append(key) }
-        lines[key, default: Line()].elements.append(element)
+        lines[key, default: Line()].entries.append(Entry(element: element, weight: weight))
         lines[key]?.weight += weight
         count += 1
         self.weight += weight
     }
 
-    /// The next element by turns; `weight` says what it weighs.
-    mutating func popFirst(weight: (Element) -> Int) -> Element? {
+    /// The next element by turns.
+    mutating func popFirst() -> Element? {
         guard turn < turns.count else { return nil }
         let key = turns[turn]
         turn += 1
-        guard var line = lines.removeValue(forKey: key) else { return nil }
-        guard let element = line.popFirst() else { return nil }
+        guard var line = lines.removeValue(forKey: key), let entry = line.popFirst() else { return nil }
         count -= 1
-        line.weight -= weight(element)
-        self.weight -= weight(element)
+        line.weight -= entry.weight
+        weight -= entry.weight
         if line.count > 0 {
             lines[key] = line
             turns.append(key)
@@ -69,26 +73,26 @@ struct FairQueue<Key: Hashable & Sendable, Element: Sendable>: Sendable {
             turns.removeFirst(turn)
             turn = 0
         }
-        return element
+        return entry.element
     }
 
     /// The first element of each key.
-    var heads: some Sequence<Element> { lines.values.lazy.compactMap { $0.elements[$0.head] } }
+    var heads: some Sequence<Element> { lines.values.lazy.compactMap { $0.entries[$0.head]?.element } }
 
     /// Takes out every element of which this holds, key by key.
-    mutating func removeAll(weight: (Element) -> Int, where condition: (Element) -> Bool) -> [Element] {
-        var removed: [Element] = []
+    mutating func removeAll(where condition: (Element) -> Bool) -> [Element] {
+        var removed: [Entry] = []
         for (key, line) in lines {
             let waiting = line.waiting
-            let kept = waiting.filter { !condition($0) }
+            let kept = waiting.filter { !condition($0.element) }
             guard kept.count < waiting.count else { continue }
-            removed += waiting.filter(condition)
-            lines[key] = kept.isEmpty ? nil : Line(elements: kept, weight: kept.reduce(0) { $0 + weight($1) })
+            removed += waiting.filter { condition($0.element) }
+            lines[key] = kept.isEmpty ? nil : Line(entries: kept, weight: kept.reduce(0) { $0 + $1.weight })
         }
         turns = turns[turn...].filter { lines[$0] != nil }
         turn = 0
         count -= removed.count
-        self.weight -= removed.reduce(0) { $0 + weight($1) }
-        return removed
+        weight -= removed.reduce(0) { $0 + $1.weight }
+        return removed.map(\.element)
     }
 }
