@@ -25,8 +25,6 @@ let package = Package(
         .library(name: "WhorlClient", targets: ["WhorlClient"]),
         .library(name: "WhorlClientHummingbird", targets: ["WhorlClientHummingbird"]),
         .library(name: "WhorlTelemetry", targets: ["WhorlTelemetry"]),
-        // For the nested packages Benchmarks and Fuzz; not meant for applications.
-        .library(name: "WhorlCollector", targets: ["WhorlProtocol", "WhorlProcessing", "WhorlIngest"]),
     ],
     dependencies: [
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1", traits: []),
@@ -57,7 +55,11 @@ let package = Package(
         .target(name: "WhorlThreads"),
         .target(
             name: "WhorlPostgres",
-            dependencies: ["CWhorlPostgres", "CWhorlProcess", "WhorlThreads", "WhorlTelemetry", log, lifecycle]
+            dependencies: ["CWhorlPostgres", "WhorlThreads", "WhorlTelemetry", log, lifecycle]
+        ),
+        .target(
+            name: "WhorlPrivateCluster",
+            dependencies: ["WhorlPostgres", "WhorlThreads", "CWhorlProcess", log, lifecycle]
         ),
         .target(name: "WhorlSchema", path: "sql", resources: [.embedInCode("migrations")]),
         .target(name: "WhorlProtocol"),
@@ -79,8 +81,21 @@ let package = Package(
             name: "WhorlIngest",
             dependencies: [
                 "WhorlStore", "WhorlSpool", "WhorlProcessing", "WhorlProtocol", "WhorlTelemetry", "WhorlThreads",
-                "CWhorlCompression", hummingbird,
-                httpTypes, log, lifecycle, nioCore, nioHTTPTypes,
+                "WhorlPostgres", "CWhorlCompression", log, lifecycle,
+            ]
+        ),
+        .target(
+            name: "WhorlReplay",
+            dependencies: [
+                "WhorlIngest", "WhorlStore", "WhorlSpool", "WhorlProcessing", "WhorlProtocol", "WhorlPostgres",
+                "WhorlTelemetry", "WhorlThreads", log, lifecycle,
+            ]
+        ),
+        .target(
+            name: "WhorlHTTP",
+            dependencies: [
+                "WhorlIngest", "WhorlProcessing", "WhorlProtocol", "WhorlPostgres", "WhorlTelemetry", hummingbird,
+                httpTypes, log, nioCore, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1,
             ]
         ),
         .target(
@@ -97,10 +112,9 @@ let package = Package(
         .executableTarget(
             name: "WhorlServer",
             dependencies: [
-                "WhorlIngest", "WhorlAPI", "WhorlOperations", "WhorlStore", "WhorlSpool", "WhorlPostgres",
-                "WhorlProtocol",
-                "WhorlTelemetry", "WhorlClient", hummingbird, httpTypes, lifecycle, log, metrics, argumentParser,
-                nioCore, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1,
+                "WhorlHTTP", "WhorlIngest", "WhorlReplay", "WhorlAPI", "WhorlOperations", "WhorlStore", "WhorlSpool",
+                "WhorlPrivateCluster", "WhorlPostgres", "WhorlProcessing", "WhorlProtocol", "WhorlTelemetry",
+                "WhorlClient", hummingbird, httpTypes, lifecycle, log, metrics, argumentParser, nioCore,
             ]
         ),
 
@@ -115,13 +129,17 @@ let package = Package(
         .target(
             name: "WhorlTestSupport",
             dependencies: [
-                "WhorlPostgres", "WhorlStore", "WhorlSchema", "WhorlProtocol", "WhorlTelemetry", "CWhorlProcess",
+                "WhorlPrivateCluster", "WhorlPostgres", "WhorlStore", "WhorlSchema", "WhorlProtocol", "WhorlTelemetry",
+                "CWhorlProcess",
                 "CWhorlCompression", log,
             ],
             path: "Tests/WhorlTestSupport"
         ),
         .testTarget(name: "WhorlTelemetryTests", dependencies: ["WhorlTelemetry", "WhorlTestSupport", coreMetrics]),
-        .testTarget(name: "WhorlPostgresTests", dependencies: ["WhorlPostgres", "WhorlTestSupport", log]),
+        .testTarget(
+            name: "WhorlPostgresTests",
+            dependencies: ["WhorlPrivateCluster", "WhorlPostgres", "WhorlTestSupport", log]
+        ),
         .testTarget(name: "WhorlProtocolTests", dependencies: ["WhorlProtocol", "WhorlTestSupport"]),
         .testTarget(
             name: "WhorlProcessingTests",
@@ -137,7 +155,11 @@ let package = Package(
         ),
         .testTarget(
             name: "WhorlIngestTests",
-            dependencies: ["WhorlIngest", "WhorlSpool", "WhorlStore", "WhorlProtocol", "WhorlTestSupport", nioCore]
+            dependencies: ["WhorlIngest", "WhorlSpool", "WhorlStore", "WhorlProtocol", "WhorlTestSupport"]
+        ),
+        .testTarget(
+            name: "WhorlHTTPTests",
+            dependencies: ["WhorlHTTP", "WhorlIngest", "WhorlTelemetry", "WhorlTestSupport", nioCore, nioHTTP1]
         ),
         .testTarget(name: "WhorlOperationsTests", dependencies: ["WhorlOperations", "WhorlTelemetry"]),
         .testTarget(
@@ -146,14 +168,16 @@ let package = Package(
         ),
         .testTarget(
             name: "WhorlFaultTests",
-            dependencies: ["WhorlServer", "WhorlStore", "WhorlPostgres", "WhorlProtocol", "WhorlTestSupport"]
+            dependencies: [
+                "WhorlServer", "WhorlStore", "WhorlPrivateCluster", "WhorlPostgres", "WhorlProtocol",
+                "WhorlTestSupport",
+            ]
         ),
         .testTarget(
             name: "WhorlServerTests",
             dependencies: [
-                "WhorlServer", "WhorlAPI", "WhorlClient", "WhorlPostgres", "CWhorlCompression", nioHTTP1, "WhorlStore",
-                "WhorlProtocol",
-                "WhorlTestSupport",
+                "WhorlServer", "WhorlHTTP", "WhorlAPI", "WhorlClient", "WhorlPrivateCluster", "WhorlPostgres",
+                "WhorlStore", "WhorlProtocol", "WhorlTestSupport", "CWhorlCompression", nioHTTP1,
             ]
         ),
     ]

@@ -27,7 +27,11 @@ let package = Package(
         ),
         .target(
             name: "WhorlPostgres",
-            dependencies: ["CWhorlPostgres", "CWhorlProcess", "WhorlThreads", "WhorlTelemetry", log, lifecycle]
+            dependencies: ["CWhorlPostgres", "WhorlThreads", "WhorlTelemetry", log, lifecycle]
+        ),
+        .target(
+            name: "WhorlPrivateCluster",
+            dependencies: ["WhorlPostgres", "WhorlThreads", "CWhorlProcess", log, lifecycle]
         ),
         .target(name: "WhorlSchema", resources: [.embedInCode("migrations")]),
         .target(name: "WhorlThreads"),
@@ -51,7 +55,7 @@ let package = Package(
             name: "micro",
             dependencies: [
                 "EventSamples", "BenchmarkRecord", "Processes", "WhorlProcessing", "WhorlProtocol", "WhorlStore",
-                "CWhorlCompression",
+                "WhorlPrivateCluster", "CWhorlCompression",
             ]
         ),
     ]

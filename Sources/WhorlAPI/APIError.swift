@@ -1,10 +1,12 @@
 import HTTPTypes
 import Hummingbird
+import NIOCore
 import WhorlPostgres
+import WhorlProtocol
 import WhorlStore
 
 /// An answer of the JSON API that is not what was asked for, in words that are safe to show.
-package struct APIError: Error, Sendable {
+package struct APIError: HTTPResponseError, Sendable {
     package let status: HTTPResponse.Status
     package let detail: String
     package let headers: HTTPFields
@@ -35,4 +37,14 @@ package struct APIError: Error, Sendable {
     }
 
     static func badRequest(_ detail: String) -> APIError { APIError(status: .badRequest, detail: detail) }
+
+    package func response(from request: Request, context: some RequestContext) throws -> Response {
+        var response = Response(
+            status: status,
+            headers: [.contentType: "application/json"],
+            body: .init(byteBuffer: ByteBuffer(bytes: (["detail": .string(detail)] as JSON).encoded()))
+        )
+        for field in headers { response.headers[field.name] = field.value }
+        return response
+    }
 }

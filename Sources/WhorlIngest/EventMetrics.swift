@@ -70,7 +70,7 @@ package struct EventMetrics: Sendable {
     }
 
     /// Counts what a committed event meant for its issue.
-    func committed(organization: String, project: String, isNewIssue: Bool, isRegression: Bool) {
+    package func committed(organization: String, project: String, isNewIssue: Bool, isRegression: Bool) {
         if isNewIssue { created.child(organization, project).increment() }
         if isRegression { regressed.child(organization, project).increment() }
     }

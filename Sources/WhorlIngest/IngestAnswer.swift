@@ -2,37 +2,37 @@ import WhorlProcessing
 import WhorlProtocol
 
 /// The answer to a request of the write side (protocol facts, section 1.6).
-struct IngestAnswer: Sendable {
-    var status: Int
-    var body: JSON
-    var headers: [(name: String, value: String)] = []
+package struct IngestAnswer: Sendable {
+    package var status: Int
+    package var body: JSON
+    package var headers: [(name: String, value: String)] = []
 
     /// Kept, or dropped on purpose: the id where the request is about an event, else an empty object.
-    static func accepted(_ id: EventID?) -> IngestAnswer {
+    package static func accepted(_ id: EventID?) -> IngestAnswer {
         IngestAnswer(status: 200, body: id.map { ["id": .string($0.hex)] } ?? [:])
     }
 
     /// Tells the sender of limits; SDKs read them on every answer.
-    mutating func add(_ denials: [RateLimiter.Denial]) {
+    package mutating func add(_ denials: [RateLimiter.Denial]) {
         guard !denials.isEmpty else { return }
         headers.append(("X-Sentry-Rate-Limits", denials.map(\.header).joined(separator: ", ")))
     }
 }
 
 /// Why a request was refused, in words that are safe to show to the sender.
-struct IngestRefusal: Error, Sendable {
-    let status: Int
-    let detail: String
-    var causes: [String] = []
-    var retryAfterSeconds: Int?
+package struct IngestRefusal: Error, Sendable {
+    package let status: Int
+    package let detail: String
+    package var causes: [String] = []
+    package var retryAfterSeconds: Int?
     /// The word under which the refusal is counted.
-    var reason: Outcome.Reason?
+    package var reason: Outcome.Reason?
     /// The methods that are allowed, where the method was the fault.
-    var allowed: String?
+    package var allowed: String?
     /// Limits that the sender should know of.
-    var denials: [RateLimiter.Denial] = []
+    package var denials: [RateLimiter.Denial] = []
 
-    var answer: IngestAnswer {
+    package var answer: IngestAnswer {
         var members: [(key: String, value: JSON)] = [("detail", .string(detail))]
         if !causes.isEmpty { members.append(("causes", .array(causes.map(JSON.string)))) }
         var headers = [(name: "X-Sentry-Error", value: detail)]
@@ -43,16 +43,20 @@ struct IngestRefusal: Error, Sendable {
         return answer
     }
 
-    static func badRequest(_ detail: String, _ reason: Outcome.Reason? = nil, causes: [String] = []) -> IngestRefusal {
+    package static func badRequest(
+        _ detail: String,
+        _ reason: Outcome.Reason? = nil,
+        causes: [String] = []
+    ) -> IngestRefusal {
         IngestRefusal(status: 400, detail: detail, causes: causes, reason: reason)
     }
 
-    static func tooLarge(_ detail: String) -> IngestRefusal {
+    package static func tooLarge(_ detail: String) -> IngestRefusal {
         IngestRefusal(status: 413, detail: detail, reason: .tooLarge)
     }
 
     /// Everything that the request holds is over a limit.
-    static func limited(_ denials: [RateLimiter.Denial]) -> IngestRefusal {
+    package static func limited(_ denials: [RateLimiter.Denial]) -> IngestRefusal {
         var refusal = IngestRefusal(
             status: 429,
             detail: "rate limited",
@@ -63,14 +67,14 @@ struct IngestRefusal: Error, Sendable {
     }
 
     /// Neither the database nor the spool can take it: nothing is kept, and the sender should come again.
-    static let unavailable = IngestRefusal(
+    package static let unavailable = IngestRefusal(
         status: 503,
         detail: "the event cannot be kept at the moment",
         retryAfterSeconds: 5,
         reason: .unavailable
     )
 
-    init(
+    package init(
         status: Int,
         detail: String,
         causes: [String] = [],
@@ -84,7 +88,7 @@ struct IngestRefusal: Error, Sendable {
         self.reason = reason
     }
 
-    init(_ failure: Credentials.Failure) {
+    package init(_ failure: Credentials.Failure) {
         switch failure {
         case .missing:
             self.init(status: 401, detail: "missing authorization information", reason: .authMissing)
@@ -99,7 +103,7 @@ struct IngestRefusal: Error, Sendable {
         }
     }
 
-    init(_ failure: Inflate.Failure) {
+    package init(_ failure: Inflate.Failure) {
         switch failure {
         case .unknownCoding: self.init(status: 415, detail: "unknown content encoding", reason: .invalidCompression)
         case .tooLarge: self = .tooLarge("the inflated body is too large")
@@ -107,7 +111,7 @@ struct IngestRefusal: Error, Sendable {
         }
     }
 
-    init(_ failure: EventPipeline.Failure) {
+    package init(_ failure: EventPipeline.Failure) {
         self = .badRequest("invalid event", .invalidJSON, causes: [failure.cause])
     }
 }

@@ -13,11 +13,11 @@ import WhorlTelemetry
 /// The answer 200 comes after the event is kept. A request is judged whole before anything of it is kept, so that a
 /// refusal leaves nothing behind.
 package struct IngestHandler: Sendable {
-    private let doorkeeper: Doorkeeper
-    private let keeper: EventKeeper
+    private let doorkeeper: IngestAuthorizer
+    private let keeper: EventSink
     private let limiter: RateLimiter
     /// For bodies as they arrive; the lane takes from it.
-    let bodyMemory: MemoryBudget
+    package let bodyMemory: MemoryBudget
     /// For bodies as they are inflated and read.
     ///
     /// A separate budget, so that two requests which hold a part of one and wait for the other cannot deadlock.
@@ -26,7 +26,7 @@ package struct IngestHandler: Sendable {
     ///
     /// Whoever holds a part of it waits for no other memory.
     private let workingMemory: MemoryBudget
-    private let heavyWork = HeavyWork()
+    private let heavyWork = LargePayloadExecutor()
     private let limits: IngestLimits
     private let outcomes: OutcomeRecorder
     private let metrics: IngestMetrics
@@ -35,7 +35,7 @@ package struct IngestHandler: Sendable {
 
     package init(
         keys: KeyDirectory,
-        keeper: EventKeeper,
+        keeper: EventSink,
         limiter: RateLimiter,
         limits: IngestLimits = IngestLimits(),
         outcomes: OutcomeRecorder,
@@ -43,7 +43,7 @@ package struct IngestHandler: Sendable {
         events: EventMetrics,
         logger: Logger
     ) {
-        doorkeeper = Doorkeeper(keys: keys, limiter: limiter, limits: limits)
+        doorkeeper = IngestAuthorizer(keys: keys, limiter: limiter, limits: limits)
         self.keeper = keeper
         self.limiter = limiter
         // The largest body has to fit, beside what is kept for small ones.
@@ -75,10 +75,10 @@ package struct IngestHandler: Sendable {
         self.logger = logger
     }
 
-    var maxBodyBytes: Int { limits.bodyBytes }
+    package var maxBodyBytes: Int { limits.bodyBytes }
 
-    func handle(_ request: IngestRequest) async -> IngestAnswer {
-        var ledger = ItemLedger(request: request)
+    package func handle(_ request: IngestRequest) async -> IngestAnswer {
+        var ledger = ItemOutcomes(request: request)
         do {
             let judged = try await judge(request, &ledger)
             // The body and all that was made of it are gone by now: waiting for the database holds compressed bytes only.
@@ -94,20 +94,20 @@ package struct IngestHandler: Sendable {
     }
 
     /// The answer to a request whose body was too large, or too slow, to be read; `request` has none.
-    func refuse(_ request: IngestRequest, _ refusal: IngestRefusal) async -> IngestAnswer {
-        var ledger = ItemLedger(request: request)
+    package func refuse(_ request: IngestRequest, _ refusal: IngestRefusal) async -> IngestAnswer {
+        var ledger = ItemOutcomes(request: request)
         ledger.sender = (try? await doorkeeper.sender(of: request, envelopeDSN: nil)) ?? nil
         count(refusal, &ledger, request)
         return refusal.answer
     }
 
     /// Counts a request whose body never came to its end.
-    func abandoned(_ request: IngestRequest) { metrics.count("event", .invalid, .timeout) }
+    package func abandoned(_ request: IngestRequest) { metrics.count("event", .invalid, .timeout) }
 
     /// Lets a body grow to so many bytes: looks up the sender before the first time, and waits for the memory.
     ///
     /// Returns why it may not.
-    func admitBody(
+    package func admitBody(
         of request: IngestRequest,
         bytes: Int,
         _ memory: MemoryReservation,
@@ -143,7 +143,7 @@ package struct IngestHandler: Sendable {
         var namesEvent = false
     }
 
-    private func judge(_ request: IngestRequest, _ ledger: inout ItemLedger) async throws -> Judged {
+    private func judge(_ request: IngestRequest, _ ledger: inout ItemOutcomes) async throws -> Judged {
         // The key is looked up before the body is touched, except where only the body names it.
         var sender = try await doorkeeper.sender(of: request, envelopeDSN: nil)
         ledger.sender = sender
@@ -273,7 +273,7 @@ package struct IngestHandler: Sendable {
         _ request: IngestRequest,
         _ owners: [MemoryShares.Owner],
         _ bodyBytes: Int,
-        _ ledger: inout ItemLedger
+        _ ledger: inout ItemOutcomes
     ) async throws -> Judged {
         var judged = Judged(sender: sender)
         var hasEvent = false
@@ -319,7 +319,7 @@ package struct IngestHandler: Sendable {
             }
         }
         if !judged.denials.isEmpty, ledger.isAllLimited { throw IngestRefusal.limited(judged.denials) }
-        judged.namesEvent = framed.items.contains { SideItem.needsEvent($0.type) }
+        judged.namesEvent = framed.items.contains { NonEventItem.needsEvent($0.type) }
         if judged.answeredID == nil, judged.namesEvent { judged.answeredID = framed.eventID ?? .random() }
         return judged
     }
@@ -350,11 +350,11 @@ package struct IngestHandler: Sendable {
         }
     }
 
-    private func sideItem(_ item: Envelope.Item) -> SideItem.Verdict {
+    private func sideItem(_ item: Envelope.Item) -> NonEventItem.Verdict {
         guard item.payload.count <= limits.bytes(of: item.type) else {
-            return SideItem.Verdict(outcome: .invalid, reason: .tooLarge)
+            return NonEventItem.Verdict(outcome: .invalid, reason: .tooLarge)
         }
-        return SideItem.verdict(on: item)
+        return NonEventItem.verdict(on: item)
     }
 
     // MARK: - keep, answer
@@ -362,7 +362,7 @@ package struct IngestHandler: Sendable {
     private func keep(
         _ judged: Judged,
         _ request: IngestRequest,
-        _ ledger: inout ItemLedger
+        _ ledger: inout ItemOutcomes
     ) async throws -> IngestAnswer {
         if let event = judged.event {
             let kept = try await keeper.keep(event, keyID: judged.sender.key.keyID)
@@ -375,11 +375,11 @@ package struct IngestHandler: Sendable {
     }
 
     private func announce(
-        _ kept: EventKeeper.Kept,
+        _ kept: EventSink.Kept,
         of event: ProcessedEvent,
         _ sender: Sender,
         _ request: IngestRequest,
-        _ ledger: inout ItemLedger
+        _ ledger: inout ItemOutcomes
     ) {
         metrics.endToEnd.observe(request.arrived.duration(to: .now))
         if case .duplicate = kept {
@@ -406,7 +406,7 @@ package struct IngestHandler: Sendable {
     }
 
     /// Counts a request that was refused: every item that it is known to hold, or one event when nobody has looked.
-    private func count(_ refusal: IngestRefusal, _ ledger: inout ItemLedger, _ request: IngestRequest) {
+    private func count(_ refusal: IngestRefusal, _ ledger: inout ItemOutcomes, _ request: IngestRequest) {
         guard let reason = refusal.reason ?? refusal.denials.first?.reason else { return }
         switch reason {
         case .authMissing, .authMalformed, .authUnknownKey, .authDisabledKey, .projectMismatch:

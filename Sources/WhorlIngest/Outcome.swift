@@ -3,7 +3,7 @@ import WhorlProtocol
 import WhorlTelemetry
 
 /// What became of an item, by Sentry's words; every item received ends in exactly one.
-enum Outcome: String, Sendable {
+package enum Outcome: String, Sendable {
     case accepted
     case filtered
     case rateLimited = "rate_limited"
@@ -11,7 +11,7 @@ enum Outcome: String, Sendable {
     case clientDiscard = "client_discard"
 
     /// Why, from a closed list, since it is a label.
-    enum Reason: String, Sendable {
+    package enum Reason: String, Sendable {
         case none
         case duplicate
         case duplicateItem = "duplicate_item"

@@ -4,7 +4,7 @@ import Synchronization
 ///
 /// Whoever works on the body takes it; then nobody else keeps the bytes alive, and the memory can be given back while the
 /// request is still being answered.
-final class ReceivedBody: Sendable {
+package final class ReceivedBody: Sendable {
     private struct Content {
         var bytes: [UInt8]
         var memory: MemoryReservation?
@@ -13,12 +13,12 @@ final class ReceivedBody: Sendable {
     private let content: Mutex<Content>
 
     /// A body; nil as memory for one that is small and not counted.
-    init(_ bytes: [UInt8] = [], memory: MemoryReservation? = nil) {
+    package init(_ bytes: [UInt8] = [], memory: MemoryReservation? = nil) {
         content = Mutex(Content(bytes: bytes, memory: memory))
     }
 
     /// Takes the bytes and the memory; a second time there are none.
-    func take() -> (bytes: [UInt8], memory: MemoryReservation?) {
+    package func take() -> (bytes: [UInt8], memory: MemoryReservation?) {
         content.withLock { content in
             defer { content = Content(bytes: [], memory: nil) }
             return (content.bytes, content.memory)

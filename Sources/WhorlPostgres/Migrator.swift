@@ -14,11 +14,7 @@ package struct Migration: Sendable {
     }
 
     /// A checksum of the text (FNV-1a, 64 bit): it has to find an edit, not to resist an attacker.
-    package var checksum: Int {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in sql.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        return Int(Int64(bitPattern: hash))
-    }
+    package var checksum: Int { Int(Int64(bitPattern: fnv1a(sql))) }
 }
 
 /// Brings a database to the schema of the program.

@@ -8,9 +8,11 @@ import NIOHTTPTypes
 import ServiceLifecycle
 import Synchronization
 import WhorlAPI
+import WhorlHTTP
 import WhorlIngest
 import WhorlOperations
 import WhorlPostgres
+import WhorlPrivateCluster
 import WhorlStore
 import WhorlTelemetry
 
@@ -78,7 +80,7 @@ struct Collector: Sendable {
         try signals.end()
         // Dependencies first; they stop in the reverse order, so the drain begins at the end of the list.
         var services: [any Service] = []
-        if let cluster = access.cluster { services.append(ClusterKeeper(cluster: cluster, logger: logger)) }
+        if let cluster = access.cluster { services.append(PrivateClusterSupervisor(cluster: cluster, logger: logger)) }
         services += pools.all as [any Service]
         services.append(preparation)
         services += rooms.services
@@ -211,7 +213,7 @@ struct Collector: Sendable {
         return {
             [
                 ConnectionGuard(times: times, count: count),
-                IngestLane(handler: ingest, proxies: proxies, pace: pace) { route, status, duration in
+                IngestChannelHandler(handler: ingest, proxies: proxies, pace: pace) { route, status, duration in
                     recorder.finished(
                         route: route,
                         method: "POST",
@@ -239,18 +241,6 @@ extension ServiceGroupConfiguration {
     }
 }
 
-/// The request of every route, with the address of the peer.
-struct CollectorRequestContext: RemoteAddressRequestContext {
-    var coreContext: CoreRequestContextStorage
-    let channel: any Channel
-    var remoteAddress: SocketAddress? { channel.remoteAddress }
-
-    init(source: ApplicationRequestContextSource) {
-        coreContext = .init(source: source)
-        channel = source.channel
-    }
-}
-
 /// The base of DSNs and permalinks, known for sure once the port is.
 final class PublicURL: Sendable {
     private let value: Mutex<String>
@@ -272,7 +262,7 @@ private struct DrainSignal: Service {
     private static let lastMoment: TimeInterval = 9
 
     func run() async throws {
-        await gracefulShutdownOrCancellation()
+        try? await gracefulShutdown()
         // Cancelled: another service failed, and the process must not end as if it had been asked to.
         let status: Int32 = Task.isCancelled ? 1 : 0
         health.drain()

@@ -3,6 +3,7 @@ import ServiceLifecycle
 import WhorlIngest
 import WhorlOperations
 import WhorlPostgres
+import WhorlReplay
 import WhorlSpool
 import WhorlStore
 import WhorlTelemetry
@@ -16,7 +17,7 @@ struct CollectorRooms: Sendable {
     let ingest: IngestHandler
     let events: EventMetrics
     let health: HealthMonitor
-    let knownChildren: KnownChildren
+    let knownChildren: MetricPreloader
     /// Dependencies first.
     let services: [any Service]
 
@@ -33,8 +34,12 @@ struct CollectorRooms: Sendable {
         keys = KeyDirectory(pool: pools.ingest, copy: keyCopy, rules: settings.groupingRules, logger: logger)
         writer = EventWriter(pool: pools.ingest, configuration: settings.writer, logger: logger, registry: registry)
         events = EventMetrics(registry: registry)
-        knownChildren = KnownChildren(queries: MetricsQueries(pool: pools.housekeeping), events: events, logger: logger)
-        let keeper = EventKeeper(writer: writer, spool: spool, codec: codec, keys: keys)
+        knownChildren = MetricPreloader(
+            queries: MetricsQueries(pool: pools.housekeeping),
+            events: events,
+            logger: logger
+        )
+        let keeper = EventSink(writer: writer, spool: spool, codec: codec, keys: keys)
         let limiter = RateLimiter(pool: pools.limits, farFactor: settings.limits.farFactor, logger: logger)
         let outcomes = OutcomeRecorder(pool: pools.limits, logger: logger, registry: registry)
         ingest = IngestHandler(

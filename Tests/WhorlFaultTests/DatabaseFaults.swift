@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import Testing
 import WhorlPostgres
+import WhorlPrivateCluster
 import WhorlTestSupport
 
 @Suite("Faults of the database", .serialized) struct DatabaseFaults {

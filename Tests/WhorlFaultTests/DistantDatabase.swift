@@ -2,6 +2,7 @@ import Foundation
 import Synchronization
 import Testing
 import WhorlPostgres
+import WhorlPrivateCluster
 import WhorlProtocol
 import WhorlStore
 import WhorlTestSupport

@@ -3,6 +3,7 @@ import Glibc
 import Synchronization
 import Testing
 import WhorlPostgres
+import WhorlPrivateCluster
 import WhorlProtocol
 import WhorlStore
 import WhorlTestSupport

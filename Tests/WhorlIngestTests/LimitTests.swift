@@ -1,6 +1,5 @@
 import Foundation
 import Logging
-import NIOCore
 import Synchronization
 import Testing
 import WhorlStore
@@ -11,16 +10,6 @@ import WhorlTestSupport
 
 @Suite("How much may be sent") struct LimitTests {
     private let limit = CountLimit(count: 100, seconds: 60)
-
-    @Test("An address makes so many requests in a second; further ones wait for its end, and no other address does")
-    func pace() {
-        let pace = AddressPace(registry: MetricsRegistry())
-        let start = NIODeadline.uptimeNanoseconds(5_000_000_000)
-        for _ in 0..<AddressPace.perSecond { #expect(pace.wait("a", now: start) == nil) }
-        #expect(pace.wait("a", now: start + .milliseconds(400)) == .milliseconds(600))
-        #expect(pace.wait("b", now: start + .milliseconds(400)) == nil)
-        #expect(pace.wait("a", now: start + .seconds(1)) == nil)
-    }
 
     @Test("A collector spends what it was lent and a part ahead, never more; the next window begins anew")
     func budget() {

@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import Testing
 import WhorlPostgres
+import WhorlPrivateCluster
 import WhorlTelemetry
 import WhorlTestSupport
 

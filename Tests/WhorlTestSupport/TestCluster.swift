@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import WhorlPostgres
+import WhorlPrivateCluster
 import WhorlStore
 import WhorlTelemetry
 

@@ -3,6 +3,7 @@ import EventSamples
 import Foundation
 import Processes
 import WhorlPostgres
+import WhorlPrivateCluster
 import WhorlProtocol
 import WhorlStore
 

@@ -4,6 +4,7 @@ import Logging
 import Processes
 import ServiceLifecycle
 import WhorlPostgres
+import WhorlPrivateCluster
 import WhorlProcessing
 import WhorlProtocol
 import WhorlStore

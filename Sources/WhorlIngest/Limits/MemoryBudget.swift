@@ -31,10 +31,10 @@ package final class MemoryBudget: Sendable {
     }
 
     /// Requests that wait at this moment.
-    var waiting: Int { state.withLock(\.answers.count) }
+    package var waiting: Int { state.withLock(\.answers.count) }
 
     /// Whether more than half of it is held.
-    var isHalfUsed: Bool { used > capacity / 2 }
+    package var isHalfUsed: Bool { used > capacity / 2 }
 
     /// Bytes that are held at this moment.
     package var used: Int { state.withLock(\.shares.used) }
@@ -43,7 +43,7 @@ package final class MemoryBudget: Sendable {
     package func reservation(for owners: [MemoryShares.Owner]) -> MemoryReservation { MemoryReservation(self, owners) }
 
     /// Holds so many bytes, waiting for them where they are not free; nil when they did not come free in time.
-    func reserve(_ bytes: Int, for owners: [MemoryShares.Owner]) async -> MemoryReservation? {
+    package func reserve(_ bytes: Int, for owners: [MemoryShares.Owner]) async -> MemoryReservation? {
         let reservation = reservation(for: owners)
         return await reservation.grow(to: bytes) ? reservation : nil
     }
@@ -128,7 +128,7 @@ package final class MemoryReservation: Sendable {
 
     private struct Holding {
         var bytes = 0
-        var owners: [MemoryShares.Owner]
+        package var owners: [MemoryShares.Owner]
     }
 
     fileprivate init(_ budget: MemoryBudget, _ owners: [MemoryShares.Owner]) {
@@ -139,13 +139,13 @@ package final class MemoryReservation: Sendable {
     deinit { release() }
 
     /// What is held.
-    var bytes: Int { holding.withLock(\.bytes) }
+    package var bytes: Int { holding.withLock(\.bytes) }
 
     /// For whom it counts.
-    var owners: [MemoryShares.Owner] { holding.withLock(\.owners) }
+    package var owners: [MemoryShares.Owner] { holding.withLock(\.owners) }
 
     /// Counts what is held for another owner, too, from now on.
-    func add(_ owner: MemoryShares.Owner) {
+    package func add(_ owner: MemoryShares.Owner) {
         let bytes = holding.withLock { holding -> Int? in
             guard !holding.owners.contains(owner) else { return nil }
             holding.owners.append(owner)
@@ -168,7 +168,7 @@ package final class MemoryReservation: Sendable {
     /// Holds so many bytes, waiting for what is missing; false when it did not come free in time.
     ///
     /// One caller at a time.
-    func grow(to size: Int) async -> Bool {
+    package func grow(to size: Int) async -> Bool {
         let (before, owners) = holding.withLock { ($0.bytes, $0.owners) }
         guard size > before else { return true }
         guard await budget.take(size - before, total: size, owners) else { return false }
@@ -177,7 +177,7 @@ package final class MemoryReservation: Sendable {
     }
 
     /// Gives back what is held beyond so many bytes.
-    func shrink(to size: Int) {
+    package func shrink(to size: Int) {
         let (surplus, total, owners) = holding.withLock { holding in
             let total = holding.bytes
             holding.bytes = min(total, size)

@@ -19,7 +19,7 @@ package struct MemoryShares: Sendable {
     }
 
     /// Requests up to this size count as small.
-    static let smallBytes = 1 << 20
+    package static let smallBytes = 1 << 20
     /// Most that wait; one more is refused.
     static let maxWaiters = 1_000
 

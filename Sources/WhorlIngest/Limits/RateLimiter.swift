@@ -11,9 +11,9 @@ import WhorlTelemetry
 /// Each limit is a ``LeasedBudget``; `run()` takes parts of the limits from the database, where all collectors share them.
 package final class RateLimiter: Service, Sendable {
     /// One limit, and what it is on.
-    struct Rule: Sendable {
+    package struct Rule: Sendable {
         /// Whose limit it is, by the words of `X-Sentry-Rate-Limits`.
-        enum Scope: String, Sendable {
+        package enum Scope: String, Sendable {
             case organization
             case project
             case key
@@ -34,7 +34,7 @@ package final class RateLimiter: Service, Sendable {
     }
 
     /// A refusal: which rule, and how long it holds.
-    struct Denial: Sendable {
+    package struct Denial: Sendable {
         let rule: Rule
         let retryAfterSeconds: Int
 

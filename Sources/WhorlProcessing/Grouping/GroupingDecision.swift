@@ -8,7 +8,7 @@ struct GroupingDecision {
         case exceptions(ExceptionRule)
         case stack(name: String, StackRule)
         case single(variant: String, GroupingComponent)
-        case first(FirstGrouping)
+        case first(Version1Grouping)
     }
 
     /// Bytes of a title: variables may stand for long texts.
@@ -33,7 +33,8 @@ struct GroupingDecision {
         } else if !hasDefault {
             basis = .custom(fingerprint)
         } else {
-            basis = version == .first ? .first(FirstGrouping(event)) : Self.computed(event, rules.stack, meter, version)
+            basis =
+                version == .first ? .first(Version1Grouping(event)) : Self.computed(event, rules.stack, meter, version)
         }
     }
 

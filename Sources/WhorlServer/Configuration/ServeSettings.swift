@@ -1,4 +1,5 @@
 import Foundation
+import WhorlHTTP
 import WhorlIngest
 import WhorlProcessing
 import WhorlSpool

@@ -1,0 +1,87 @@
+import WhorlProtocol
+
+/// Items that are not events: read, judged and counted, none of them stored.
+enum NonEventItem {
+    /// Whether the answer names an event id when only such an item is there.
+    static func needsEvent(_ type: String) -> Bool {
+        [
+            "event", "transaction", "security", "attachment", "form_data", "user_report", "feedback", "replay_event",
+            "profile",
+        ]
+        .contains(type)
+    }
+
+    /// What a client says that it dropped itself.
+    struct Discard: Sendable {
+        let category: String
+        let reason: String
+        let quantity: Int
+    }
+
+    /// What becomes of an item.
+    struct Verdict: Sendable {
+        var outcome: Outcome
+        var reason: Outcome.Reason
+        var discards: [Discard] = []
+    }
+
+    /// Values and keys of such an item; more make it invalid.
+    private static let maxEntries = 60_000
+
+    /// Judges an item.
+    static func verdict(on item: Envelope.Item) -> Verdict {
+        switch item.type {
+        case "client_report":
+            guard let report = object(item) else { return Verdict(outcome: .invalid, reason: .invalidJSON) }
+            return Verdict(outcome: .accepted, reason: .none, discards: discards(report))
+        case "session", "sessions", "user_report", "check_in":
+            guard object(item) != nil else { return Verdict(outcome: .invalid, reason: .invalidJSON) }
+            return Verdict(outcome: .filtered, reason: .unsupportedItem)
+        default:
+            return Verdict(outcome: .filtered, reason: .unsupportedItem)
+        }
+    }
+
+    private static func object(_ item: Envelope.Item) -> JSONNode? {
+        guard let node = try? JSONDocument(Array(item.payload), maxEntries: maxEntries).root, node.isObject else {
+            return nil
+        }
+        return node
+    }
+
+    /// What a client says it dropped; numbers that are negative or absurd are passed over.
+    private static func discards(_ report: JSONNode) -> [Discard] {
+        var discards: [Discard] = []
+        for list in ["discarded_events", "rate_limited_events", "filtered_events"] as [StaticString] {
+            for entry in (report.member(list) ?? report).elements.prefix(100) {
+                guard let quantity = entry.member("quantity")?.int, (1...1_000_000).contains(quantity) else {
+                    continue
+                }
+                discards.append(
+                    Discard(
+                        category: known(entry.member("category")?.string, categories),
+                        reason: known(entry.member("reason")?.string, reasons),
+                        quantity: quantity
+                    )
+                )
+            }
+        }
+        return discards
+    }
+
+    /// The words are labels, and the sender chooses them: what is not on the list counts as `other`.
+    private static func known(_ word: String?, _ list: Set<String>) -> String {
+        word.flatMap { list.contains($0) ? $0 : nil } ?? "other"
+    }
+
+    private static let categories: Set<String> = [
+        "default", "error", "transaction", "security", "attachment", "session", "profile", "profile_chunk", "replay",
+        "monitor", "span", "feedback", "metric_bucket", "log_item", "log_byte", "trace_metric", "internal",
+    ]
+
+    private static let reasons: Set<String> = [
+        "before_send", "event_processor", "sample_rate", "ratelimit_backoff", "network_error", "send_error",
+        "queue_overflow", "cache_overflow", "buffer_overflow", "internal_sdk_error", "insufficient_data",
+        "backpressure", "ignored", "invalid", "no_parent_span",
+    ]
+}

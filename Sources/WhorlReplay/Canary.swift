@@ -1,0 +1,86 @@
+import Foundation
+import Logging
+import ServiceLifecycle
+import WhorlIngest
+import WhorlProcessing
+import WhorlProtocol
+import WhorlStore
+import WhorlTelemetry
+
+/// Sends an event of its own down the whole path every minute and asks the database for it: the one check that shows that
+/// events arrive, whatever each part says of itself.
+///
+/// The events belong to a project of their own that no key leads to and no list shows.
+package struct Canary: Service {
+    /// The project of the events; projects of people begin at 1.
+    static let projectID = 0
+
+    private let keeper: EventSink
+    private let events: EventQueries
+    private let interval: Duration
+    private let logger: Logger
+    private let sent: Counter
+    private let lost: Counter
+    private let lastReturn: Gauge
+    private let roundTrip: Histogram
+
+    package init(
+        keeper: EventSink,
+        events: EventQueries,
+        interval: Duration = .seconds(60),
+        registry: MetricsRegistry,
+        logger: Logger
+    ) {
+        self.keeper = keeper
+        self.events = events
+        self.interval = interval
+        self.logger = logger
+        sent = registry.counter("whorl_canary_sent", "Canary events sent.")
+        lost = registry.counter("whorl_canary_lost", "Canary events that did not come back within a minute.")
+        lastReturn = registry.gauge(
+            "whorl_canary_last_return_timestamp_seconds",
+            "When a canary event last came back from the database, by Unix time."
+        )
+        roundTrip = registry.histogram(
+            "whorl_canary_seconds",
+            "Time for a canary event to come back from the database."
+        )
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                await fly()
+                try? await Task.sleep(for: interval)
+            }
+        }
+    }
+
+    private func fly() async {
+        let start = ContinuousClock.now
+        let id = EventID.random()
+        let now = Date()
+        let payload: JSON = [
+            "event_id": .string(id.hex), "timestamp": .double(now.timeIntervalSince1970), "level": "info",
+            "logger": "whorl.canary", "message": "The canary flies", "fingerprint": ["whorl.canary"],
+        ]
+        sent.increment()
+        do {
+            let context = EventContext(projectID: Self.projectID, eventID: id, receivedAt: now)
+            let event = try EventPipeline.process(payload.encoded()[...], context)
+            _ = try await keeper.keep(keeper.prepare(event), keyID: 0)
+        } catch {
+            logger.warning("canary not kept", metadata: ["error": "\(error)"])
+        }
+        // Through the spool it takes as long as the outage does; then the next canary tells.
+        while start.duration(to: .now) < interval, !Task.isCancelled {
+            if await events.exists(id, projectID: Self.projectID) {
+                roundTrip.observe(start.duration(to: .now))
+                lastReturn.set(Date().timeIntervalSince1970)
+                return
+            }
+            try? await Task.sleep(for: .seconds(1))
+        }
+        if !Task.isCancelled { lost.increment() }
+    }
+}
