@@ -14,6 +14,7 @@ let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swi
 let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -53,6 +54,8 @@ let package = Package(
         // Foundations: they know nothing of the product.
         .target(name: "WhorlTelemetry", dependencies: [coreMetrics]),
         .target(name: "WhorlThreads"),
+        // Faults that tests make on purpose; empty in release builds.
+        .target(name: "WhorlFaults"),
         .target(
             name: "WhorlPostgres",
             dependencies: ["CWhorlPostgres", "WhorlThreads", "WhorlTelemetry", log, lifecycle]
@@ -73,7 +76,7 @@ let package = Package(
             name: "WhorlStore",
             dependencies: [
                 "WhorlProcessing", "WhorlProtocol", "WhorlPostgres", "WhorlSchema", "WhorlTelemetry", "WhorlThreads",
-                "CWhorlCompression", "CWhorlDictionary", log, lifecycle,
+                "WhorlFaults", "CWhorlCompression", "CWhorlDictionary", log, lifecycle,
             ]
         ),
         .target(name: "WhorlSpool", dependencies: ["WhorlTelemetry", "WhorlThreads", "CWhorlCompression", grdb, log]),
@@ -81,14 +84,14 @@ let package = Package(
             name: "WhorlIngest",
             dependencies: [
                 "WhorlStore", "WhorlSpool", "WhorlProcessing", "WhorlProtocol", "WhorlTelemetry", "WhorlThreads",
-                "WhorlPostgres", "CWhorlCompression", log, lifecycle,
+                "WhorlPostgres", "WhorlFaults", "CWhorlCompression", log, lifecycle,
             ]
         ),
         .target(
             name: "WhorlReplay",
             dependencies: [
                 "WhorlIngest", "WhorlStore", "WhorlSpool", "WhorlProcessing", "WhorlProtocol", "WhorlPostgres",
-                "WhorlTelemetry", "WhorlThreads", log, lifecycle,
+                "WhorlTelemetry", "WhorlThreads", "WhorlFaults", log, lifecycle,
             ]
         ),
         .target(
@@ -159,7 +162,10 @@ let package = Package(
         ),
         .testTarget(
             name: "WhorlHTTPTests",
-            dependencies: ["WhorlHTTP", "WhorlIngest", "WhorlTelemetry", "WhorlTestSupport", nioCore, nioHTTP1]
+            dependencies: [
+                "WhorlHTTP", "WhorlIngest", "WhorlPostgres", "WhorlSpool", "WhorlStore", "WhorlTelemetry",
+                "WhorlTestSupport", httpTypes, log, nioCore, nioEmbedded, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1,
+            ]
         ),
         .testTarget(name: "WhorlOperationsTests", dependencies: ["WhorlOperations", "WhorlTelemetry"]),
         .testTarget(

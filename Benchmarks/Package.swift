@@ -35,6 +35,7 @@ let package = Package(
         ),
         .target(name: "WhorlSchema", resources: [.embedInCode("migrations")]),
         .target(name: "WhorlThreads"),
+        .target(name: "WhorlFaults"),
         .target(name: "WhorlProtocol"),
         .target(
             name: "WhorlProcessing",
@@ -44,7 +45,7 @@ let package = Package(
             name: "WhorlStore",
             dependencies: [
                 "WhorlProcessing", "WhorlProtocol", "WhorlPostgres", "WhorlSchema", "WhorlTelemetry", "WhorlThreads",
-                "CWhorlCompression", "CWhorlDictionary", log, lifecycle,
+                "WhorlFaults", "CWhorlCompression", "CWhorlDictionary", log, lifecycle,
             ]
         ),
         .target(name: "EventSamples"),

@@ -6,17 +6,12 @@ import WhorlSpool
 import WhorlStore
 import WhorlTelemetry
 
-/// The end of an event's way in: it returns when the event is kept, in the database or, while that is away, in the spool.
-package struct EventSink: Sendable {
-    /// Where an event is kept.
-    package enum Kept: Sendable {
-        case stored(isNewIssue: Bool, isRegression: Bool)
-        /// The database had it already.
-        case duplicate
-        /// It waits on the disk.
-        case spooled
-    }
+#if DEBUG
+import WhorlFaults
+#endif
 
+/// Keeps events: in the database or, while that is unavailable, in the spool.
+package struct EventSink: Sendable {
     private let writer: EventWriter
     private let spool: Spool
     private let codec: PayloadCodec
@@ -29,7 +24,7 @@ package struct EventSink: Sendable {
         self.codec = codec
     }
 
-    /// Whether an event sent now could be kept.
+    /// Whether an event that is sent now could be kept.
     package var canKeep: Bool {
         get async {
             if await writer.isAnswering { return true }
@@ -37,34 +32,52 @@ package struct EventSink: Sendable {
         }
     }
 
-    /// Compresses an event, so that its bytes are not needed any more.
+    /// Compresses an event, so that its uncompressed bytes can be released.
     package func prepare(_ event: ProcessedEvent) -> PreparedEvent { PreparedEvent(event, codec) }
 
-    /// Keeps an event; throws ``SpoolError`` when neither the database nor the spool can take it.
-    package func keep(_ prepared: PreparedEvent, keyID: Int) async throws -> Kept {
-        guard Fault.stands(.commitFirst) else {
-            Task { try? await writer.submit(prepared) }
-            return .stored(isNewIssue: false, isRegression: false)
-        }
+    /// Keeps an event and returns once it is durable; refuses it when neither the database nor the spool can take it.
+    package func keep(_ event: PreparedEvent, keyID: Int) async throws(IngestRefusal) -> WriteResult {
+        #if DEBUG
+        if !Fault.isEnabled(.commitFirst) { return await FaultySink.acknowledgeAtOnce(event, writer) }
+        #endif
         do {
-            switch try await writer.submit(prepared) {
-            case .stored(let isNewIssue, let isRegression):
-                return .stored(isNewIssue: isNewIssue, isRegression: isRegression)
-            case .duplicate: return .duplicate
-            }
-        } catch let error as PostgresError where error.refusesData {
-            // The database answers and will never take it: kept aside for people to look at.
-            try await spool.bury(SpoolRecord(prepared, keyID: keyID), reason: error.description)
+            return try await writer.submit(event)
         } catch {
-            // Away, overloaded, or unknown whether it was stored: the replay tells duplicates apart.
-            if Fault.stands(.spool) {
-                try await spool.append(SpoolRecord(prepared, keyID: keyID), isOnlyProject: keys.hasOneProject)
+            do {
+                try await setAside(event, keyID, after: error)
+                return .spooled
+            } catch {
+                throw .unavailable(cause: error)
             }
-            Fault.crashPoint(.afterSpoolWrite)
         }
-        return .spooled
+    }
+
+    private func setAside(_ event: PreparedEvent, _ keyID: Int, after error: any Error) async throws {
+        if let error = error as? PostgresError, error.refusesData {
+            // The database answers and will never take this event: it is kept for people to look at.
+            try await spool.deadLetter(SpoolRecord(event, keyID: keyID), reason: error.description)
+            return
+        }
+        #if DEBUG
+        if !Fault.isEnabled(.spool) { return }
+        #endif
+        // Away, overloaded, or the outcome is unknown: the replay detects duplicates.
+        try await spool.append(SpoolRecord(event, keyID: keyID), isOnlyProject: keys.hasOneProject)
+        #if DEBUG
+        Fault.crashPoint(.afterSpoolWrite)
+        #endif
     }
 }
+
+#if DEBUG
+/// A sink without the guard that commits come before answers, to show that a test notices.
+private enum FaultySink {
+    static func acknowledgeAtOnce(_ event: PreparedEvent, _ writer: EventWriter) async -> WriteResult {
+        Task { try? await writer.submit(event) }
+        return .stored(isNewIssue: false, isRegression: false)
+    }
+}
+#endif
 
 extension PostgresError {
     /// Whether the server refused the rows themselves, so that no later try will do better: bad data, a broken rule,

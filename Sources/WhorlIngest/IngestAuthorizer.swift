@@ -5,20 +5,8 @@ import WhorlProcessing
 import WhorlProtocol
 import WhorlStore
 
-/// Who sends a request, and what is asked of its events.
-struct Sender: Sendable {
-    let publicKey: String
-    let key: KeyInfo
-    /// The limits that its items count on.
-    let rules: [RateLimiter.Rule]
-    /// Filters, scrubbing and trimming of its project.
-    let admission: AdmissionRules
-    let origins: [Glob]
-    let addresses: NetworkList?
-}
-
-/// Decides, before a body is looked at, whether its sender may come in.
-final class IngestAuthorizer: Sendable {
+/// Finds the key of a request and decides whether it may send, before the body is read.
+package final class IngestAuthorizer: Sendable {
     private let keys: KeyDirectory
     private let limiter: RateLimiter
     private let limits: IngestLimits
@@ -26,31 +14,33 @@ final class IngestAuthorizer: Sendable {
     /// What was made of a key's settings, until these change.
     ///
     /// As many as there are keys in use.
-    private let senders = Mutex<[String: Sender]>([:])
+    private let authorized = Mutex<[String: AuthorizedKey]>([:])
     private static let capacity = 100_000
 
-    init(keys: KeyDirectory, limiter: RateLimiter, limits: IngestLimits) {
+    package init(keys: KeyDirectory, limiter: RateLimiter, limits: IngestLimits, guesses: AddressGuard) {
         self.keys = keys
         self.limiter = limiter
         self.limits = limits
-        guesses = AddressGuard(failuresPerMinute: limits.badCredentialsPerMinute)
+        self.guesses = guesses
     }
 
-    /// The sender of a request; nil when only the envelope can name its key.
-    func sender(of request: IngestRequest, envelopeDSN: DSN?) async throws -> Sender? {
+    /// The key of a request; nil when only the envelope can name it.
+    func key(
+        of request: IngestRequest,
+        envelopeDSN: DSN? = nil
+    ) async throws(IngestRefusal) -> AuthorizedKey? {
         let credentials: Credentials
         do {
             credentials = try Credentials(
-                sentryAuth: request.headers["x-sentry-auth"],
-                authorization: request.headers["authorization"],
+                sentryAuth: request.headers.sentryAuth,
+                authorization: request.headers.authorization,
                 query: { request.query[$0] },
                 envelopeDSN: envelopeDSN
             )
-        } catch .missing where envelopeDSN == nil && request.isEnvelope {
+        } catch {
+            guard error == .missing, envelopeDSN == nil, request.isEnvelope else { throw IngestRefusal(error) }
             try refuseGuesser(request)
             return nil
-        } catch {
-            throw IngestRefusal(error)
         }
         if let text = request.projectID, Int(text) == nil || text.utf8.contains(UInt8(ascii: "+")) {
             throw IngestRefusal.badRequest("bad project id", .projectMismatch)
@@ -61,7 +51,9 @@ final class IngestAuthorizer: Sendable {
         } else {
             // Only keys that nobody knows are held against an address: a good key from there works all the same.
             try refuseGuesser(request)
-            guard let found = try await keys.key(credentials.publicKey) else {
+            let found: KeyInfo?
+            do { found = try await keys.key(credentials.publicKey) } catch { throw .unavailable(cause: error) }
+            guard let found else {
                 throw IngestRefusal(status: 403, detail: rejected("InvalidKey"), reason: .authUnknownKey)
             }
             key = found
@@ -72,63 +64,72 @@ final class IngestAuthorizer: Sendable {
         if let text = request.projectID, Int(text) != key.projectID {
             throw IngestRefusal(status: 403, detail: rejected("ProjectId"), reason: .projectMismatch)
         }
-        return sender(credentials.publicKey, key)
+        return authorized(credentials.publicKey, key)
     }
 
-    /// Refuses a sender from an origin or address that its project does not let in, and one far over its limit.
-    func admit(_ sender: Sender, _ request: IngestRequest) throws {
-        if !sender.key.settings.allowedOrigins.contains("*"), let origin = Self.origin(request),
-            !sender.origins.contains(where: { $0.matches(origin) || $0.matches(Self.host(origin)) })
+    /// Refuses a request from an origin or address that its project does not allow, or from a key far over its limit.
+    ///
+    /// Nothing is checked while the key is not known.
+    func check(_ key: AuthorizedKey?, _ request: IngestRequest) throws(IngestRefusal) {
+        guard let key else { return }
+        if !key.info.settings.allowedOrigins.contains("*"), let origin = Self.origin(request),
+            !key.origins.contains(where: { $0.matches(origin) || $0.matches(Self.host(origin)) })
         {
             throw IngestRefusal(status: 403, detail: rejected("Cors"), reason: .origin)
         }
-        if let addresses = sender.addresses, !addresses.isEmpty,
+        if let addresses = key.addresses, !addresses.isEmpty,
             !(request.clientAddress.map { addresses.contains($0) } ?? false)
         {
             throw IngestRefusal(status: 403, detail: rejected("Address"), reason: .address)
         }
-        if let denial = limiter.farOver(sender.rules) {
+        if let denial = limiter.farOver(key.rules) {
             var refusal = IngestRefusal.limited([denial])
             refusal.reason = denial.reason
             throw refusal
         }
     }
 
-    /// Counts credentials that were refused.
-    func refused(_ request: IngestRequest) { guesses.failed(request.clientAddress) }
+    /// The key, which must exist and agree with the DSN that the envelope names, if it names one.
+    func confirmed(_ key: AuthorizedKey?, _ dsn: DSN?) throws(IngestRefusal) -> AuthorizedKey {
+        guard let key else { throw IngestRefusal(Credentials.Failure.missing) }
+        if let dsn, dsn.publicKey != key.publicKey || Int(dsn.projectID) != key.info.projectID {
+            throw .badRequest("the DSN of the envelope differs from the request's", .projectMismatch)
+        }
+        return key
+    }
 
-    private func refuseGuesser(_ request: IngestRequest) throws {
+    private func refuseGuesser(_ request: IngestRequest) throws(IngestRefusal) {
         guard let seconds = guesses.secondsBlocked(request.clientAddress) else { return }
         throw IngestRefusal(status: 429, detail: "too many bad credentials", retryAfterSeconds: seconds)
     }
 
     private func rejected(_ reason: String) -> String { "event submission rejected with_reason: \(reason)" }
 
-    // MARK: - Senders
+    // MARK: - Rules of a key
 
-    private func sender(_ publicKey: String, _ key: KeyInfo) -> Sender {
-        senders.withLock { senders in
-            if let sender = senders[publicKey], sender.key == key,
-                sender.admission.grouping.previous == nil || key.settings.grouping.isInTransition(Date())
+    private func authorized(_ publicKey: String, _ info: KeyInfo) -> AuthorizedKey {
+        authorized.withLock { authorized in
+            if let key = authorized[publicKey], key.info == info,
+                key.processing.grouping.previous == nil || info.settings.grouping.isInTransition(Date())
             {
-                return sender
+                return key
             }
-            if senders.count >= Self.capacity { senders = [:] }
-            let sender = Sender(
+            if authorized.count >= Self.capacity { authorized = [:] }
+            let key = AuthorizedKey(
                 publicKey: publicKey,
-                key: key,
-                rules: rules(of: key),
-                admission: AdmissionRules(
-                    filter: key.settings.filters,
-                    scrubbing: key.settings.scrubbing,
+                info: info,
+                rules: rules(of: info),
+                processing: ProcessingRules(
+                    filter: info.settings.filters,
+                    scrubbing: info.settings.scrubbing,
                     limits: limits.fields,
-                    grouping: key.settings.grouping.settings(keys.rules)
+                    grouping: info.settings.grouping.settings(keys.rules)
                 ),
-                origins: key.settings.allowedOrigins.compactMap { Glob($0) },
-                addresses: NetworkList(key.settings.allowedAddresses)
+                origins: info.settings.allowedOrigins.compactMap { Glob($0) },
+                addresses: NetworkList(info.settings.allowedAddresses)
             )
-            senders[publicKey] = sender
-            return sender
+            authorized[publicKey] = key
+            return key
         }
     }
 
@@ -153,8 +154,8 @@ final class IngestAuthorizer: Sendable {
     }
 
     private static func origin(_ request: IngestRequest) -> String? {
-        if let origin = request.headers["origin"], origin != "null" { return origin }
-        return request.headers["referer"].flatMap(origin(ofReferrer:))
+        if let origin = request.headers.origin, origin != "null" { return origin }
+        return request.headers.referer.flatMap(origin(ofReferrer:))
     }
 
     /// Scheme, host and port of a referrer: its path and query are the page's to choose, and match nothing.

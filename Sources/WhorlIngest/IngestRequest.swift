@@ -8,12 +8,23 @@ package struct IngestRequest: Sendable {
         case store
     }
 
+    /// The header fields that ingest reads.
+    package struct Headers: Sendable {
+        package var sentryAuth: String?
+        package var authorization: String?
+        package var contentType: String?
+        package var contentEncoding: String?
+        package var origin: String?
+        package var referer: String?
+
+        package init() {}
+    }
+
     package var route: Route
     /// The project in the path; nil on the antique `/api/store/`.
     package var projectID: String?
     package var isGet = false
-    /// By lower-case name.
-    package var headers: [String: String]
+    package var headers: Headers
     package var query: [String: String]
     package var body: ReceivedBody
     /// Where the request came from, trusted proxies taken into account.
@@ -25,7 +36,7 @@ package struct IngestRequest: Sendable {
         route: Route,
         projectID: String?,
         isGet: Bool = false,
-        headers: [String: String],
+        headers: Headers,
         query: [String: String],
         body: ReceivedBody,
         clientAddress: String?,
@@ -46,6 +57,11 @@ package struct IngestRequest: Sendable {
     /// Whether the body is an envelope; old SDKs send some to the place for single events.
     package var isEnvelope: Bool {
         route == .envelope
-            || headers["content-type"]?.lowercased().hasPrefix("application/x-sentry-envelope") ?? false
+            || headers.contentType?.lowercased().hasPrefix("application/x-sentry-envelope") ?? false
+    }
+
+    /// The bytes to decode: the body, or the parameter `sentry_data` of a GET.
+    var receivedBody: [UInt8] {
+        route == .store && isGet ? Array((query["sentry_data"] ?? "").utf8) : body.bytes
     }
 }

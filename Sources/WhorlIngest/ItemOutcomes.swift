@@ -1,115 +1,128 @@
+import WhorlProcessing
 import WhorlProtocol
 import WhorlStore
 
-/// What became of each item of a request: every one ends in exactly one outcome, also when the request is refused half-way.
-///
-/// Items are entered when the request is framed, and judged one by one. What a refusal finds without a verdict shares its
-/// reason. Nothing is counted before ``write(_:_:)``, which is called once.
-struct ItemOutcomes: Sendable {
-    private struct Entry: Sendable {
-        var type: String
-        var verdict: (outcome: Outcome, reason: Outcome.Reason)?
-        var eventID: EventID?
-        /// Whether the statement that stores the item counts it in the database.
-        var isStored = false
-        var discards: [NonEventItem.Discard] = []
-    }
+/// What became of one item, and why.
+struct ItemOutcome: Sendable {
+    var outcome: Outcome
+    var reason: Outcome.Reason
+    /// What a client report says that the client dropped itself.
+    var discards: [NonEventItem.Discard]
+    /// The limit that was exceeded; nil for other outcomes.
+    var denial: RateLimiter.Denial?
 
-    private let request: IngestRequest
-    /// Nil while the sender is not known; then outcomes are counted without a project.
-    var sender: Sender?
-    private var eventID: EventID?
-    private var entries: [Entry] = []
-
-    init(request: IngestRequest) { self.request = request }
-
-    /// Enters the items of the request, in their order.
-    mutating func receive(_ types: [String], _ eventID: EventID?) {
-        self.eventID = eventID
-        entries = types.map { Entry(type: $0) }
-    }
-
-    /// Whether nothing was taken, since everything is over a limit.
-    var isAllLimited: Bool { !entries.isEmpty && entries.allSatisfy { $0.verdict?.outcome == .rateLimited } }
-
-    /// Says what became of an item.
-    mutating func judge(
-        _ place: Int,
+    init(
         _ outcome: Outcome,
         _ reason: Outcome.Reason,
-        eventID: EventID? = nil,
-        as type: String? = nil,
-        discards: [NonEventItem.Discard] = []
+        discards: [NonEventItem.Discard] = [],
+        denial: RateLimiter.Denial? = nil
     ) {
-        entries[place].verdict = (outcome, reason)
-        entries[place].eventID = eventID ?? (entries[place].type == "event" ? self.eventID : nil)
-        entries[place].discards = discards
-        if let type { entries[place].type = type }
+        self.outcome = outcome
+        self.reason = reason
+        self.discards = discards
+        self.denial = denial
+    }
+}
+
+/// What became of each item of a request: every item ends in exactly one outcome, also when the request is refused.
+///
+/// A pure value. ``IngestAccounting`` counts it at the end of the request.
+struct ItemOutcomes: Sendable {
+    /// An item and what became of it.
+    struct Entry: Sendable {
+        var type: String
+        var outcome: ItemOutcome?
+        /// The id under which people can look for a dropped event.
+        var eventID: EventID?
     }
 
-    /// Says what became of the event, the one item without a verdict.
-    mutating func judgeEvent(_ outcome: Outcome, _ reason: Outcome.Reason) {
-        guard let place = entries.firstIndex(where: { $0.verdict == nil }) else { return }
-        entries[place].verdict = (outcome, reason)
+    /// The key that sent the request; nil while it is not known, and then outcomes count for no project.
+    var key: AuthorizedKey?
+    private(set) var entries: [Entry] = []
+    private(set) var refusal: IngestRefusal?
+    /// The event that was kept, and how.
+    private(set) var kept: (event: ProcessedEvent, result: WriteResult)?
+    private var eventID: EventID?
+    private var processedID: EventID?
+
+    /// Enters the items of the request, in order.
+    mutating func receive(_ envelope: IngestEnvelope) {
+        eventID = envelope.eventID
+        entries = envelope.items.map { Entry(type: $0.type) }
     }
 
-    mutating func judgeEventStored() {
-        guard let place = entries.firstIndex(where: { $0.verdict == nil }) else { return }
-        entries[place].verdict = (.accepted, .none)
-        entries[place].isStored = true
+    /// Takes the verdicts on all items; the event has none yet.
+    mutating func judge(_ verdicts: [ItemOutcome?]) {
+        for (place, verdict) in zip(entries.indices, verdicts) {
+            entries[place].outcome = verdict
+            if entries[place].type == "event", verdict != nil { entries[place].eventID = eventID }
+        }
     }
 
-    /// Gives a reason to every item: the sender keeps none of them after a refusal.
+    /// The item of the envelope that has no verdict yet, which is the event to be processed.
+    func event(in envelope: IngestEnvelope) -> IngestEnvelope.Item? { eventPlace.map { envelope.items[$0] } }
+
+    /// Takes what processing the event led to.
+    mutating func judgeEvent(_ result: EventProcessor.Result) {
+        guard let place = eventPlace else { return }
+        switch result {
+        case .prepared(let event): processedID = event.event.eventID
+        case .filtered(let reason, let id):
+            processedID = id
+            entries[place].outcome = ItemOutcome(.filtered, Outcome.Reason(reason))
+            entries[place].eventID = id
+        case .transaction(let id):
+            processedID = id
+            entries[place].type = "transaction"
+            entries[place].outcome = ItemOutcome(.filtered, .unsupportedItem)
+            entries[place].eventID = eventID
+        }
+    }
+
+    /// Takes how the event was kept.
+    mutating func keep(_ event: PreparedEvent, _ result: WriteResult) {
+        kept = (event.event, result)
+        guard let place = eventPlace else { return }
+        entries[place].outcome =
+            result == .duplicate ? ItemOutcome(.invalid, .duplicate) : ItemOutcome(.accepted, .none)
+    }
+
+    /// Gives every item the reason of the refusal: nothing of a refused request is kept.
     ///
-    /// What clients say in a refused request is not counted, since it may come again.
-    mutating func refuse(_ outcome: Outcome, _ reason: Outcome.Reason) {
+    /// An item that was filtered or limited keeps its own reason. Client reports of a refused request do not count, since
+    /// the client may send them again.
+    mutating func refuse(_ refusal: IngestRefusal) {
+        self.refusal = refusal
+        guard let reason = refusal.countedReason else { return }
+        let outcome: Outcome = reason == .rateLimited || reason == .quotaExceeded ? .rateLimited : .invalid
         if entries.isEmpty { entries = [Entry(type: "event")] }
         for place in entries.indices {
-            entries[place].discards = []
-            // A verdict of its own stays: a filtered or limited item is no fault of the request.
-            if entries[place].verdict == nil || entries[place].verdict?.outcome == .accepted {
-                entries[place].verdict = (outcome, reason)
+            entries[place].outcome?.discards = []
+            if entries[place].outcome == nil || entries[place].outcome?.outcome == .accepted {
+                entries[place].outcome = ItemOutcome(outcome, reason)
             }
         }
     }
 
-    /// Counts everything.
-    func write(_ metrics: IngestMetrics, _ outcomes: OutcomeRecorder) {
-        for entry in entries {
-            guard let (outcome, reason) = entry.verdict else { continue }
-            metrics.count(entry.type, outcome, reason)
-            for discard in entry.discards {
-                metrics.clientDiscards.child(discard.category, discard.reason).increment(by: discard.quantity)
-                record(discard.category, .clientDiscard, discard.reason, discard.quantity, outcomes)
-            }
-            if entry.isStored { continue }
-            record(Category.of(entry.type), outcome, reason.rawValue, 1, outcomes)
-            guard let id = entry.eventID, let sender else { continue }
-            outcomes.dropped(
-                id,
-                projectID: sender.key.projectID,
-                outcome: outcome.rawValue,
-                reason: reason.rawValue,
-                at: request.receivedAt
-            )
-        }
+    /// The id for the answer: that of the event, else a new one where the items belong to an event, else nil.
+    var answeredID: EventID? {
+        if let processedID { return processedID }
+        guard entries.contains(where: { NonEventItem.belongsToEvent($0.type) }) else { return nil }
+        return eventID ?? .random()
     }
 
-    private func record(
-        _ category: String,
-        _ outcome: Outcome,
-        _ reason: String,
-        _ quantity: Int,
-        _ outcomes: OutcomeRecorder
-    ) {
-        guard let sender else { return }
-        outcomes.count(
-            projectID: sender.key.projectID,
-            category: category,
-            outcome: outcome.rawValue,
-            reason: reason,
-            quantity: quantity,
-            at: request.receivedAt
-        )
+    /// The refusal of a request all of whose items exceed a limit; nil when at least one does not.
+    var refusalOfLimits: IngestRefusal? {
+        guard !entries.isEmpty, entries.allSatisfy({ $0.outcome?.outcome == .rateLimited }) else { return nil }
+        return .limited(denials)
     }
+
+    /// The limits that the answer names: those that were exceeded, else those of which nothing is left.
+    func limitsToReport(_ limiter: RateLimiter) -> [RateLimiter.Denial] {
+        denials.isEmpty ? limiter.spent(key?.rules ?? []) : denials
+    }
+
+    private var denials: [RateLimiter.Denial] { entries.compactMap { $0.outcome?.denial } }
+
+    private var eventPlace: Int? { entries.firstIndex { $0.type == "event" && $0.outcome == nil } }
 }

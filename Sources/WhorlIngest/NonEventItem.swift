@@ -1,9 +1,9 @@
 import WhorlProtocol
 
-/// Items that are not events: read, judged and counted, none of them stored.
+/// Items that are not events: they are read, judged and counted; none of them is stored.
 enum NonEventItem {
     /// Whether the answer names an event id when only such an item is there.
-    static func needsEvent(_ type: String) -> Bool {
+    static func belongsToEvent(_ type: String) -> Bool {
         [
             "event", "transaction", "security", "attachment", "form_data", "user_report", "feedback", "replay_event",
             "profile",
@@ -18,31 +18,25 @@ enum NonEventItem {
         let quantity: Int
     }
 
-    /// What becomes of an item.
-    struct Verdict: Sendable {
-        var outcome: Outcome
-        var reason: Outcome.Reason
-        var discards: [Discard] = []
-    }
-
     /// Values and keys of such an item; more make it invalid.
     private static let maxEntries = 60_000
 
     /// Judges an item.
-    static func verdict(on item: Envelope.Item) -> Verdict {
+    static func outcome(of item: IngestEnvelope.Item, _ limits: IngestLimits) -> ItemOutcome {
+        guard item.payload.count <= limits.bytes(of: item.type) else { return ItemOutcome(.invalid, .tooLarge) }
         switch item.type {
         case "client_report":
-            guard let report = object(item) else { return Verdict(outcome: .invalid, reason: .invalidJSON) }
-            return Verdict(outcome: .accepted, reason: .none, discards: discards(report))
+            guard let report = object(item) else { return ItemOutcome(.invalid, .invalidJSON) }
+            return ItemOutcome(.accepted, .none, discards: discards(report))
         case "session", "sessions", "user_report", "check_in":
-            guard object(item) != nil else { return Verdict(outcome: .invalid, reason: .invalidJSON) }
-            return Verdict(outcome: .filtered, reason: .unsupportedItem)
+            guard object(item) != nil else { return ItemOutcome(.invalid, .invalidJSON) }
+            return ItemOutcome(.filtered, .unsupportedItem)
         default:
-            return Verdict(outcome: .filtered, reason: .unsupportedItem)
+            return ItemOutcome(.filtered, .unsupportedItem)
         }
     }
 
-    private static func object(_ item: Envelope.Item) -> JSONNode? {
+    private static func object(_ item: IngestEnvelope.Item) -> JSONNode? {
         guard let node = try? JSONDocument(Array(item.payload), maxEntries: maxEntries).root, node.isObject else {
             return nil
         }

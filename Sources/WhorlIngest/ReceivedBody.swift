@@ -1,9 +1,8 @@
 import Synchronization
 
-/// The bytes of a request's body with the memory that is held for them.
+/// The bytes of a request's body, and the memory that is reserved for them.
 ///
-/// Whoever works on the body takes it; then nobody else keeps the bytes alive, and the memory can be given back while the
-/// request is still being answered.
+/// Whoever decodes the body releases it. The memory is then free while the request is still being answered.
 package final class ReceivedBody: Sendable {
     private struct Content {
         var bytes: [UInt8]
@@ -12,16 +11,20 @@ package final class ReceivedBody: Sendable {
 
     private let content: Mutex<Content>
 
-    /// A body; nil as memory for one that is small and not counted.
+    /// A body; `memory` is nil for one that is small and not counted.
     package init(_ bytes: [UInt8] = [], memory: MemoryReservation? = nil) {
         content = Mutex(Content(bytes: bytes, memory: memory))
     }
 
-    /// Takes the bytes and the memory; a second time there are none.
-    package func take() -> (bytes: [UInt8], memory: MemoryReservation?) {
-        content.withLock { content in
+    /// The bytes; empty after ``release()``.
+    var bytes: [UInt8] { content.withLock(\.bytes) }
+
+    /// Gives up the bytes and their memory.
+    func release() {
+        let memory = content.withLock { content in
             defer { content = Content(bytes: [], memory: nil) }
-            return (content.bytes, content.memory)
+            return content.memory
         }
+        memory?.release()
     }
 }

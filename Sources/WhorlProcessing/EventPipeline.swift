@@ -1,6 +1,14 @@
 import Foundation
 import WhorlProtocol
 
+/// What processing led to.
+public enum ProcessingResult: Sendable {
+    /// The event is ready to be stored.
+    case processed(ProcessedEvent)
+    /// A filter of the project rejects the event.
+    case filtered(FilterReason, EventID)
+}
+
 /// The pure middle of the path of an event: bytes in, ``ProcessedEvent`` out, the same for the same input.
 public enum EventPipeline {
     /// Why bytes are no event.
@@ -11,21 +19,67 @@ public enum EventPipeline {
         case notAnObject
     }
 
-    /// Makes an event ready to be stored that was admitted before: parse → normalise → fingerprint → title.
+    /// The whole way of an event that just arrived: parse → normalise → filter → trim and scrub → fingerprint → title.
+    ///
+    /// Where something is cut or scrubbed, everything after works on the changed bytes only.
+    public static func process(
+        _ payload: ArraySlice<UInt8>,
+        _ context: EventContext,
+        _ rules: ProcessingRules
+    ) throws(Failure) -> ProcessingResult {
+        try process(try parse(payload), payload, context, rules)
+    }
+
+    /// The same for an event that was parsed already; its names are used for the changed bytes, too.
+    public static func process(
+        _ event: Event,
+        _ payload: ArraySlice<UInt8>,
+        _ context: EventContext,
+        _ rules: ProcessingRules
+    ) throws(Failure) -> ProcessingResult {
+        let normalised = NormalisedEvent(event, context)
+        if let reason = rules.filter.reason(against: normalised, client: context.clientAddress) {
+            return .filtered(reason, normalised.eventID)
+        }
+        // First cut, then scrubbed: what is cut may hold secrets, and what is left of it must not.
+        var cuts = PayloadEdits()
+        var trimmer = Trimmer(event.node.document, rules.limits)
+        trimmer.add(to: &cuts)
+        var notes = trimmer.notes
+        var document = event.node.document
+        if !cuts.isEmpty { document = try self.document(cuts.applied(to: document.bytes)[...]) }
+        var edits = PayloadEdits()
+        Scrubber(rules.scrubbing).add(to: &edits, &notes, in: document, wasCut: !cuts.isEmpty)
+        var context = context
+        let losesAddress = rules.scrubbing.isOn && rules.scrubbing.removesAddresses && context.clientAddress != nil
+        if losesAddress { context.clientAddress = nil }
+        // The identity must not change with the bytes.
+        context.eventID = normalised.eventID
+        guard !edits.isEmpty || !cuts.isEmpty else {
+            let normalised = losesAddress ? NormalisedEvent(event, context) : normalised
+            return .processed(processed(normalised, context, payload, notes.notes, rules.grouping))
+        }
+        let changed = edits.applied(to: document.bytes)
+        return .processed(
+            try reprocess(changed[...], context, rules.grouping, storedNotes: notes.notes, names: event.names)
+        )
+    }
+
+    /// Processes the stored bytes of an event again: parse → normalise → fingerprint → title.
     ///
     /// `storedNotes` tell what was done to the payload before.
-    public static func process(
+    public static func reprocess(
         _ payload: ArraySlice<UInt8>,
         _ context: EventContext,
         _ grouping: GroupingSettings = .init(),
         storedNotes: [EventNote] = [],
         names: ReadableNames = .none
     ) throws(Failure) -> ProcessedEvent {
-        process(try parse(payload), context, grouping, payload: payload, storedNotes: storedNotes, names: names)
+        reprocess(try parse(payload), context, grouping, payload: payload, storedNotes: storedNotes, names: names)
     }
 
     /// The same for an event that was parsed already.
-    public static func process(
+    public static func reprocess(
         _ event: Event,
         _ context: EventContext,
         _ grouping: GroupingSettings,

@@ -15,7 +15,7 @@ package struct Canary: Service {
     /// The project of the events; projects of people begin at 1.
     static let projectID = 0
 
-    private let keeper: EventSink
+    private let sink: EventSink
     private let events: EventQueries
     private let interval: Duration
     private let logger: Logger
@@ -25,13 +25,13 @@ package struct Canary: Service {
     private let roundTrip: Histogram
 
     package init(
-        keeper: EventSink,
+        sink: EventSink,
         events: EventQueries,
         interval: Duration = .seconds(60),
         registry: MetricsRegistry,
         logger: Logger
     ) {
-        self.keeper = keeper
+        self.sink = sink
         self.events = events
         self.interval = interval
         self.logger = logger
@@ -67,8 +67,8 @@ package struct Canary: Service {
         sent.increment()
         do {
             let context = EventContext(projectID: Self.projectID, eventID: id, receivedAt: now)
-            let event = try EventPipeline.process(payload.encoded()[...], context)
-            _ = try await keeper.keep(keeper.prepare(event), keyID: 0)
+            let event = try EventPipeline.reprocess(payload.encoded()[...], context)
+            _ = try await sink.keep(sink.prepare(event), keyID: 0)
         } catch {
             logger.warning("canary not kept", metadata: ["error": "\(error)"])
         }

@@ -32,7 +32,7 @@ extension SpoolRecord {
             clientAddress: clientAddress
         )
         return await thread.run {
-            let event = EventPipeline.process(
+            let event = EventPipeline.reprocess(
                 event,
                 context,
                 grouping,

@@ -9,6 +9,10 @@ import WhorlStore
 import WhorlTelemetry
 import WhorlThreads
 
+#if DEBUG
+import WhorlFaults
+#endif
+
 /// Brings what was spooled into the database, oldest first, through the same writer as live events.
 ///
 /// A record leaves the spool after the commit; one that was committed before a crash is a duplicate then, and changes
@@ -125,17 +129,19 @@ package struct SpoolReplay: Service {
                 case .tooOld(let entry, let now):
                     done.append(entry.id)
                     expired.append((entry, now))
-                case .refused(let id, let reason): try await spool.bury(id, reason: reason)
+                case .refused(let id, let reason): try await spool.deadLetter(id, reason: reason)
                 case .outage: isOutage = true
                 case .failed(let id, let reason):
                     tries[id, default: 0] += 1
                     if tries[id, default: 0] >= Self.maxTries {
-                        try await spool.bury(id, reason: "failed \(Self.maxTries) times: \(reason)")
+                        try await spool.deadLetter(id, reason: "failed \(Self.maxTries) times: \(reason)")
                     }
                 }
             }
             for id in done { tries[id] = nil }
+            #if DEBUG
             Fault.crashPoint(.beforeSpoolRemoval)
+            #endif
             try await spool.remove(done)
             for (entry, now) in expired { countTooOld(entry, now) }
             if isOutage { return }
@@ -148,7 +154,7 @@ package struct SpoolReplay: Service {
         outcomes.count(
             projectID: entry.record.projectID,
             category: "error",
-            outcome: Outcome.invalid.rawValue,
+            outcome: .invalid,
             reason: Outcome.Reason.tooOld.rawValue,
             at: now
         )
@@ -156,8 +162,8 @@ package struct SpoolReplay: Service {
             outcomes.dropped(
                 id,
                 projectID: entry.record.projectID,
-                outcome: Outcome.invalid.rawValue,
-                reason: Outcome.Reason.tooOld.rawValue,
+                outcome: .invalid,
+                reason: .tooOld,
                 at: now
             )
         }

@@ -158,7 +158,7 @@ struct Collector: Sendable {
         router.add(middleware: HeadAnswers())
         router.add(middleware: ErrorAnswers(logger: logger))
         router.add(middleware: AnswerMemory(proxies: settings.proxies, registry: registry))
-        IngestRoutes(handler: rooms.ingest, proxies: settings.proxies).add(to: router)
+        IngestRoutes(pipeline: rooms.ingest, proxies: settings.proxies).add(to: router)
         APIRoutes(
             pool: pool,
             codec: rooms.codec,
@@ -191,7 +191,7 @@ struct Collector: Sendable {
 
     /// What stands at the front of every connection: first the guard, then the lane of ingest.
     private func channelHandlers(
-        _ ingest: IngestHandler,
+        _ ingest: IngestPipeline,
         _ recorder: RequestRecorder,
         _ registry: MetricsRegistry
     ) -> @Sendable () -> [any RemovableChannelHandler] {
@@ -213,7 +213,7 @@ struct Collector: Sendable {
         return {
             [
                 ConnectionGuard(times: times, count: count),
-                IngestChannelHandler(handler: ingest, proxies: proxies, pace: pace) { route, status, duration in
+                IngestChannelHandler(pipeline: ingest, proxies: proxies, pace: pace) { route, status, duration in
                     recorder.finished(
                         route: route,
                         method: "POST",

@@ -14,7 +14,7 @@ struct CollectorRooms: Sendable {
     let keys: KeyDirectory
     let codec: PayloadCodec
     let writer: EventWriter
-    let ingest: IngestHandler
+    let ingest: IngestPipeline
     let events: EventMetrics
     let health: HealthMonitor
     let knownChildren: MetricPreloader
@@ -39,18 +39,23 @@ struct CollectorRooms: Sendable {
             events: events,
             logger: logger
         )
-        let keeper = EventSink(writer: writer, spool: spool, codec: codec, keys: keys)
+        let sink = EventSink(writer: writer, spool: spool, codec: codec, keys: keys)
         let limiter = RateLimiter(pool: pools.limits, farFactor: settings.limits.farFactor, logger: logger)
         let outcomes = OutcomeRecorder(pool: pools.limits, logger: logger, registry: registry)
-        ingest = IngestHandler(
-            keys: keys,
-            keeper: keeper,
+        let guesses = AddressGuard(failuresPerMinute: settings.limits.badCredentialsPerMinute)
+        ingest = IngestPipeline(
+            authorizer: IngestAuthorizer(keys: keys, limiter: limiter, limits: settings.limits, guesses: guesses),
+            sink: sink,
             limiter: limiter,
             limits: settings.limits,
-            outcomes: outcomes,
-            registry: registry,
-            events: events,
-            logger: logger
+            accounting: IngestAccounting(
+                metrics: IngestMetrics(registry: registry),
+                events: events,
+                outcomes: outcomes,
+                guesses: guesses,
+                logger: logger
+            ),
+            registry: registry
         )
         let tagBacklog = TagBacklog(pool: pools.housekeeping, logger: logger, registry: registry)
         let healthPool = pools.health
@@ -59,7 +64,7 @@ struct CollectorRooms: Sendable {
             logger: logger,
             registry: registry,
             watchdog: watchdog,
-            canKeep: { await keeper.canKeep }
+            canKeep: { await sink.canKeep }
         ) {
             _ = try await healthPool.execute(Self.ping, timeout: HealthMonitor.timeout)
         }
@@ -85,7 +90,7 @@ struct CollectorRooms: Sendable {
         )
         if settings.hasCanary {
             let queries = EventQueries(pool: pools.housekeeping, codec: codec)
-            services.append(Canary(keeper: keeper, events: queries, registry: registry, logger: logger))
+            services.append(Canary(sink: sink, events: queries, registry: registry, logger: logger))
         }
         self.services = services
     }

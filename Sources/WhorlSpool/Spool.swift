@@ -182,7 +182,7 @@ package actor Spool {
             do {
                 entries.append(Entry(id: row.id, record: try row.verified()))
             } catch {
-                try await bury(row.id, reason: "\(error)")
+                try await deadLetter(row.id, reason: "\(error)")
             }
         }
         return entries
@@ -202,16 +202,16 @@ package actor Spool {
     }
 
     /// Sets a record aside that can never be stored, with the reason.
-    package func bury(_ id: Int64, reason: String) async throws {
-        try await write { try SpoolFile.bury(id, reason: reason, at: Self.now(), $0) }
+    package func deadLetter(_ id: Int64, reason: String) async throws {
+        try await write { try SpoolFile.deadLetter(id, reason: reason, at: Self.now(), $0) }
         buried(id, reason)
     }
 
     /// Keeps an event as a dead letter from the start: the database answers, and refuses it.
-    package func bury(_ record: SpoolRecord, reason: String) async throws {
+    package func deadLetter(_ record: SpoolRecord, reason: String) async throws {
         let size = record.payload.count + SpoolFile.overhead
         try admit(size, of: record.projectID, hasShare(for: size, of: record.projectID))
-        let id = try await write { try SpoolFile.bury(record, reason: reason, at: Self.now(), $0) }
+        let id = try await write { try SpoolFile.deadLetter(record, reason: reason, at: Self.now(), $0) }
         if let id { buried(id, reason) }
     }
 

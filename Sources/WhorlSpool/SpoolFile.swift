@@ -143,7 +143,7 @@ struct SpoolFile: Sendable {
     }
 
     /// Moves a record among the dead letters.
-    static func bury(_ id: Int64, reason: String, at now: Int64, _ database: Database) throws {
+    static func deadLetter(_ id: Int64, reason: String, at now: Int64, _ database: Database) throws {
         try database.execute(
             sql: """
                 INSERT OR REPLACE INTO dead_letter (id, reason, buried_at, \(columns))
@@ -156,7 +156,8 @@ struct SpoolFile: Sendable {
 
     /// Keeps a record among the dead letters from the start, once; returns its id.
     @discardableResult
-    static func bury(_ record: SpoolRecord, reason: String, at now: Int64, _ database: Database) throws -> Int64? {
+    static func deadLetter(_ record: SpoolRecord, reason: String, at now: Int64, _ database: Database) throws -> Int64?
+    {
         let event: StatementArguments = [record.projectID, Data(record.eventID)]
         let isBuried = try Bool.fetchOne(
             database,
@@ -170,7 +171,7 @@ struct SpoolFile: Sendable {
             sql: "SELECT id FROM record WHERE project_id = ? AND event_id = ?",
             arguments: event
         )
-        if let id { try bury(id, reason: reason, at: now, database) }
+        if let id { try deadLetter(id, reason: reason, at: now, database) }
         return id
     }
 }

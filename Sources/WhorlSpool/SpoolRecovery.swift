@@ -96,7 +96,7 @@ struct SpoolRecovery {
         let records = try salvage("record", of: damaged, into: file) { try SpoolFile.insert($0, into: $1) }
         let letters = try salvage("dead_letter", of: damaged, into: file) { record, database in
             let reason = "was a dead letter of a damaged file"
-            try SpoolFile.bury(record, reason: reason, at: record.receivedAt, database)
+            try SpoolFile.deadLetter(record, reason: reason, at: record.receivedAt, database)
         }
         return (records.saved + letters.saved, records.lost + letters.lost)
     }

@@ -10,5 +10,9 @@ package actor WorkThread {
     deinit { executor.stop() }
 
     /// Runs the work on the thread and returns its result.
-    package func run<Value: Sendable>(_ work: @Sendable () throws -> Value) rethrows -> Value { try work() }
+    package func run<Value: Sendable, Failure: Error>(
+        _ work: @Sendable () throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        try work()
+    }
 }

@@ -15,7 +15,7 @@ struct PipelineTests {
             sentAt: sentAt,
             clientAddress: "203.0.113.9"
         )
-        return try EventPipeline.process(event.encoded()[...], context)
+        return try EventPipeline.reprocess(event.encoded()[...], context)
     }
 
     @Test("Titles, culprits and places are those that people expect")

@@ -75,7 +75,7 @@ struct RuleCostTests {
         #expect(grouping.costlyRule?.hasPrefix("stack.abs_path:*aaa") == true)
         #expect(!grouping.hashes.isEmpty)
         let context = EventContext(projectID: 1, eventID: nil, receivedAt: .now)
-        let processed = EventPipeline.process(
+        let processed = EventPipeline.reprocess(
             event,
             context,
             settings,

@@ -5,13 +5,13 @@ import WhorlProtocol
 
 @Suite("Secrets in texts")
 struct SecretTests {
-    private func admitted(_ event: JSON) throws -> ProcessedEvent {
+    private func processed(_ event: JSON) throws -> ProcessedEvent {
         let context = EventContext(
             projectID: 1,
             eventID: .random(),
             receivedAt: .init(timeIntervalSince1970: 1_763_673_600)
         )
-        guard case .admitted(let event) = try EventPipeline.admit(event.encoded()[...], context, AdmissionRules())
+        guard case .processed(let event) = try EventPipeline.process(event.encoded()[...], context, ProcessingRules())
         else {
             throw EventPipelineRefusal()
         }
@@ -55,7 +55,7 @@ struct SecretTests {
             ],
         ]
         for event in events {
-            let admitted = try admitted(event)
+            let admitted = try processed(event)
             let payload = String(decoding: admitted.payload, as: UTF8.self)
             #expect(!payload.contains("hunter2"), "\(event.text) became \(payload)")
             #expect(!admitted.title.contains("hunter2"))
@@ -72,7 +72,7 @@ struct SecretTests {
             ("\(padding) http://u:\(String(repeating: "7", count: 200))", true),
         ] {
             for event in [["message": .string(text)], ["message": "m", "extra": ["note": .string(text)]]] as [JSON] {
-                let payload = String(decoding: try admitted(event).payload, as: UTF8.self)
+                let payload = String(decoding: try processed(event).payload, as: UTF8.self)
                 #expect(payload.contains("http://u") == isKept, "\(payload.suffix(200))")
                 #expect(!payload.contains("hunter2"))
             }
@@ -88,7 +88,7 @@ struct SecretTests {
             "sdk": ["name": "a", "version": "1", "integrations": ["auth", "session"]],
             "debug_meta": ["images": [["debug_id": "41111111-1111-1111-4111-111111111111", "code_file": "/srv/a"]]],
         ]
-        let payload = String(decoding: try admitted(event).payload, as: UTF8.self)
+        let payload = String(decoding: try processed(event).payload, as: UTF8.self)
         for member in ["fingerprint", "modules", "sdk", "debug_meta"] {
             let text = try #require(event[member]).text
             #expect(payload.contains(text), "\(payload)")
@@ -104,7 +104,7 @@ struct SecretTests {
             #"["//cdn.example","mail","b:ob@x.example"]"#, "a // b: c@d", "npm:@scope/name@1.2.3",
             "https://shop.example/@user/a:b@c", #"C:\temp\/x"#,
         ] {
-            let payload = String(decoding: try admitted(["message": .string(text)]).payload, as: UTF8.self)
+            let payload = String(decoding: try processed(["message": .string(text)]).payload, as: UTF8.self)
             #expect(payload.contains(JSON.string(text).text), "\(payload)")
         }
     }

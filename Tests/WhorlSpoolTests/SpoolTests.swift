@@ -176,7 +176,7 @@ import WhorlTestSupport
             do {
                 let spool = try open(directory)
                 for number in 0..<450 { try await spool.append(record(number)) }
-                try await spool.bury(Int64(3), reason: "refused")
+                try await spool.deadLetter(Int64(3), reason: "refused")
                 let other = try DatabaseQueue(path: directory + "/" + SpoolFile.name)
                 try await other.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
             }
@@ -228,7 +228,7 @@ import WhorlTestSupport
         try await withDirectory { directory in
             let spool = try open(directory)
             for number in 0..<3 { try await spool.append(record(number)) }
-            for id in 1...3 { try await spool.bury(Int64(id), reason: "refused") }
+            for id in 1...3 { try await spool.deadLetter(Int64(id), reason: "refused") }
             let letters = try DeadLetters(directory: directory)
             #expect(try letters.totals().deadLetters == 3)
             #expect(try letters.retry(2) == 1)
@@ -248,7 +248,7 @@ import WhorlTestSupport
         try await withDirectory { directory in
             let spool = try open(directory)
             for number in 0..<6 { try await spool.append(record(number, project: number < 4 ? 1 : 2)) }
-            for id in [1, 2, 5] { try await spool.bury(Int64(id), reason: "refused") }
+            for id in [1, 2, 5] { try await spool.deadLetter(Int64(id), reason: "refused") }
             let other = try DatabaseQueue(path: directory + "/" + SpoolFile.name)
             try await other.write { database in
                 try database.execute(sql: "UPDATE dead_letter SET buried_at = 0 WHERE id = 1")
@@ -273,7 +273,7 @@ import WhorlTestSupport
             let spool = try open(directory, limits)
             let now = Int64(Date().timeIntervalSince1970 * 1_000_000)
             try await spool.append(record(1, receivedAt: now - 20 * 86_400 * 1_000_000))
-            try await spool.bury(Int64(1), reason: "refused")
+            try await spool.deadLetter(Int64(1), reason: "refused")
             #expect(await spool.canAppend, "letters do not count")
             #expect(try DeadLetters(directory: directory).retry(nil) == 1)
             await spool.refresh()

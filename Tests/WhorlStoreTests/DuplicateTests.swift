@@ -15,7 +15,7 @@ struct DuplicateTests {
     {
         let event: JSON = ["message": "once"]
         let context = EventContext(projectID: 1, eventID: id, receivedAt: moment)
-        var prepared = PreparedEvent(try EventPipeline.process(event.encoded()[...], context), codec)
+        var prepared = PreparedEvent(try EventPipeline.reprocess(event.encoded()[...], context), codec)
         prepared.isReplay = isReplay
         return prepared
     }
@@ -151,7 +151,7 @@ struct DuplicateTests {
     func outcomes() async throws {
         try await withPool { pool, url in
             let recorder = OutcomeRecorder(pool: pool, logger: Logger(label: "test"), registry: MetricsRegistry())
-            recorder.count(projectID: 1, category: "error", outcome: "filtered", reason: "x", quantity: 7, at: Date())
+            recorder.count(projectID: 1, category: "error", outcome: .filtered, reason: "x", quantity: 7, at: Date())
             // The commit succeeds after the collector has given it up.
             let connection = try await PostgresConnection.connect(url, deadline: .now + .seconds(10))
             try await connection.script(
@@ -180,11 +180,11 @@ struct DuplicateTests {
             let running = Task { try await impatient.run() }
             defer { running.cancel() }
             let other = OutcomeRecorder(pool: impatient, logger: Logger(label: "test"), registry: MetricsRegistry())
-            other.count(projectID: 1, category: "error", outcome: "filtered", reason: "y", quantity: 5, at: Date())
+            other.count(projectID: 1, category: "error", outcome: .filtered, reason: "y", quantity: 5, at: Date())
             await other.write()
             try await connection.script("DROP TRIGGER break_once ON outcome_write", deadline: .now + .seconds(10))
             // Counted meanwhile, and written after the one that was lost.
-            other.count(projectID: 1, category: "error", outcome: "filtered", reason: "y", quantity: 2, at: Date())
+            other.count(projectID: 1, category: "error", outcome: .filtered, reason: "y", quantity: 2, at: Date())
             await recorder.write()
             var sums: [Int] = []
             let isWritten = try await eventually {

@@ -27,7 +27,7 @@ struct MergeTests {
             ],
         ]
         let context = EventContext(projectID: 1, eventID: .random(), receivedAt: Date())
-        return PreparedEvent(try EventPipeline.process(event.encoded()[...], context), codec)
+        return PreparedEvent(try EventPipeline.reprocess(event.encoded()[...], context), codec)
     }
 
     @Test(

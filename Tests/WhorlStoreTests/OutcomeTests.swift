@@ -29,12 +29,12 @@ struct OutcomeTests {
                 recorder.count(
                     projectID: 1,
                     category: "error",
-                    outcome: "client_discard",
+                    outcome: .clientDiscard,
                     reason: "x",
                     quantity: .max,
                     at: now
                 )
-                recorder.count(projectID: 1, category: "error", outcome: "filtered", reason: "y", at: now)
+                recorder.count(projectID: 1, category: "error", outcome: .filtered, reason: "y", at: now)
                 await recorder.write()
             }
             _ = try await pool.execute(

@@ -33,14 +33,14 @@ struct Micro {
         let document = try JSONDocument(bytes)
         let event = Event(document.root)
         let context = EventContext(projectID: 1, eventID: .random(), receivedAt: Date())
-        let rules = AdmissionRules()
+        let rules = ProcessingRules()
         step("inflate") { _ = try? Inflate.decode(gzip, .gzip, limit: 1 << 20) }
         step("read JSON") { _ = try? JSONDocument(bytes) }
         step("read event") { _ = Event(document.root) }
         step("normalise") { _ = NormalisedEvent(event, context) }
         step("fingerprint") { _ = Grouping(event) }
-        step("whole pipeline") { _ = try? EventPipeline.process(bytes[...], context) }
-        step("admit") { _ = try? EventPipeline.admit(bytes[...], context, rules) }
+        step("whole pipeline") { _ = try? EventPipeline.reprocess(bytes[...], context) }
+        step("process") { _ = try? EventPipeline.process(bytes[...], context, rules) }
     }
 
     private static func measure(_ body: () -> Void) -> Double {

@@ -67,7 +67,7 @@ enum Storing {
         func prepared(_ number: Int) throws -> PreparedEvent {
             let context = EventContext(projectID: 1, eventID: .random(), receivedAt: Date())
             let bytes = Array(EventSamples.typical(issue: number % 100).utf8)
-            return PreparedEvent(try EventPipeline.process(bytes[...], context), codec)
+            return PreparedEvent(try EventPipeline.reprocess(bytes[...], context), codec)
         }
         var costs: [(own: Double, server: Double)] = []
         for round in 0..<6 {

@@ -136,11 +136,11 @@ private func admission(_ bytes: [UInt8]) {
     var scrubbing = ScrubSettings()
     scrubbing.removesAddresses = true
     scrubbing.removesMailAddresses = true
-    let rules = AdmissionRules(scrubbing: scrubbing, limits: limits)
+    let rules = ProcessingRules(scrubbing: scrubbing, limits: limits)
     let context = EventContext(projectID: 1, eventID: .random(), receivedAt: Date(timeIntervalSince1970: 1_763_673_600))
-    guard case .admitted(let event)? = try? EventPipeline.admit(bytes[...], context, rules) else { return }
+    guard case .processed(let event)? = try? EventPipeline.process(bytes[...], context, rules) else { return }
     precondition(!event.title.isEmpty && !event.hashes.isEmpty)
-    guard let again = try? EventPipeline.process(event.payload, context) else {
+    guard let again = try? EventPipeline.reprocess(event.payload, context) else {
         fatalError("what was kept does not read")
     }
     precondition(again.title == event.title && again.hashes.map(\.hash) == event.hashes.map(\.hash))

@@ -6,7 +6,7 @@ import WhorlProcessing
 /// minute is over, unless it comes with a key that is known.
 ///
 /// Bounded.
-final class AddressGuard: Sendable {
+package final class AddressGuard: Sendable {
     private static let capacity = 50_000
 
     private struct State {
@@ -18,7 +18,7 @@ final class AddressGuard: Sendable {
     private let limit: Int
 
     /// Lets an address fail so often per minute.
-    init(failuresPerMinute limit: Int) { self.limit = limit }
+    package init(failuresPerMinute limit: Int) { self.limit = limit }
 
     /// Seconds until the address is heard again; nil when it is heard.
     func secondsBlocked(_ address: String?, now: Date = Date()) -> Int? {

@@ -1,17 +1,20 @@
 import WhorlThreads
 
-/// Does the work on large bodies, one after the other, on a thread of its own: a few of them must not take the threads on
-/// which everybody else's requests run.
+/// Runs the work on large payloads one after the other on a thread of its own, so that a few of them cannot occupy the
+/// threads on which all other requests run.
 struct LargePayloadExecutor: Sendable {
-    /// What is larger than this, inflated, counts as heavy.
+    /// Size of a decoded payload from which on it counts as large.
     ///
-    /// Usual events are smaller. Their whole way takes a third of a millisecond, that of the worst about six.
+    /// Usual events are smaller. Processing one takes a third of a millisecond; the most expensive take about six.
     static let threshold = 48 << 10
 
-    private let thread = WorkThread(name: "heavy")
+    private let thread = WorkThread(name: "large-payloads")
 
-    /// Runs the body on the thread when it is heavy, else at once.
-    func run<Value: Sendable>(bytes: Int, _ body: @Sendable () throws -> Value) async throws -> Value {
-        bytes > Self.threshold ? try await thread.run(body) : try body()
+    /// Runs the work on the thread when the payload is large, else at once.
+    func run<Value: Sendable, Failure: Error>(
+        bytes: Int,
+        _ work: @Sendable () throws(Failure) -> Value
+    ) async throws(Failure) -> Value {
+        bytes > Self.threshold ? try await thread.run(work) : try work()
     }
 }

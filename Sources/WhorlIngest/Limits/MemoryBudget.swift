@@ -42,6 +42,20 @@ package final class MemoryBudget: Sendable {
     /// A reservation that holds nothing yet.
     package func reservation(for owners: [MemoryShares.Owner]) -> MemoryReservation { MemoryReservation(self, owners) }
 
+    /// Runs `work` while `bytes` are reserved, and releases them afterwards.
+    ///
+    /// Waits while they are not free; returns nil, without running `work`, when they did not become free in time.
+    func withReservation<Value: Sendable, Failure: Error>(
+        _ bytes: Int,
+        for owners: [MemoryShares.Owner],
+        _ work: (MemoryReservation) async throws(Failure) -> Value
+    ) async throws(Failure) -> Value? {
+        let reservation = reservation(for: owners)
+        guard await reservation.grow(to: bytes) else { return nil }
+        defer { reservation.release() }
+        return try await work(reservation)
+    }
+
     /// Holds so many bytes, waiting for them where they are not free; nil when they did not come free in time.
     package func reserve(_ bytes: Int, for owners: [MemoryShares.Owner]) async -> MemoryReservation? {
         let reservation = reservation(for: owners)

@@ -72,7 +72,7 @@ package final class OutcomeRecorder: Service, Sendable {
     package func count(
         projectID: Int,
         category: String,
-        outcome: String,
+        outcome: Outcome,
         reason: String,
         quantity: Int = 1,
         at now: Date
@@ -80,9 +80,21 @@ package final class OutcomeRecorder: Service, Sendable {
         guard quantity > 0 else { return }
         let minute = Int(now.timeIntervalSince1970 / 60)
         state.withLock { state in
-            var key = Key(projectID: projectID, minute: minute, category: category, outcome: outcome, reason: reason)
+            var key = Key(
+                projectID: projectID,
+                minute: minute,
+                category: category,
+                outcome: outcome.rawValue,
+                reason: reason
+            )
             if state.sums[key] == nil, state.sums.count >= Self.maxKeys {
-                key = Key(projectID: 0, minute: minute / 60 * 60, category: category, outcome: outcome, reason: reason)
+                key = Key(
+                    projectID: 0,
+                    minute: minute / 60 * 60,
+                    category: category,
+                    outcome: outcome.rawValue,
+                    reason: reason
+                )
                 unattributed.increment()
             }
             let sum = state.sums[key, default: 0]
@@ -91,11 +103,17 @@ package final class OutcomeRecorder: Service, Sendable {
     }
 
     /// Remembers an event that was not kept.
-    package func dropped(_ eventID: EventID, projectID: Int, outcome: String, reason: String, at now: Date) {
+    package func dropped(_ eventID: EventID, projectID: Int, outcome: Outcome, reason: Outcome.Reason, at now: Date) {
         state.withLock { state in
             guard state.dropped.count < Self.maxDropped else { return }
             state.dropped.append(
-                Dropped(projectID: projectID, eventID: eventID, at: now, outcome: outcome, reason: reason)
+                Dropped(
+                    projectID: projectID,
+                    eventID: eventID,
+                    at: now,
+                    outcome: outcome.rawValue,
+                    reason: reason.rawValue
+                )
             )
         }
     }

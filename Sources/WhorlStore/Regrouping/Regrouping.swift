@@ -156,7 +156,7 @@ package struct Regrouping: Service {
         guard let (bytes, event) = read else { return nil }
         let names = await NameReader.shared.names(of: event, projectID: context.projectID)
         return await thread.run {
-            let processed = EventPipeline.process(
+            let processed = EventPipeline.reprocess(
                 event,
                 context,
                 settings,

@@ -1,13 +1,15 @@
 import WhorlPostgres
 import WhorlTelemetry
 
+#if DEBUG
+import WhorlFaults
+#endif
+
 /// The statement that stores a batch: rows first, then every number from the rows that were really inserted.
 enum BatchStatements {
     static let all = [store, probe]
 
-    private static let isNew =
-        Fault.stands(.duplicates)
-        ? """
+    private static let isNew = """
         NOT EXISTS (
             SELECT FROM event e
             WHERE e.project_id = i.project_id AND e.event_id = i.event_id AND e.received_day = i.day - 1)
@@ -17,7 +19,13 @@ enum BatchStatements {
         -- What was replayed late may lie under any earlier day. Replays themselves were looked for before.
         AND (i.is_replay OR NOT EXISTS (
             SELECT FROM late_replay r WHERE r.project_id = i.project_id AND r.event_id = i.event_id))
-        """ : "true"
+        """
+
+    #if DEBUG
+    private static let duplicateCheck = Fault.isEnabled(.duplicates) ? isNew : "true"
+    #else
+    private static let duplicateCheck = isNew
+    #endif
 
     /// One statement, so one transaction: counters cannot drift from rows, and running it again changes nothing.
     ///
@@ -67,7 +75,7 @@ enum BatchStatements {
             JOIN alive a ON a.project_id = i.project_id AND a.event_id = i.event_id
             -- The same id on the same or the previous day is a duplicate: midnight and retries are covered. Of the same
             -- day the primary key tells; and what was spooled before midnight may have been sent again after it.
-            WHERE \(isNew)
+            WHERE \(duplicateCheck)
             ORDER BY i.project_id, i.event_id
             ON CONFLICT DO NOTHING
             RETURNING project_id, event_id, received_day, received_at, occurred_at, hash_id, environment_id,

@@ -4,31 +4,28 @@ import WhorlProcessing
 import WhorlProtocol
 import WhorlTelemetry
 
+#if DEBUG
+import WhorlFaults
+#endif
+
 /// Stores one batch of events: finds what they refer to, then runs the one statement that inserts and counts.
 ///
 /// That statement is a transaction by itself. Where something is unknown, a constant number of statements finds or makes it
 /// before; what they made stays when the batch fails. Events that another collector may store at the same moment under
 /// another day are guarded by locks (``DuplicateGuard``).
 struct BatchTransaction: Sendable {
-    /// What became of one event.
-    enum Result: Sendable {
-        case stored(isNewIssue: Bool, isRegression: Bool)
-        case duplicate
-        /// The hash was deleted between being found and being used; the event has to go round once more.
-        case staleHash
-    }
-
     let events: [PreparedEvent]
     let known: ReferenceCache
 
-    struct Outcome: Sendable {
-        /// In the order of ``events``.
-        var results: [Result]
+    /// What a committed transaction did.
+    struct Committed: Sendable {
+        /// In the order of ``events``; nil for an event whose hash was deleted meanwhile, so that it has to be tried again.
+        var results: [WriteResult?]
         /// What was found on the way; true once the transaction has committed.
         var found: ReferenceCache
     }
 
-    func run(_ connection: PostgresConnection, deadline: ContinuousClock.Instant) async throws -> Outcome {
+    func run(_ connection: PostgresConnection, deadline: ContinuousClock.Instant) async throws -> Committed {
         let isKnown = events.allSatisfy { event in
             known.knowsHashes(of: event) && known.environments[event.environmentKey] != nil
                 && event.releaseKey.map { known.releases[$0] != nil } ?? true
@@ -138,14 +135,14 @@ struct BatchTransaction: Sendable {
         _ connection: PostgresConnection,
         _ resolution: Resolution,
         _ deadline: ContinuousClock.Instant
-    ) async throws -> Outcome {
+    ) async throws -> Committed {
         let found = resolution.found
         let duplicates = resolution.duplicates
         let indices = events.indices.filter { !duplicates.contains($0) }
         let batch = indices.map { events[$0] }
         func values<Value>(_ value: (PreparedEvent) -> Value) -> [Value] { batch.map(value) }
-        var results = [Result](repeating: .duplicate, count: events.count)
-        guard !batch.isEmpty else { return Outcome(results: results, found: found) }
+        var results = [WriteResult?](repeating: .duplicate, count: events.count)
+        guard !batch.isEmpty else { return Committed(results: results, found: found) }
         func id(_ event: PreparedEvent) -> Int { known.hashes[event.hashKey] ?? found.hashes[event.hashKey] ?? 0 }
         func environment(_ event: PreparedEvent) -> Int {
             known.environments[event.environmentKey] ?? found.environments[event.environmentKey] ?? 0
@@ -153,7 +150,9 @@ struct BatchTransaction: Sendable {
         func release(_ event: PreparedEvent) -> Int? {
             event.releaseKey.flatMap { known.releases[$0] ?? found.releases[$0] }
         }
+        #if DEBUG
         Fault.crashPoint(.beforeCommit)
+        #endif
         let rows = try await connection.execute(
             BatchStatements.store,
             [
@@ -167,14 +166,14 @@ struct BatchTransaction: Sendable {
             ],
             deadline: deadline
         )
-        var byKey: [EventKey: Result] = [:]
+        var byKey: [EventKey: WriteResult?] = [:]
         // One event of the batch tells of each regression and of each new issue.
         var regressed: Set<Int> = []
         var announced: Set<Int> = []
         for row in rows {
             let key = EventKey(try row.read("project_id"), try row.read("event_id"))
             if try !row.read("alive", as: Bool.self) {
-                byKey[key] = .staleHash
+                byKey[key] = .some(nil)
             } else if try row.read("stored", as: Bool.self) {
                 let issue: Int = try row.read("issue_id")
                 byKey[key] = .stored(
@@ -184,9 +183,9 @@ struct BatchTransaction: Sendable {
             }
         }
         for (place, index) in indices.enumerated() {
-            results[index] = byKey[EventKey(batch[place].event)] ?? .duplicate
+            results[index] = byKey[EventKey(batch[place].event), default: .duplicate]
         }
-        return Outcome(results: results, found: found)
+        return Committed(results: results, found: found)
     }
 }
 

@@ -5,6 +5,10 @@ import WhorlPostgres
 import WhorlProcessing
 import WhorlTelemetry
 
+#if DEBUG
+import WhorlFaults
+#endif
+
 /// Keeps events: collects those that arrive together into a batch, stores it in one transaction, and answers each waiting
 /// request after the commit.
 ///
@@ -35,12 +39,6 @@ package actor EventWriter: Service {
         package init() {}
     }
 
-    /// What became of an event that is kept.
-    package enum Outcome: Sendable, Equatable {
-        case stored(isNewIssue: Bool, isRegression: Bool)
-        case duplicate
-    }
-
     /// How long an event may wait for its batch and the batch for the database, together: an outage must not keep a
     /// request waiting longer than 2 s, and writing to the spool takes its share.
     private static let patience = Duration.milliseconds(1_700)
@@ -54,7 +52,7 @@ package actor EventWriter: Service {
     private struct Waiting {
         let event: PreparedEvent
         let since: ContinuousClock.Instant
-        let answer: CheckedContinuation<Outcome, any Error>
+        let answer: CheckedContinuation<WriteResult, any Error>
 
         var bytes: Int { event.payload.count }
     }
@@ -112,7 +110,7 @@ package actor EventWriter: Service {
     package var load: Double { Double(queue.count) / Double(configuration.queueEvents) }
 
     /// Keeps one event and returns after the commit; throws when it could not be kept, or when that is unknown.
-    package func submit(_ event: PreparedEvent) async throws -> Outcome {
+    package func submit(_ event: PreparedEvent) async throws -> WriteResult {
         guard !isStopping else { throw PostgresError(.unavailable, "the collector is stopping") }
         guard isPrepared else { throw PostgresError(.unavailable, "the database is not prepared yet") }
         guard await pool.isServerAnswering else { throw PostgresError(.unavailable, "the database does not answer") }
@@ -223,7 +221,9 @@ package actor EventWriter: Service {
             let oldest = batch.map(\.since).min() ?? start
             let deadline = max(min(start + configuration.timeout, oldest + Self.patience), start + Self.shortestTry)
             let outcome = try await transact(batch.map(\.event), deadline: deadline)
+            #if DEBUG
             Fault.crashPoint(.afterCommit)
+            #endif
             size.stored(batch.count)
             metrics.committed(batch.count, start.duration(to: .now))
             for (waiting, result) in zip(batch, outcome) { waiting.answer.resume(returning: result) }
@@ -249,14 +249,14 @@ package actor EventWriter: Service {
     private func transact(
         _ events: [PreparedEvent],
         deadline: ContinuousClock.Instant
-    ) async throws -> [Outcome] {
-        var outcomes = [Outcome](repeating: .duplicate, count: events.count)
+    ) async throws -> [WriteResult] {
+        var results = [WriteResult](repeating: .duplicate, count: events.count)
         var pending = Array(events.indices)
         var attempt = 0
         while !pending.isEmpty {
             attempt += 1
             let transaction = BatchTransaction(events: pending.map { events[$0] }, known: known)
-            let result: BatchTransaction.Outcome
+            let result: BatchTransaction.Committed
             do {
                 result = try await attemptTransaction(transaction, deadline: deadline)
             } catch let error as PostgresError where error.sqlState == "23514" && attempt <= 2 {
@@ -268,12 +268,9 @@ package actor EventWriter: Service {
             known.merge(result.found)
             var stale: [Int] = []
             for (place, index) in pending.enumerated() {
-                switch result.results[place] {
-                case .stored(let isNewIssue, let isRegression):
-                    outcomes[index] = .stored(isNewIssue: isNewIssue, isRegression: isRegression)
-                case .duplicate:
-                    outcomes[index] = .duplicate
-                case .staleHash:
+                if let stored = result.results[place] {
+                    results[index] = stored
+                } else {
                     known.remove(hash: events[index].hashKey)
                     stale.append(index)
                 }
@@ -283,13 +280,13 @@ package actor EventWriter: Service {
             }
             pending = stale
         }
-        return outcomes
+        return results
     }
 
     private func attemptTransaction(
         _ transaction: BatchTransaction,
         deadline: ContinuousClock.Instant
-    ) async throws -> BatchTransaction.Outcome {
+    ) async throws -> BatchTransaction.Committed {
         var attempt = 1
         while true {
             do {

@@ -4,7 +4,7 @@ import WhorlProtocol
 import WhorlTestSupport
 
 @Suite("What a project lets in, over HTTP")
-struct AdmissionHTTPTests {
+struct LimitsHTTPTests {
     private let project = "/api/0/projects/acme/web/"
 
     /// Changes settings, and waits until the collector has noticed, which one of its events shows.

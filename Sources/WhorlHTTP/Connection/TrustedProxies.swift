@@ -1,7 +1,7 @@
 import HTTPTypes
 import WhorlProcessing
 
-/// The proxies whose `X-Forwarded-For` counts, by network.
+/// The proxies whose `X-Forwarded-For` is trusted, by network.
 package struct TrustedProxies: Sendable {
     private let networks: NetworkList
 
@@ -15,15 +15,15 @@ package struct TrustedProxies: Sendable {
     package func contains(_ address: String) -> Bool { networks.contains(address) }
 
     /// The client's address: the peer's, or the last one in `X-Forwarded-For` that is not a trusted proxy itself.
-    package func client(peer: String?, forwardedFor: String?) -> String? {
-        guard let peer, networks.contains(peer), let forwardedFor else { return peer }
+    package func clientAddress(peer: String?, _ fields: HTTPFields) -> String? {
+        guard let peer, networks.contains(peer), let forwardedFor = fields[.forwardedFor] else { return peer }
         let chain = forwardedFor.split(separator: ",").suffix(20).map { $0.filter { $0 != " " } }
         return chain.last { !networks.contains($0) } ?? chain.first ?? peer
     }
 
-    /// What limits by address count for a request: the client's address, or its network (``AddressNetwork``).
+    /// The address or network that limits by address count (``AddressNetwork``).
     package func network(peer: String?, _ fields: HTTPFields) -> String {
-        AddressNetwork.name(client(peer: peer, forwardedFor: fields[.forwardedFor]) ?? "")
+        AddressNetwork.name(clientAddress(peer: peer, fields) ?? "")
     }
 }
 

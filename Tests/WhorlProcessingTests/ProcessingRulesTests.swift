@@ -5,7 +5,7 @@ import WhorlTestSupport
 
 @testable import WhorlProcessing
 
-@Suite("What happens to an event before it is kept") struct AdmissionTests {
+@Suite("What happens to an event before it is kept") struct ProcessingRulesTests {
     // MARK: - Scrubbing
 
     @Test("Sensitive members are replaced wherever they stand, and nothing else changes")
@@ -17,7 +17,7 @@ import WhorlTestSupport
             "query_string":"q=1&access_token=abc","data":"user=ann&passwd=hunter2"},
             "modules":{"tokenizers":"0.15","secretstorage":"3.3"},"user":{"id":"7","session":"s3cr3t"}}
             """
-        let event = try admitted(text)
+        let event = try processed(text)
         let stored = String(decoding: event.payload, as: UTF8.self)
         for secret in ["hunter2", "\"k\"", "abcdefgh", "bob:pw", "xyz", "=abc", "s3cr3t", "\"sid\"", "\"a\":1", ":7,"] {
             #expect(!stored.contains(secret), "\(secret)")
@@ -50,7 +50,7 @@ import WhorlTestSupport
         ] as [(String, String?)]
     )
     func scrubsTexts(_ text: String, _ expected: String?) throws {
-        let event = try admitted(#"{"message":"\#(text)","extra":{"x":"\#(text)"}}"#)
+        let event = try processed(#"{"message":"\#(text)","extra":{"x":"\#(text)"}}"#)
         let extra = try JSONDocument(Array(event.payload)).root.member("extra")?.member("x")?.string ?? ""
         if let expected {
             #expect(extra.hasPrefix(expected), "\(extra)")
@@ -76,7 +76,7 @@ import WhorlTestSupport
         let long = String(repeating: "hunter2 ", count: 1_500)
         let text = template.replacingOccurrences(of: "\"LONG\"", with: "\"\(long)\"")
             .replacingOccurrences(of: "LONG", with: String(repeating: "x", count: 12_000))
-        let stored = String(decoding: try admitted(text).payload, as: UTF8.self)
+        let stored = String(decoding: try processed(text).payload, as: UTF8.self)
         #expect(!stored.contains("hunter2"), "\(stored.prefix(200))")
         #expect(stored.contains("[Filtered]"))
     }
@@ -87,12 +87,12 @@ import WhorlTestSupport
             {"user":{"id":"1","ip_address":"203.0.113.9","email":"ann@example.com"},"extra":{"note":"from 203.0.113.9 by \
             ann@example.com"},"request":{"env":{"REMOTE_ADDR":"203.0.113.9"}}}
             """
-        let kept = String(decoding: try admitted(text).payload, as: UTF8.self)
+        let kept = String(decoding: try processed(text).payload, as: UTF8.self)
         #expect(kept.contains("203.0.113.9") && kept.contains("ann@example.com"))
         var scrubbing = ScrubSettings()
         scrubbing.removesAddresses = true
         scrubbing.removesMailAddresses = true
-        let gone = try admitted(text, AdmissionRules(scrubbing: scrubbing))
+        let gone = try processed(text, ProcessingRules(scrubbing: scrubbing))
         let stored = String(decoding: gone.payload, as: UTF8.self)
         #expect(!stored.contains("203.0.113") && !stored.contains("ann@"))
         #expect(stored.contains("\"id\":\"1\""))
@@ -105,16 +105,16 @@ import WhorlTestSupport
         var scrubbing = ScrubSettings()
         scrubbing.sensitiveFields = ["shoe size"]
         scrubbing.safeFields = ["token_type"]
-        let event = try admitted(
+        let event = try processed(
             #"{"extra":{"shoe_size":"44","token_type":"jwt","token":"x1"}}"#,
-            AdmissionRules(scrubbing: scrubbing)
+            ProcessingRules(scrubbing: scrubbing)
         )
         #expect(
             String(decoding: event.payload, as: UTF8.self)
                 == #"{"extra":{"shoe_size":"[Filtered]","token_type":"jwt","token":"[Filtered]"}}"#
         )
         scrubbing.isOn = false
-        let untouched = try admitted(#"{"extra":{"token":"x1"}}"#, AdmissionRules(scrubbing: scrubbing))
+        let untouched = try processed(#"{"extra":{"token":"x1"}}"#, ProcessingRules(scrubbing: scrubbing))
         #expect(untouched.storedNotes.isEmpty)
     }
 
@@ -141,9 +141,9 @@ import WhorlTestSupport
             "contexts":{"deep":\(String(repeating: "{\"a\":", count: 30))1\(String(repeating: "}", count: 30))},
             "list":[\((0..<99).map(String.init).joined(separator: ","))]}
             """
-        let rules = AdmissionRules(limits: limits)
-        let event = try admitted(text, rules)
-        let again = try admitted(text, rules)
+        let rules = ProcessingRules(limits: limits)
+        let event = try processed(text, rules)
+        let again = try processed(text, rules)
         #expect(Array(event.payload) == Array(again.payload))
         let root = try JSONDocument(Array(event.payload)).root
         #expect((root.member("message")?.stringLength ?? 999) <= 300)
@@ -163,7 +163,7 @@ import WhorlTestSupport
         let reasons = Set(event.storedNotes.map(\.reason))
         #expect(reasons == ["value_too_long", "too_many_elements", "too_many_members", "depth_limit"])
         // What was cut is stable: a second pass finds nothing.
-        let second = try admitted(String(decoding: event.payload, as: UTF8.self), rules)
+        let second = try processed(String(decoding: event.payload, as: UTF8.self), rules)
         #expect(second.storedNotes.isEmpty)
         #expect(second.hashes.map(\.hash) == event.hashes.map(\.hash))
     }
@@ -175,10 +175,10 @@ import WhorlTestSupport
             guard let envelope = try? Envelope(capture.body[...]) else { continue }
             for item in envelope.items where item.type == "event" {
                 guard
-                    case .admitted(let event) = try EventPipeline.admit(
+                    case .processed(let event) = try EventPipeline.process(
                         item.payload,
                         context,
-                        AdmissionRules(scrubbing: off)
+                        ProcessingRules(scrubbing: off)
                     )
                 else { continue }
                 looked += 1
@@ -203,10 +203,10 @@ import WhorlTestSupport
             var context = context
             context.clientAddress = client
             guard
-                case .filtered(let reason, _) = try EventPipeline.admit(
+                case .filtered(let reason, _) = try EventPipeline.process(
                     Array(text.utf8)[...],
                     context,
-                    AdmissionRules(filter: settings)
+                    ProcessingRules(filter: settings)
                 )
             else { return nil }
             return reason
@@ -251,8 +251,8 @@ import WhorlTestSupport
         EventContext(projectID: 1, eventID: nil, receivedAt: Date(timeIntervalSince1970: 1_763_673_600))
     }
 
-    private func admitted(_ text: String, _ rules: AdmissionRules = AdmissionRules()) throws -> ProcessedEvent {
-        guard case .admitted(let event) = try EventPipeline.admit(Array(text.utf8)[...], context, rules) else {
+    private func processed(_ text: String, _ rules: ProcessingRules = ProcessingRules()) throws -> ProcessedEvent {
+        guard case .processed(let event) = try EventPipeline.process(Array(text.utf8)[...], context, rules) else {
             throw TestFailure("filtered")
         }
         return event

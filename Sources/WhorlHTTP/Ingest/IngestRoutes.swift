@@ -1,67 +1,41 @@
-import Foundation
 import HTTPTypes
 import Hummingbird
 import NIOCore
 import WhorlIngest
 import WhorlProtocol
 
-/// What is asked of the paths of ingest besides bringing events, which is the lane's: preflights of browsers, and events in the
-/// address of an image.
+/// The routes of ingest that the router answers: preflight requests of browsers, and events in the query of a GET.
+///
+/// ``IngestChannelHandler`` answers the other methods before the router sees them.
 package struct IngestRoutes: Sendable {
-    private let handler: IngestHandler
+    private let pipeline: IngestPipeline
     private let proxies: TrustedProxies
 
-    package init(handler: IngestHandler, proxies: TrustedProxies) {
-        self.handler = handler
+    package init(pipeline: IngestPipeline, proxies: TrustedProxies) {
+        self.pipeline = pipeline
         self.proxies = proxies
     }
 
-    /// Adds the routes; both forms of each path work, with and without the slash at its end, and nothing is redirected.
+    /// Adds the routes; each path works with and without a slash at its end, without a redirect.
     package func add<Context: RemoteAddressRequestContext>(to router: Router<Context>) {
         let methods: [HTTPRequest.Method] = [.get, .options]
-        let paths: [(RouterPath, IngestRequest.Route)] = [
-            ("/api/:project/envelope", .envelope), ("/api/:project/store", .store), ("/api/store", .store),
-        ]
+        let paths: [RouterPath] = ["/api/:project/envelope", "/api/:project/store", "/api/store"]
         for method in methods {
-            for (path, route) in paths {
-                router.on(path, method: method) { request, context in
-                    await answer(route, request, context)
-                }
+            for path in paths {
+                router.on(path, method: method) { request, context in await answer(request, context) }
             }
         }
     }
 
-    private func answer(
-        _ route: IngestRequest.Route,
-        _ request: Request,
-        _ context: some RemoteAddressRequestContext
-    ) async -> Response {
+    private func answer(_ request: Request, _ context: some RemoteAddressRequestContext) async -> Response {
         if request.method == .options { return Self.preflight() }
-        guard route == .store else {
-            var refusal = IngestRefusal(status: 405, detail: "method not allowed")
-            refusal.allowed = "POST, OPTIONS"
-            return Self.response(refusal.answer)
-        }
-        var headers: [String: String] = [:]
-        for field in request.headers { headers[field.name.canonicalName] = field.value }
-        var query: [String: String] = [:]
-        for (key, value) in request.uri.queryParameters where query[String(key)] == nil {
-            query[String(key)] = String(value)
-        }
         let peer = context.remoteAddress?.ipAddress
-        let answer = await handler.handle(
-            IngestRequest(
-                route: route,
-                projectID: context.parameters.get("project"),
-                isGet: true,
-                headers: headers,
-                query: query,
-                body: ReceivedBody(),
-                clientAddress: proxies.client(peer: peer, forwardedFor: headers["x-forwarded-for"]),
-                receivedAt: Date(),
-                arrived: .now
+        guard let head = IngestRequestHead(request.head, peer: peer, proxies), head.route == .store else {
+            return Self.response(
+                IngestRefusal.methodNotAllowed(IngestRequest.Route.envelope.allowedMethods).answer
             )
-        )
+        }
+        let answer = await pipeline.answer(head.request())
         return answer.status == 200 ? Self.pixel() : Self.response(answer)
     }
 

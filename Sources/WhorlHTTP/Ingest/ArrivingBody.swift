@@ -9,12 +9,15 @@ struct ArrivingBody {
     /// What is held for the first bytes, and before the key is looked up while less is free.
     static let smallStep = 4 << 10
 
-    private(set) var bytes: [UInt8] = []
+    private var bytes: [UInt8] = []
     let memory: MemoryReservation
     /// The length that the head declares; nil for a body in chunks.
     let declared: Int?
     /// Whether the key was looked up, so that more than the first step may be held.
-    var isAdmitted = false
+    var isAuthorized = false
+
+    /// Bytes that have arrived.
+    var count: Int { bytes.count }
 
     init(memory: MemoryReservation, declared: Int?) {
         self.memory = memory
@@ -34,6 +37,12 @@ struct ArrivingBody {
         }
         return max(min(declared ?? limit, limit), size)
     }
+
+    /// What has to be held for this body to have so many bytes.
+    func step(for size: Int, limit: Int) -> Int { Self.step(for: size, declared: declared, limit: limit) }
+
+    /// The complete body, with its memory.
+    func received() -> ReceivedBody { ReceivedBody(bytes, memory: memory) }
 
     mutating func append(_ buffer: ByteBuffer) {
         // Room for what is held: a body then grows in place.

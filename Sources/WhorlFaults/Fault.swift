@@ -1,28 +1,25 @@
 #if DEBUG
 import Foundation
 import Synchronization
-#endif
 
-/// Faults that tests make on purpose.
-///
-/// In a release build every one of these does nothing and costs nothing.
+/// Faults that tests make on purpose; release builds do not contain them.
 ///
 /// The variable `WHORL_FAULT` holds a comma-separated list: `crash:POINT:N` ends the process without warning at the N-th
-/// pass of a point; `without:GUARD` switches a guard off, to show that a test notices.
+/// pass of a point; `without:GUARD` disables a guard, to show that a test notices.
 package enum Fault {
-    /// Places where a crash would hurt if the order of steps were wrong.
+    /// Places where a crash would lose or double events if the order of steps were wrong.
     package enum Point: String, CaseIterable, Sendable {
         /// The event is in the spool; its sender has no answer yet.
         case afterSpoolWrite = "after_spool_write"
         /// The statement that stores a batch has not been sent.
         case beforeCommit = "before_commit"
-        /// The batch is committed; nobody has an answer yet.
+        /// The batch is committed; no request has its answer yet.
         case afterCommit = "after_commit"
         /// Events were replayed; the spool still has them.
         case beforeSpoolRemoval = "before_spool_removal"
     }
 
-    /// What keeps a promise, and can be switched off in a test.
+    /// What keeps a promise, and can be disabled in a test.
     package enum Guard: String, CaseIterable, Sendable {
         /// Events are written to the spool before they are acknowledged.
         case spool
@@ -32,7 +29,6 @@ package enum Fault {
         case commitFirst = "commit_first"
     }
 
-    #if DEBUG
     private static let specification = ProcessInfo.processInfo.environment["WHORL_FAULT"]?.split(separator: ",") ?? []
     private static let crashes: [String: Int] = Dictionary(
         specification.compactMap { word in
@@ -42,7 +38,7 @@ package enum Fault {
         },
         uniquingKeysWith: { $1 }
     )
-    private static let absent = Set(
+    private static let disabled = Set(
         specification.compactMap { $0.hasPrefix("without:") ? String($0.dropFirst(8)) : nil }
     )
     private static let passes = Mutex<[String: Int]>([:])
@@ -57,15 +53,7 @@ package enum Fault {
         if pass == wanted { kill(getpid(), SIGKILL) }
     }
 
-    /// Whether the guard is at work, as it always is outside of tests.
-    package static func stands(_ name: Guard) -> Bool { !absent.contains(name.rawValue) }
-    #else
-    /// Does nothing.
-    @inlinable
-    package static func crashPoint(_: Point) {}
-
-    /// True.
-    @inlinable
-    package static func stands(_: Guard) -> Bool { true }
-    #endif
+    /// Whether the guard is enabled, as it always is outside of tests.
+    package static func isEnabled(_ name: Guard) -> Bool { !disabled.contains(name.rawValue) }
 }
+#endif

@@ -1,0 +1,269 @@
+import HTTPTypes
+import NIOCore
+import NIOHTTPTypes
+import WhorlIngest
+import WhorlProcessing
+
+/// Answers ingest requests in the channel pipeline; every other request passes through to the server.
+///
+/// The way through the server's router costs twice the CPU. The handler sits between the HTTP codec and the server. It
+/// performs the actions of ``IngestChannelState``. Reading stops while parts are held, so they are bounded by one read.
+package final class IngestChannelHandler: ChannelDuplexHandler, RemovableChannelHandler {
+    package typealias InboundIn = HTTPRequestPart
+    package typealias InboundOut = HTTPRequestPart
+    package typealias OutboundIn = HTTPResponsePart
+    package typealias OutboundOut = HTTPResponsePart
+
+    /// Called for every request that the handler answered: route, status, and duration.
+    package typealias Finished = @Sendable (_ route: String, _ status: Int, _ duration: Duration) -> Void
+
+    private let pipeline: IngestPipeline
+    private let proxies: TrustedProxies
+    private let pace: AddressPace
+    private let finished: Finished
+    private var state = IngestChannelState()
+    /// The current ingest request, and its body while it arrives.
+    private var head: IngestRequestHead?
+    private var body: ArrivingBody?
+    private var held = CircularBuffer<HTTPRequestPart>()
+    private var isReadHeld = false
+
+    package init(
+        pipeline: IngestPipeline,
+        proxies: TrustedProxies,
+        pace: AddressPace,
+        finished: @escaping Finished
+    ) {
+        self.pipeline = pipeline
+        self.pace = pace
+        self.proxies = proxies
+        self.finished = finished
+    }
+
+    // MARK: - Events
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = unwrapInboundIn(data)
+        if state.isBusy { held.append(part) } else { process(part, context) }
+    }
+
+    package func read(context: ChannelHandlerContext) {
+        if state.isBusy, !held.isEmpty { isReadHeld = true } else { context.read() }
+    }
+
+    package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        context.write(data, promise: promise)
+        if case .end = unwrapOutboundIn(data), state.handle(.responseEnd) == .resume { resume(context) }
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        if state.handle(.inactive) == .abandon { pipeline.abandoned() }
+        held.removeAll()
+        body = nil
+        context.fireChannelInactive()
+    }
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        let action: IngestChannelState.Action
+        if event is ChannelShouldQuiesceEvent {
+            action = state.handle(.quiesce)
+        } else if (event as? ChannelEvent) == .inputClosed {
+            action = state.handle(.inputClosed)
+        } else {
+            action = .pass
+        }
+        switch action {
+        case .pass: context.fireUserInboundEventTriggered(event)
+        case .close: context.close(promise: nil)
+        default: break
+        }
+    }
+
+    private func process(_ part: HTTPRequestPart, _ context: ChannelHandlerContext) {
+        switch part {
+        case .head(let head): begin(head, context)
+        case .body(let bytes): append(bytes, context)
+        case .end:
+            switch state.handle(.end) {
+            case .answer: answer(context)
+            case .pass: context.fireChannelRead(wrapInboundOut(part))
+            case .passAndResume:
+                context.fireChannelRead(wrapInboundOut(part))
+                resume(context)
+            default: break
+            }
+        }
+    }
+
+    // MARK: - The head
+
+    private func begin(_ head: HTTPRequest, _ context: ChannelHandlerContext) {
+        guard state.phase != .refused else { return }
+        let peer = context.remoteAddress?.ipAddress
+        // The router answers GET and OPTIONS on the paths of ingest.
+        guard head.method != .get, head.method != .options,
+            let ingest = IngestRequestHead(head, peer: peer, proxies)
+        else {
+            let wait = pace.wait(proxies.network(peer: peer, head.headerFields), now: .now())
+            if state.handle(.serverHead(mustWait: wait != nil)) == .pause, let wait {
+                pause(head, wait, context)
+            } else {
+                context.fireChannelRead(wrapInboundOut(.head(head)))
+            }
+            return
+        }
+        self.head = ingest
+        let refusal = refusal(of: ingest)
+        if state.handle(.ingestHead(isAcceptable: refusal == nil)) == .collect {
+            collect(ingest, context)
+        } else if let refusal {
+            refuse(refusal, context)
+        }
+    }
+
+    private func refusal(of head: IngestRequestHead) -> IngestRefusal? {
+        if head.method != .post { return .methodNotAllowed(head.route.allowedMethods) }
+        return head.declaredLength ?? 0 > pipeline.limits.bodyBytes ? .tooLarge("the body is too large") : nil
+    }
+
+    private func collect(_ head: IngestRequestHead, _ context: ChannelHandlerContext) {
+        let network = AddressNetwork.name(head.clientAddress ?? "")
+        // Nothing is reserved for a length that is only declared.
+        let memory = pipeline.receivedMemory.reservation(for: [.address(network)])
+        body = ArrivingBody(memory: memory, declared: head.declaredLength)
+        if head.expectsContinue {
+            context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
+        }
+    }
+
+    private func pause(_ head: HTTPRequest, _ time: TimeAmount, _ context: ChannelHandlerContext) {
+        held.prepend(.head(head))
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: time) {
+            let (handler, context) = bound.value
+            guard context.channel.isActive, handler.state.handle(.pauseEnded) == .resume else { return }
+            handler.resume(context)
+        }
+    }
+
+    // MARK: - The body
+
+    private func append(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        guard state.phase == .collecting else {
+            if state.handle(.body(.fits)) == .pass { context.fireChannelRead(wrapInboundOut(.body(bytes))) }
+            return
+        }
+        let size = (body?.count ?? 0) + bytes.readableBytes
+        switch state.handle(.body(self.size(size))) {
+        case .append: body?.append(bytes)
+        case .reserve: reserve(size, bytes, context)
+        case .refuse: refuse(.tooLarge("the body is too large"), context)
+        default: break
+        }
+    }
+
+    /// Whether a body of so many bytes can be taken now.
+    private func size(_ size: Int) -> IngestChannelState.BodySize {
+        guard let body, size <= pipeline.limits.bodyBytes else { return .tooLarge }
+        let step = body.step(for: size, limit: pipeline.limits.bodyBytes)
+        // While memory is free, a small body is taken before its key is looked up.
+        let mayGrow =
+            body.isAuthorized || step <= ArrivingBody.smallStep
+            || step <= ArrivingBody.firstStep && !pipeline.receivedMemory.isHalfUsed
+        return size <= body.memory.bytes || mayGrow && body.memory.tryGrow(to: step) ? .fits : .needsMemory
+    }
+
+    /// Looks up the key, unless that was done before, and waits for the memory that more of the body takes.
+    private func reserve(_ size: Int, _ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        guard let head, let body else { return }
+        let step = body.step(for: size, limit: pipeline.limits.bodyBytes)
+        let request = head.request()
+        let (memory, isFirst) = (body.memory, !body.isAuthorized)
+        perform(context) { [pipeline] in
+            await pipeline.reserve(step, for: request, in: memory, isFirst: isFirst)
+        } then: { handler, refusal, context in
+            switch handler.state.handle(.reserved(isGranted: refusal == nil)) {
+            case .appendAndResume:
+                handler.body?.isAuthorized = true
+                handler.body?.append(bytes)
+                handler.resume(context)
+            case .refuse: if let refusal { handler.refuse(refusal, context) }
+            default: break
+            }
+        }
+    }
+
+    // MARK: - The answer
+
+    private func answer(_ context: ChannelHandlerContext) {
+        guard let head, let body else { return }
+        let request = head.request(body: body.received())
+        self.body = nil
+        perform(context) { [pipeline] in
+            await pipeline.answer(request)
+        } then: { handler, answer, context in
+            handler.write(answer, to: head, context)
+        }
+    }
+
+    private func refuse(_ refusal: IngestRefusal, _ context: ChannelHandlerContext) {
+        guard let head else { return }
+        body = nil
+        let request = head.request()
+        perform(context) { [pipeline] in
+            await pipeline.refuse(request, refusal)
+        } then: { handler, answer, context in
+            handler.write(answer, to: head, context)
+        }
+    }
+
+    /// Runs `work` outside of the event loop, then `then` on it unless the connection is gone.
+    private func perform<Value: Sendable>(
+        _ context: ChannelHandlerContext,
+        _ work: @escaping @Sendable () async -> Value,
+        then: @escaping @Sendable (IngestChannelHandler, Value, ChannelHandlerContext) -> Void
+    ) {
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.eventLoop.makeFutureWithTask(work)
+            .whenSuccess { value in
+                let (handler, context) = bound.value
+                then(handler, value, context)
+            }
+    }
+
+    private func write(_ answer: IngestAnswer, to head: IngestRequestHead, _ context: ChannelHandlerContext) {
+        finished(head.route.path, answer.status, head.arrived.duration(to: .now))
+        guard context.channel.isActive else { return }
+        let isLast = state.isLastAnswer(requestCloses: head.closes, hasHeldParts: !held.isEmpty)
+        let body = ByteBuffer(bytes: answer.body.encoded())
+        var response = HTTPResponse(status: .init(code: answer.status))
+        response.headerFields = IngestHeaders.fields(of: answer)
+        response.headerFields[.contentLength] = String(body.readableBytes)
+        if isLast { response.headerFields[.connection] = "close" }
+        context.write(wrapOutboundOut(.head(response)), promise: nil)
+        if head.method != .head { context.write(wrapOutboundOut(.body(body)), promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        switch state.handle(.answered(isLast: isLast)) {
+        case .closeAfterAnswer: context.closeAfterAnswer()
+        case .close: context.close(promise: nil)
+        case .resume: resume(context)
+        default: break
+        }
+    }
+
+    /// Goes on with the parts that were held, and reads again.
+    private func resume(_ context: ChannelHandlerContext) {
+        var hasProcessed = false
+        while !state.isBusy, let part = held.popFirst() {
+            process(part, context)
+            hasProcessed = true
+        }
+        // The server takes up what it was passed at the end of a read.
+        if hasProcessed { context.fireChannelReadComplete() }
+        if !state.isBusy, isReadHeld {
+            isReadHeld = false
+            context.read()
+        }
+        if state.isFinished { context.close(promise: nil) }
+    }
+}

@@ -1,0 +1,100 @@
+import Foundation
+import WhorlProcessing
+import WhorlProtocol
+
+/// Decodes the body of a request and frames its items, within bounds of memory.
+struct BodyDecoder: Sendable {
+    /// For bodies after their content encoding is undone.
+    let memory: MemoryBudget
+    let largePayloads: LargePayloadExecutor
+    let limits: IngestLimits
+
+    private enum Attempt<Value: Sendable>: Sendable {
+        case done(Value)
+        /// The decoded body is larger than the memory reserved for it.
+        case tooSmall
+    }
+
+    /// Runs `work` with the envelope of the request; its memory is reserved while `work` runs.
+    ///
+    /// Memory is reserved in steps: first the size that the encoding names or that bodies of this size usually have, then
+    /// four times as much, up to the limit. After decoding it is cut to the real size.
+    func withEnvelope<Value: Sendable>(
+        of request: IngestRequest,
+        for key: AuthorizedKey?,
+        _ work: (IngestEnvelope) async throws(IngestRefusal) -> Value
+    ) async throws(IngestRefusal) -> Value {
+        let received = request.receivedBody.count
+        guard received > 0 else { throw .badRequest("empty body", .invalidEnvelope) }
+        let coding: Inflate.Coding
+        do { coding = try Inflate.Coding(header: request.headers.contentEncoding) } catch {
+            throw IngestRefusal(error)
+        }
+        let owners: [MemoryShares.Owner] = [
+            .address(AddressNetwork.name(request.clientAddress ?? "")),
+            key.map { .project($0.info.projectID) } ?? .unknown,
+        ]
+        let limit = limit(request, received: received, isKnown: key != nil)
+        var size = Inflate.estimate(request.receivedBody, coding, limit: limit)
+        while true {
+            let bound = size
+            let attempt = try await memory.withReservation(bound, for: owners) {
+                reservation async throws(IngestRefusal) -> Attempt<Value> in
+                guard let body = try await decode(request, coding, bound: bound, limit: limit) else {
+                    return .tooSmall
+                }
+                request.body.release()
+                reservation.shrink(to: body.count)
+                return .done(try await work(try await frame(body, request, owners)))
+            }
+            switch attempt {
+            case .done(let value): return value
+            case .tooSmall: size = min(size * 4, limit)
+            case nil: throw .unavailable
+            }
+        }
+    }
+
+    /// The size that a body may have once it is decoded.
+    ///
+    /// A sender whose key is not known yet gets little memory, and `/store/` takes a single event.
+    private func limit(_ request: IngestRequest, received: Int, isKnown: Bool) -> Int {
+        var limit = min(limits.inflatedBytes, Inflate.limit(ofReceived: received))
+        if !request.isEnvelope { limit = min(limit, limits.eventBytes + (64 << 10)) }
+        return isKnown ? limit : min(limit, limits.unknownSenderBytes)
+    }
+
+    /// The decoded body; nil when it exceeds the bound, though it may be within the limit.
+    private func decode(
+        _ request: IngestRequest,
+        _ coding: Inflate.Coding,
+        bound: Int,
+        limit: Int
+    ) async throws(IngestRefusal) -> [UInt8]? {
+        let bytes = request.receivedBody
+        let isEnvelope = request.isEnvelope
+        return try await largePayloads.run(bytes: bound - Inflate.slack) { () throws(IngestRefusal) in
+            do throws(Inflate.Failure) {
+                let body = try Inflate.decode(bytes, coding, limit: bound)
+                return isEnvelope ? body : try LegacyBody.unwrapped(body, limit: bound)
+            } catch {
+                if error == .tooLarge, bound < limit { return nil }
+                throw IngestRefusal(error)
+            }
+        }
+    }
+
+    private func frame(
+        _ body: [UInt8],
+        _ request: IngestRequest,
+        _ owners: [MemoryShares.Owner]
+    ) async throws(IngestRefusal) -> IngestEnvelope {
+        let isEnvelope = request.isEnvelope
+        let maxItems = limits.items
+        return try await largePayloads.run(bytes: body.count) { () throws(IngestRefusal) in
+            isEnvelope
+                ? try IngestEnvelope(envelope: body, maxItems: maxItems, owners)
+                : IngestEnvelope(event: body, owners)
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import WhorlStore
+import WhorlTelemetry
+
+/// What ingest tells the monitoring.
+package struct IngestMetrics: Sendable {
+    private let items: MetricFamily<Counter>
+    private let authFailures: MetricFamily<Counter>
+    let clientDiscards: MetricFamily<Counter>
+    let endToEnd: Histogram
+
+    /// Item types that are labels by their own name; every other one counts as `other`.
+    private static let knownTypes: Set<String> = [
+        "event", "attachment", "user_report", "feedback", "security", "raw_security", "form_data", "nel", "session",
+        "sessions", "client_report", "check_in", "transaction", "span", "profile", "profile_chunk", "replay_event",
+        "replay_recording", "replay_video", "log", "trace_metric", "statsd", "metric_buckets", "metric_meta",
+        "otel_log", "integration", "otel_span", "unreal_report",
+    ]
+
+    package init(registry: MetricsRegistry) {
+        items = registry.counters(
+            "whorl_ingest_items",
+            "Items received, each counted once, by type, outcome and reason.",
+            labels: ["type", "outcome", "reason"],
+            limit: 400
+        )
+        authFailures = registry.counters(
+            "whorl_auth_failures",
+            "Requests of the write side without a usable key.",
+            labels: ["reason"]
+        )
+        clientDiscards = registry.counters(
+            "whorl_client_discards",
+            "Items that clients say they dropped themselves, by category and reason.",
+            labels: ["category", "reason"],
+            limit: 300
+        )
+        endToEnd = registry.histogram(
+            "whorl_ingest_end_to_end_seconds",
+            "Time from the arrival of a request to the commit of its event."
+        )
+        // Born at zero, so that the first one is an increase.
+        _ = items.child("event", "accepted", "none")
+        for reason in [Outcome.Reason.authMissing, .authMalformed, .authUnknownKey, .authDisabledKey, .projectMismatch]
+        {
+            _ = authFailures.child(reason.rawValue)
+        }
+    }
+
+    func count(_ type: String, _ outcome: Outcome, _ reason: Outcome.Reason = .none) {
+        let type = Self.knownTypes.contains(type) ? type : "other"
+        items.child(type, outcome.rawValue, reason.rawValue).increment()
+    }
+
+    func refusedCredentials(_ reason: Outcome.Reason) {
+        authFailures.child(reason.rawValue).increment()
+    }
+}

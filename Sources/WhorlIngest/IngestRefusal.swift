@@ -1,0 +1,128 @@
+import WhorlProcessing
+import WhorlProtocol
+import WhorlStore
+
+/// Why a request was refused, in words that are safe to show to the sender.
+package struct IngestRefusal: Error, Sendable {
+    package let status: Int
+    package let detail: String
+    package var causes: [String] = []
+    package var retryAfterSeconds: Int?
+    /// The word under which the refusal is counted.
+    package var reason: Outcome.Reason?
+    /// The methods that are allowed, where the method was the fault.
+    package var allowed: String?
+    /// Limits that the sender should know of.
+    package var denials: [RateLimiter.Denial] = []
+    /// What failed inside, for the log.
+    var cause: (any Error)?
+
+    /// The reason under which the refusal is counted; nil when it does not count, such as a wrong method.
+    var countedReason: Outcome.Reason? { reason ?? denials.first?.reason }
+
+    package var answer: IngestAnswer {
+        var members: [(key: String, value: JSON)] = [("detail", .string(detail))]
+        if !causes.isEmpty { members.append(("causes", .array(causes.map(JSON.string)))) }
+        var headers = [(name: "X-Sentry-Error", value: detail)]
+        if let allowed { headers.append(("Allow", allowed)) }
+        if let retryAfterSeconds { headers.append(("Retry-After", String(retryAfterSeconds))) }
+        var answer = IngestAnswer(status: status, body: .object(members), headers: headers)
+        answer.add(denials)
+        return answer
+    }
+
+    package static func badRequest(
+        _ detail: String,
+        _ reason: Outcome.Reason? = nil,
+        causes: [String] = []
+    ) -> IngestRefusal {
+        IngestRefusal(status: 400, detail: detail, causes: causes, reason: reason)
+    }
+
+    package static func tooLarge(_ detail: String) -> IngestRefusal {
+        IngestRefusal(status: 413, detail: detail, reason: .tooLarge)
+    }
+
+    /// Everything that the request holds is over a limit.
+    static func limited(_ denials: [RateLimiter.Denial]) -> IngestRefusal {
+        var refusal = IngestRefusal(
+            status: 429,
+            detail: "rate limited",
+            retryAfterSeconds: denials.map(\.retryAfterSeconds).max() ?? 60
+        )
+        refusal.denials = denials
+        return refusal
+    }
+
+    /// Neither the database nor the spool can take it: nothing is kept, and the sender should come again.
+    package static var unavailable: IngestRefusal { unavailable(cause: nil) }
+
+    /// The same, with the error that the log names.
+    static func unavailable(cause: (any Error)?) -> IngestRefusal {
+        var refusal = IngestRefusal(
+            status: 503,
+            detail: "the event cannot be kept at the moment",
+            retryAfterSeconds: 5,
+            reason: .unavailable
+        )
+        refusal.cause = cause
+        return refusal
+    }
+
+    /// A method that the path does not have.
+    package static func methodNotAllowed(_ allowed: String) -> IngestRefusal {
+        var refusal = IngestRefusal(status: 405, detail: "method not allowed")
+        refusal.allowed = allowed
+        return refusal
+    }
+
+    init(
+        status: Int,
+        detail: String,
+        causes: [String] = [],
+        retryAfterSeconds: Int? = nil,
+        reason: Outcome.Reason? = nil
+    ) {
+        self.status = status
+        self.detail = detail
+        self.causes = causes
+        self.retryAfterSeconds = retryAfterSeconds
+        self.reason = reason
+    }
+
+    init(_ failure: Credentials.Failure) {
+        switch failure {
+        case .missing:
+            self.init(status: 401, detail: "missing authorization information", reason: .authMissing)
+        case .malformed:
+            self.init(status: 401, detail: "bad authorization information", reason: .authMalformed)
+        case .contradictory:
+            self.init(status: 401, detail: "contradictory authorization information", reason: .authMalformed)
+        case .unsupportedVersion:
+            self.init(status: 400, detail: "unsupported protocol version", reason: .authMalformed)
+        case .badKey:
+            self.init(status: 400, detail: "bad public key", reason: .authMalformed)
+        }
+    }
+
+    init(_ failure: Inflate.Failure) {
+        switch failure {
+        case .unknownCoding: self.init(status: 415, detail: "unknown content encoding", reason: .invalidCompression)
+        case .tooLarge: self = .tooLarge("the inflated body is too large")
+        case .damaged: self = .badRequest("the body does not decode by its content encoding", .invalidCompression)
+        }
+    }
+
+    init(_ failure: EventPipeline.Failure) {
+        self = .badRequest("invalid event", .invalidJSON, causes: [failure.cause])
+    }
+}
+
+extension EventPipeline.Failure {
+    fileprivate var cause: String {
+        switch self {
+        case .syntax(let error): error.description
+        case .notAnObject: "the event is no object"
+        }
+    }
+}

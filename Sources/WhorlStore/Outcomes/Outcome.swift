@@ -1,0 +1,62 @@
+import WhorlProcessing
+
+/// What became of an item, by Sentry's words; every item received ends in exactly one.
+package enum Outcome: String, Sendable {
+    case accepted
+    case filtered
+    case rateLimited = "rate_limited"
+    case invalid
+    case clientDiscard = "client_discard"
+
+    /// Why, from a closed list, since it is a label.
+    package enum Reason: String, Sendable {
+        case none
+        case duplicate
+        case duplicateItem = "duplicate_item"
+        case unsupportedItem = "unsupported-item"
+        case tooLarge = "too_large"
+        case invalidJSON = "invalid_json"
+        case invalidEnvelope = "invalid_envelope"
+        case invalidCompression = "invalid_compression"
+        case authMissing = "auth_missing"
+        case authMalformed = "auth_malformed"
+        case authUnknownKey = "auth_unknown_key"
+        case authDisabledKey = "auth_disabled_key"
+        case projectMismatch = "project_id"
+        case unavailable
+        case rateLimited = "rate_limited"
+        case quotaExceeded = "quota_exceeded"
+        case origin = "cors"
+        case address = "ip-address"
+        case timeout
+        case tooOld = "too_old"
+        case localhost
+        case legacyBrowsers = "legacy-browsers"
+        case webCrawlers = "web-crawlers"
+        case releaseVersion = "release-version"
+        case errorMessage = "error-message"
+        case errorType = "error-type"
+        case other
+
+        /// Whether the request named no usable key.
+        package var isCredentialFailure: Bool {
+            switch self {
+            case .authMissing, .authMalformed, .authUnknownKey, .authDisabledKey, .projectMismatch: true
+            default: false
+            }
+        }
+
+        package init(_ reason: FilterReason) {
+            self =
+                switch reason {
+                case .localhost: .localhost
+                case .legacyBrowsers: .legacyBrowsers
+                case .webCrawlers: .webCrawlers
+                case .release: .releaseVersion
+                case .message: .errorMessage
+                case .errorType: .errorType
+                case .address: .address
+                }
+        }
+    }
+}
