@@ -15,6 +15,8 @@ let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", pac
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let asyncAlgorithms = Target.Dependency.product(name: "AsyncAlgorithms", package: "swift-async-algorithms")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -29,6 +31,8 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-async-algorithms.git", from: "1.1.4"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
@@ -58,12 +62,13 @@ let package = Package(
         .target(name: "WhorlFaults"),
         .target(
             name: "WhorlPostgres",
-            dependencies: ["CWhorlPostgres", "WhorlThreads", "WhorlTelemetry", log, lifecycle]
+            dependencies: ["CWhorlPostgres", "WhorlThreads", "WhorlTelemetry", deque, log, lifecycle]
         ),
         .target(
             name: "WhorlPrivateCluster",
-            dependencies: ["WhorlPostgres", "WhorlThreads", "CWhorlProcess", log, lifecycle]
+            dependencies: ["WhorlPostgres", "WhorlThreads", "WhorlServices", "CWhorlProcess", log, lifecycle]
         ),
+        .target(name: "WhorlServices", dependencies: [lifecycle, asyncAlgorithms, deque]),
         .target(name: "WhorlSchema", path: "sql", resources: [.embedInCode("migrations")]),
         .target(name: "WhorlProtocol"),
 
@@ -76,22 +81,25 @@ let package = Package(
             name: "WhorlStore",
             dependencies: [
                 "WhorlProcessing", "WhorlProtocol", "WhorlPostgres", "WhorlSchema", "WhorlTelemetry", "WhorlThreads",
-                "WhorlFaults", "CWhorlCompression", "CWhorlDictionary", log, lifecycle,
+                "WhorlServices", "WhorlFaults", "CWhorlCompression", "CWhorlDictionary", deque, log, lifecycle,
             ]
         ),
-        .target(name: "WhorlSpool", dependencies: ["WhorlTelemetry", "WhorlThreads", "CWhorlCompression", grdb, log]),
+        .target(
+            name: "WhorlSpool",
+            dependencies: ["WhorlTelemetry", "WhorlThreads", "CWhorlCompression", grdb, deque, log]
+        ),
         .target(
             name: "WhorlIngest",
             dependencies: [
                 "WhorlStore", "WhorlSpool", "WhorlProcessing", "WhorlProtocol", "WhorlTelemetry", "WhorlThreads",
-                "WhorlPostgres", "WhorlFaults", "CWhorlCompression", log, lifecycle,
+                "WhorlPostgres", "WhorlServices", "WhorlFaults", "CWhorlCompression", log, lifecycle,
             ]
         ),
         .target(
             name: "WhorlReplay",
             dependencies: [
                 "WhorlIngest", "WhorlStore", "WhorlSpool", "WhorlProcessing", "WhorlProtocol", "WhorlPostgres",
-                "WhorlTelemetry", "WhorlThreads", "WhorlFaults", log, lifecycle,
+                "WhorlTelemetry", "WhorlThreads", "WhorlServices", "WhorlFaults", log, lifecycle,
             ]
         ),
         .target(
@@ -110,14 +118,19 @@ let package = Package(
         ),
         .target(
             name: "WhorlOperations",
-            dependencies: ["WhorlTelemetry", "WhorlThreads", hummingbird, httpTypes, lifecycle, log, nioCore]
+            dependencies: [
+                "WhorlTelemetry", "WhorlThreads", "WhorlServices", deque, hummingbird, httpTypes, lifecycle, log,
+                nioCore,
+            ]
         ),
         .executableTarget(
             name: "WhorlServer",
             dependencies: [
                 "WhorlHTTP", "WhorlIngest", "WhorlReplay", "WhorlAPI", "WhorlOperations", "WhorlStore", "WhorlSpool",
-                "WhorlPrivateCluster", "WhorlPostgres", "WhorlProcessing", "WhorlProtocol", "WhorlTelemetry",
-                "WhorlClient", hummingbird, httpTypes, lifecycle, log, metrics, argumentParser, nioCore,
+                "WhorlPrivateCluster", "WhorlPostgres", "WhorlProcessing", "WhorlProtocol", "WhorlServices",
+                "WhorlTelemetry", "WhorlClient", hummingbird, httpTypes, lifecycle, log, metrics, argumentParser,
+                asyncAlgorithms,
+                nioCore,
             ]
         ),
 
@@ -160,6 +173,7 @@ let package = Package(
             name: "WhorlIngestTests",
             dependencies: ["WhorlIngest", "WhorlSpool", "WhorlStore", "WhorlProtocol", "WhorlTestSupport"]
         ),
+        .testTarget(name: "WhorlReplayTests", dependencies: ["WhorlReplay"]),
         .testTarget(
             name: "WhorlHTTPTests",
             dependencies: [

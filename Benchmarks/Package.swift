@@ -3,12 +3,16 @@ import PackageDescription
 
 // The rooms that `micro` measures are compiled anew here (the folders are links), so that it may call what is not public.
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let asyncAlgorithms = Target.Dependency.product(name: "AsyncAlgorithms", package: "swift-async-algorithms")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
 let package = Package(
     name: "benchmarks",
     platforms: [.macOS(.v15)],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-async-algorithms.git", from: "1.1.4"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
@@ -27,15 +31,16 @@ let package = Package(
         ),
         .target(
             name: "WhorlPostgres",
-            dependencies: ["CWhorlPostgres", "WhorlThreads", "WhorlTelemetry", log, lifecycle]
+            dependencies: ["CWhorlPostgres", "WhorlThreads", "WhorlTelemetry", deque, log, lifecycle]
         ),
         .target(
             name: "WhorlPrivateCluster",
-            dependencies: ["WhorlPostgres", "WhorlThreads", "CWhorlProcess", log, lifecycle]
+            dependencies: ["WhorlPostgres", "WhorlThreads", "WhorlServices", "CWhorlProcess", log, lifecycle]
         ),
         .target(name: "WhorlSchema", resources: [.embedInCode("migrations")]),
         .target(name: "WhorlThreads"),
         .target(name: "WhorlFaults"),
+        .target(name: "WhorlServices", dependencies: [lifecycle, asyncAlgorithms, deque]),
         .target(name: "WhorlProtocol"),
         .target(
             name: "WhorlProcessing",
@@ -45,7 +50,7 @@ let package = Package(
             name: "WhorlStore",
             dependencies: [
                 "WhorlProcessing", "WhorlProtocol", "WhorlPostgres", "WhorlSchema", "WhorlTelemetry", "WhorlThreads",
-                "WhorlFaults", "CWhorlCompression", "CWhorlDictionary", log, lifecycle,
+                "WhorlFaults", "WhorlServices", "CWhorlCompression", "CWhorlDictionary", deque, log, lifecycle,
             ]
         ),
         .target(name: "EventSamples"),

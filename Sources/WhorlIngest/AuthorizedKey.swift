@@ -11,4 +11,6 @@ package struct AuthorizedKey: Sendable {
     let processing: ProcessingRules
     let origins: [Glob]
     let addresses: NetworkList?
+    /// The metrics of its project.
+    let metrics: ProjectEventMetrics
 }

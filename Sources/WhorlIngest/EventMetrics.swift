@@ -2,38 +2,38 @@ import Synchronization
 import WhorlProtocol
 import WhorlTelemetry
 
-/// Errors as metrics: what Prometheus sees of the applications.
+/// The metrics about the errors of applications.
 ///
-/// Labels come from senders, so they are bounded: per project the first environments by name and the rest as
-/// `__other__`; over the whole family the registry's own bound. Children that are known at start begin at zero, so that
-/// the first event of a known pair is an increase.
-package struct EventMetrics: Sendable {
-    /// Environments of a project that have a label of their own.
-    private static let maxEnvironments = 10
+/// Labels come from senders, so they are bounded: each project has labels for its first environments, the others share
+/// `__other__`; the registry bounds the whole family. Label sets known at start begin at zero, so that the first event is
+/// an increase.
+package final class EventMetrics: Sendable {
     /// Label sets of the events family: 200 projects with 2 environments and 5 levels.
     private static let maxEventSets = 2_000
+    /// Projects whose handles are held.
+    private static let maxProjects = 100_000
 
-    private let events: MetricFamily<Counter>
+    fileprivate let events: MetricFamily<Counter>
+    fileprivate let lastEvent: MetricFamily<Gauge>
     private let created: MetricFamily<Counter>
     private let regressed: MetricFamily<Counter>
-    private let lastEvent: MetricFamily<Gauge>
-    private let environments = EnvironmentBound(limit: maxEnvironments)
+    private let projects = Mutex<[[String]: ProjectEventMetrics]>([:])
 
     package init(registry: MetricsRegistry) {
         events = registry.counters(
-            "whorl_events",
+            "whorl_events_total",
             "Events kept, counted once at acknowledgement.",
             labels: ["organization", "project", "environment", "level"],
             limit: Self.maxEventSets
         )
         created = registry.counters(
-            "whorl_issues_created",
+            "whorl_issues_created_total",
             "Issues that were new.",
             labels: ["organization", "project"],
             limit: 10_000
         )
         regressed = registry.counters(
-            "whorl_issues_regressed",
+            "whorl_issues_regressed_total",
             "Resolved issues that got a new event.",
             labels: ["organization", "project"],
             limit: 10_000
@@ -46,52 +46,94 @@ package struct EventMetrics: Sendable {
         )
     }
 
-    /// The label of an environment without a name; `none` cannot be the name of one.
-    private static func label(_ environment: String) -> String { environment.isEmpty ? "none" : environment }
-
-    /// Makes the children of a project, at zero.
-    package func know(organization: String, project: String) {
-        _ = created.child(organization, project)
-        _ = regressed.child(organization, project)
-    }
-
-    /// Makes the children of a pair of project and environment, at zero.
-    package func know(organization: String, project: String, environment: String) {
-        know(organization: organization, project: project)
-        let name = environments.bounded(Self.label(environment), organization, project)
-        for level in Level.allCases { _ = events.child(organization, project, name, level.rawValue) }
-    }
-
-    /// Counts an event at its acknowledgement.
-    func acknowledged(organization: String, project: String, environment: String, level: Level, at unixTime: Double) {
-        let name = environments.bounded(Self.label(environment), organization, project)
-        events.child(organization, project, name, level.rawValue).increment()
-        lastEvent.child(organization, project, name).set(unixTime)
-    }
-
-    /// Counts what a committed event meant for its issue.
-    package func committed(organization: String, project: String, isNewIssue: Bool, isRegression: Bool) {
-        if isNewIssue { created.child(organization, project).increment() }
-        if isRegression { regressed.child(organization, project).increment() }
+    /// The handles of a project; its issue counters begin at zero.
+    package func project(organization: String, project: String) -> ProjectEventMetrics {
+        projects.withLock { projects in
+            let key = [organization, project]
+            if let known = projects[key] { return known }
+            if projects.count >= Self.maxProjects { projects = [:] }
+            let metrics = ProjectEventMetrics(
+                labels: key,
+                issuesCreated: created.child(organization, project),
+                issuesRegressed: regressed.child(organization, project),
+                family: self
+            )
+            projects[key] = metrics
+            return metrics
+        }
     }
 }
 
-/// Lets a project have so many environments as labels; the rest is `__other__`.
-private final class EnvironmentBound: Sendable {
-    private let limit: Int
-    private let names = Mutex<[String: Set<String>]>([:])
+/// The metrics of one project; whoever counts holds it.
+package final class ProjectEventMetrics: Sendable {
+    /// Environments of a project that have a label of their own.
+    private static let maxEnvironments = 10
 
-    init(limit: Int) { self.limit = limit }
+    /// The handles of one environment.
+    private final class Environment: Sendable {
+        let name: String
+        let events: [Counter]
+        let lastEvent: Gauge
 
-    func bounded(_ name: String, _ organization: String, _ project: String) -> String {
-        names.withLock { names in
-            let key = "\(organization)/\(project)"
-            var known = names[key] ?? []
-            if known.contains(name) { return name }
-            guard known.count < limit, names.count < 100_000 else { return otherLabel }
-            known.insert(name)
-            names[key] = known
-            return name
+        init(name: String, events: [Counter], lastEvent: Gauge) {
+            self.name = name
+            self.events = events
+            self.lastEvent = lastEvent
         }
     }
+
+    private let labels: [String]
+    private let issuesCreated: Counter
+    private let issuesRegressed: Counter
+    private let family: EventMetrics
+    /// The first environment, which most projects report from: reading it takes no lock.
+    private let first = AtomicLazyReference<Environment>()
+    private let environments = Mutex<[String: Environment]>([:])
+
+    fileprivate init(labels: [String], issuesCreated: Counter, issuesRegressed: Counter, family: EventMetrics) {
+        self.labels = labels
+        self.issuesCreated = issuesCreated
+        self.issuesRegressed = issuesRegressed
+        self.family = family
+    }
+
+    /// Makes the label sets of an environment, at zero.
+    package func preload(environment: String) { _ = self.environment(environment) }
+
+    /// Counts an event at its acknowledgement.
+    func acknowledged(environment name: String, level: Level, at unixTime: Double) {
+        let environment = environment(name)
+        environment.events[level.index].increment()
+        environment.lastEvent.set(unixTime)
+    }
+
+    /// Counts what a committed event meant for its issue.
+    package func committed(isNewIssue: Bool, isRegression: Bool) {
+        if isNewIssue { issuesCreated.increment() }
+        if isRegression { issuesRegressed.increment() }
+    }
+
+    private func environment(_ name: String) -> Environment {
+        if let known = first.load(), known.name == name { return known }
+        return environments.withLock { environments in
+            if let known = environments[name] { return known }
+            // An environment without a name has a label that cannot be the name of one.
+            let isOverBound = environments.count >= Self.maxEnvironments
+            let label = isOverBound ? otherLabel : name.isEmpty ? "none" : name
+            if isOverBound, let other = environments[otherLabel] { return other }
+            let environment = Environment(
+                name: name,
+                events: Level.allCases.map { family.events.child(labels + [label, $0.rawValue]) },
+                lastEvent: family.lastEvent.child(labels + [label])
+            )
+            environments[isOverBound ? otherLabel : name] = environment
+            if !isOverBound { _ = first.storeIfNil(environment) }
+            return environment
+        }
+    }
+}
+
+extension Level {
+    /// The place of the level among all levels.
+    fileprivate var index: Int { Level.allCases.firstIndex(of: self) ?? 0 }
 }

@@ -27,7 +27,7 @@ package struct EventSink: Sendable {
     /// Whether an event that is sent now could be kept.
     package var canKeep: Bool {
         get async {
-            if await writer.isAnswering { return true }
+            if writer.isAnswering { return true }
             return await spool.canAppend
         }
     }

@@ -9,20 +9,17 @@ import WhorlStore
 /// The only place that does so. ``IngestPipeline/answer(_:)`` calls it once, after the last step of every request.
 package struct IngestAccounting: Sendable {
     private let metrics: IngestMetrics
-    private let events: EventMetrics
     private let outcomes: OutcomeRecorder
     private let guesses: AddressGuard
     private let logger: Logger
 
     package init(
         metrics: IngestMetrics,
-        events: EventMetrics,
         outcomes: OutcomeRecorder,
         guesses: AddressGuard,
         logger: Logger
     ) {
         self.metrics = metrics
-        self.events = events
         self.outcomes = outcomes
         self.guesses = guesses
         self.logger = logger
@@ -54,21 +51,14 @@ package struct IngestAccounting: Sendable {
         _ request: IngestRequest
     ) {
         metrics.endToEnd.observe(request.arrived.duration(to: .now))
-        guard result != .duplicate, let info = key?.info else { return }
-        events.acknowledged(
-            organization: info.organization,
-            project: info.project,
+        guard result != .duplicate, let project = key?.metrics else { return }
+        project.acknowledged(
             environment: event.environment,
             level: event.level,
             at: request.receivedAt.timeIntervalSince1970
         )
         if case .stored(let isNewIssue, let isRegression) = result {
-            events.committed(
-                organization: info.organization,
-                project: info.project,
-                isNewIssue: isNewIssue,
-                isRegression: isRegression
-            )
+            project.committed(isNewIssue: isNewIssue, isRegression: isRegression)
         }
     }
 

@@ -11,13 +11,21 @@ package final class IngestAuthorizer: Sendable {
     private let limiter: RateLimiter
     private let limits: IngestLimits
     private let guesses: AddressGuard
+    private let metrics: EventMetrics
     /// What was made of a key's settings, until these change.
     ///
     /// As many as there are keys in use.
     private let authorized = Mutex<[String: AuthorizedKey]>([:])
     private static let capacity = 100_000
 
-    package init(keys: KeyDirectory, limiter: RateLimiter, limits: IngestLimits, guesses: AddressGuard) {
+    package init(
+        keys: KeyDirectory,
+        limiter: RateLimiter,
+        limits: IngestLimits,
+        guesses: AddressGuard,
+        metrics: EventMetrics
+    ) {
+        self.metrics = metrics
         self.keys = keys
         self.limiter = limiter
         self.limits = limits
@@ -126,7 +134,8 @@ package final class IngestAuthorizer: Sendable {
                     grouping: info.settings.grouping.settings(keys.rules)
                 ),
                 origins: info.settings.allowedOrigins.compactMap { Glob($0) },
-                addresses: NetworkList(info.settings.allowedAddresses)
+                addresses: NetworkList(info.settings.allowedAddresses),
+                metrics: metrics.project(organization: info.organization, project: info.project)
             )
             authorized[publicKey] = key
             return key

@@ -4,6 +4,8 @@ import WhorlTelemetry
 /// What ingest tells the monitoring.
 package struct IngestMetrics: Sendable {
     private let items: MetricFamily<Counter>
+    /// The usual outcome, held so that counting it takes no lookup.
+    private let acceptedEvents: Counter
     private let authFailures: MetricFamily<Counter>
     let clientDiscards: MetricFamily<Counter>
     let endToEnd: Histogram
@@ -18,18 +20,18 @@ package struct IngestMetrics: Sendable {
 
     package init(registry: MetricsRegistry) {
         items = registry.counters(
-            "whorl_ingest_items",
+            "whorl_ingest_items_total",
             "Items received, each counted once, by type, outcome and reason.",
             labels: ["type", "outcome", "reason"],
             limit: 400
         )
         authFailures = registry.counters(
-            "whorl_auth_failures",
+            "whorl_auth_failures_total",
             "Requests of the write side without a usable key.",
             labels: ["reason"]
         )
         clientDiscards = registry.counters(
-            "whorl_client_discards",
+            "whorl_client_discards_total",
             "Items that clients say they dropped themselves, by category and reason.",
             labels: ["category", "reason"],
             limit: 300
@@ -38,8 +40,8 @@ package struct IngestMetrics: Sendable {
             "whorl_ingest_end_to_end_seconds",
             "Time from the arrival of a request to the commit of its event."
         )
-        // Born at zero, so that the first one is an increase.
-        _ = items.child("event", "accepted", "none")
+        // At zero from the start, so that the first one is an increase.
+        acceptedEvents = items.child("event", Outcome.accepted.rawValue, Outcome.Reason.none.rawValue)
         for reason in [Outcome.Reason.authMissing, .authMalformed, .authUnknownKey, .authDisabledKey, .projectMismatch]
         {
             _ = authFailures.child(reason.rawValue)
@@ -47,6 +49,10 @@ package struct IngestMetrics: Sendable {
     }
 
     func count(_ type: String, _ outcome: Outcome, _ reason: Outcome.Reason = .none) {
+        if outcome == .accepted, type == "event" {
+            acceptedEvents.increment()
+            return
+        }
         let type = Self.knownTypes.contains(type) ? type : "other"
         items.child(type, outcome.rawValue, reason.rawValue).increment()
     }

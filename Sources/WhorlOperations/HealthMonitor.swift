@@ -1,6 +1,7 @@
 import Logging
 import ServiceLifecycle
 import Synchronization
+import WhorlServices
 import WhorlTelemetry
 
 /// Asks in the background whether the collector can do its work, so that no probe has to wait.
@@ -81,12 +82,7 @@ package final class HealthMonitor: Service, Sendable {
 
     /// Runs the check until it is stopped.
     package func run() async throws {
-        await cancelWhenGracefulShutdown { [self] in
-            while !Task.isCancelled {
-                await checkOnce()
-                try? await Task.sleep(for: Self.interval)
-            }
-        }
+        await PeriodicService(every: Self.interval, startsAtOnce: true) { await self.checkOnce() }.run()
         drain()
     }
 

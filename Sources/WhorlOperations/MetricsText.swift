@@ -1,3 +1,5 @@
+import DequeModule
+import Foundation
 import NIOCore
 import WhorlTelemetry
 import WhorlThreads
@@ -18,10 +20,11 @@ actor MetricsText {
     private let thread = WorkThread(name: "metrics")
     private let registry: MetricsRegistry
     private let duration: Gauge
-    /// The next text in each form, until it begins to be written.
-    private var next: [ExpositionFormat: Task<ByteBuffer, Never>] = [:]
-    /// The text that was asked for last: each waits for the one before it.
-    private var last: Task<ByteBuffer, Never>?
+    /// Who gets the next text in each form, besides the one who writes it; a form without a writer is absent.
+    private var readers: [ExpositionFormat: [CheckedContinuation<ByteBuffer, Never>]] = [:]
+    private var isWriting = false
+    /// Writers of further texts, in order.
+    private var turns: Deque<CheckedContinuation<Void, Never>> = []
     /// When the time that writing took will have been a fifth.
     private var paidAt = ContinuousClock.now
 
@@ -31,20 +34,30 @@ actor MetricsText {
     }
 
     func text(_ format: ExpositionFormat) async -> ByteBuffer {
-        if let next = next[format] { return await next.value }
-        let task = Task { [last] in
-            _ = await last?.value
-            return await write(format)
+        if readers[format] != nil {
+            return await withCheckedContinuation { readers[format]?.append($0) }
         }
-        next[format] = task
-        last = task
-        return await task.value
+        readers[format] = []
+        if isWriting { await withCheckedContinuation { turns.append($0) } }
+        isWriting = true
+        await pause()
+        // Whoever asks from now on gets the next text.
+        let waiting = readers.removeValue(forKey: format) ?? []
+        let text = await write(format)
+        for reader in waiting { reader.resume(returning: text) }
+        if let next = turns.popFirst() { next.resume() } else { isWriting = false }
+        return text
+    }
+
+    /// Waits until writing has cost no more than its share.
+    ///
+    /// On the thread, so that a reader that leaves cannot shorten the pause.
+    private func pause() async {
+        let pause = min(ContinuousClock.now.duration(to: paidAt - Self.advance), Self.longestPause)
+        if pause > .zero { await thread.run { Thread.sleep(forTimeInterval: pause.seconds) } }
     }
 
     private func write(_ format: ExpositionFormat) async -> ByteBuffer {
-        let due = min(paidAt - Self.advance, .now + Self.longestPause)
-        if due > .now { try? await Task.sleep(until: due, clock: .continuous) }
-        next[format] = nil
         let start = ContinuousClock.now
         let text = await thread.run { [registry] in ByteBuffer(string: registry.render(format)) }
         let spent = start.duration(to: .now)

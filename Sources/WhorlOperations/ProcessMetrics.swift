@@ -10,7 +10,7 @@ package enum ProcessMetrics {
         func gauge(_ name: String, _ help: String, _ read: @escaping @Sendable () -> Double?) {
             registry.observed(name, help) { read().map { [(labels: [], value: $0)] } ?? [] }
         }
-        registry.observed("process_cpu_seconds", "User and system time used, in seconds.", kind: .counter) {
+        registry.observed("process_cpu_seconds_total", "User and system time used, in seconds.", kind: .counter) {
             statFields()
                 .flatMap { fields in
                     guard fields.count > 14, let user = Double(fields[13]), let system = Double(fields[14]) else {

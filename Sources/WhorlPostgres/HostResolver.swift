@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Synchronization
+import WhorlThreads
 
 /// Resolves host names with a deadline: `getaddrinfo` has none, and may block for half a minute.
 ///
@@ -15,7 +16,7 @@ package final class HostResolver: Sendable {
 
     private struct Waiter {
         let id: Int
-        let answer: CheckedContinuation<[String], any Error>
+        let answer: CheckedContinuation<Result<[String], PostgresError>, Never>
     }
 
     private struct State {
@@ -35,17 +36,12 @@ package final class HostResolver: Sendable {
             state.next += 1
             return state.next
         }
-        let timer = Mutex<Task<Void, Never>?>(nil)
-        defer { timer.withLock { $0?.cancel() } }
-        let addresses = try await withCheckedThrowingContinuation { answer in
-            start(Waiter(id: id, answer: answer), name)
-            // Begins when the waiter can be found, and ends with the answer.
-            let task = Task {
-                try? await Task.sleep(until: deadline, clock: .continuous)
-                if !Task.isCancelled { giveUp(id, name) }
-            }
-            timer.withLock { $0 = task }
+        let answer = await withTimeout(ContinuousClock.now.duration(to: deadline)) {
+            self.giveUp(id, name)
+        } register: {
+            start(Waiter(id: id, answer: $0), name)
         }
+        let addresses = try answer.get()
         guard !addresses.isEmpty else { throw PostgresError(.connection, "the host name cannot be resolved") }
         return addresses
     }
@@ -64,12 +60,14 @@ package final class HostResolver: Sendable {
         switch step {
         case .wait: break
         case .refuse:
-            waiter.answer.resume(throwing: PostgresError(.connection, "too many host names are being resolved"))
+            waiter.answer.resume(
+                returning: .failure(PostgresError(.connection, "too many host names are being resolved"))
+            )
         case .lookUp:
             Thread.detachNewThread { [self] in
                 let addresses = lookup(name)
                 let waiting = state.withLock { $0.waiters.removeValue(forKey: name) } ?? []
-                for waiter in waiting { waiter.answer.resume(returning: addresses) }
+                for waiter in waiting { waiter.answer.resume(returning: .success(addresses)) }
             }
         }
     }
@@ -78,7 +76,10 @@ package final class HostResolver: Sendable {
         let waiter = state.withLock { state in
             state.waiters[name]?.firstIndex { $0.id == id }.flatMap { state.waiters[name]?.remove(at: $0) }
         }
-        waiter?.answer.resume(throwing: PostgresError(.deadline, "the host name was not resolved in time"))
+        waiter?.answer
+            .resume(
+                returning: .failure(PostgresError(.deadline, "the host name was not resolved in time"))
+            )
     }
 
     /// Asks the system, in the order in which it recommends the addresses.

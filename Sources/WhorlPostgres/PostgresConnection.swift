@@ -47,6 +47,9 @@ package actor PostgresConnection {
     /// False once the connection broke or was closed; such a connection is thrown away.
     package var isUsable: Bool { session.isUsable }
 
+    /// Whether another task may use the connection: it is usable, and no transaction is open.
+    var isReusable: Bool { session.isUsable && !session.isInTransaction }
+
     /// Whether the connection is usable and the server has not ended it meanwhile, as far as this host knows.
     var isAlive: Bool { session.isAlive }
 

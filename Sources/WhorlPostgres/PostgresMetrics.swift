@@ -25,7 +25,7 @@ package struct PostgresMetrics: Sendable {
             limit: 40
         )
         errors = registry.counters(
-            "whorl_db_errors",
+            "whorl_db_errors_total",
             "Failed database work by SQLSTATE class or kind of failure.",
             labels: ["class"],
             limit: 60

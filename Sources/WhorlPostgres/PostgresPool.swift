@@ -2,69 +2,39 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 import WhorlTelemetry
-
-/// How many connections there are and how long anybody waits for them.
-package struct PostgresPoolConfiguration: Sendable {
-    /// Most connections at once.
-    package var size: Int
-    /// Most tasks that may wait for a connection; one more is turned away at once.
-    package var maxWaiters: Int
-    /// How long a request may take, the wait for a connection included.
-    package var timeout: Duration
-    /// How long connecting may take.
-    package var connectTimeout: Duration
-    /// SQL that every new connection runs first.
-    package var session: String
-
-    package init(
-        size: Int = 6,
-        maxWaiters: Int = 1_000,
-        timeout: Duration = .milliseconds(1_500),
-        connectTimeout: Duration = .milliseconds(1_500),
-        session: String = ""
-    ) {
-        self.size = size
-        self.maxWaiters = maxWaiters
-        self.timeout = timeout
-        self.connectTimeout = connectTimeout
-        self.session = session
-    }
-}
+import WhorlThreads
 
 /// A few connections that many tasks share.
 ///
-/// Connections are made when they are needed. Behind an open ``Breaker`` every request fails at once; `run()` probes the
-/// server until it answers again, so without `run()` a broken pool stays broken. Stopping `run()` does not close the
-/// pool: services that stop later may still write; ``close()`` ends it.
-package actor PostgresPool: Service {
+/// ``PoolState`` decides. Connections are opened when they are needed. While the server is away every request fails at
+/// once; `run()` probes the server until it answers again, so without `run()` a broken pool stays broken. Stopping `run()`
+/// does not close the pool: services that stop later may still write; ``close()`` ends it.
+package final class PostgresPool: Service, Sendable {
+    private typealias Pool = PoolState<PostgresConnection>
+
+    /// What a request gets.
+    private enum Grant: Sendable {
+        case connection(PostgresConnection, isFresh: Bool)
+        case connect
+        case refused(Pool.Refusal)
+    }
+
+    private struct State {
+        var pool: Pool
+        var nextRequest = 0
+        /// Requests that wait.
+        var answers: [Int: CheckedContinuation<Grant, Never>] = [:]
+        /// Grants to requests that do not wait yet.
+        var early: [Int: Grant] = [:]
+    }
+
     private let url: String
-    package nonisolated let configuration: PostgresPoolConfiguration
+    package let configuration: PostgresPoolConfiguration
     private let logger: Logger
     private let metrics: PostgresMetrics
-
-    private var idle: [Idle] = []
-    private var busy = 0
-    private var connecting = 0
-    private var waiters: [Waiter] = []
-    private var nextWaiter = 0
-    private var breaker = Breaker()
-    private var isClosed = false
+    private let state: Mutex<State>
     private let probeWanted: AsyncStream<Void>
     private let wantProbe: AsyncStream<Void>.Continuation
-
-    private struct Idle {
-        let connection: PostgresConnection
-        let since: ContinuousClock.Instant
-    }
-
-    /// A connection that was idle for longer is looked at before it is lent: the server may have ended it.
-    private static let trustedIdleTime = Duration.milliseconds(100)
-
-    private struct Waiter {
-        let id: Int
-        let continuation: CheckedContinuation<PostgresConnection?, any Error>
-        let timer: Task<Void, Never>
-    }
 
     package init(
         url: String,
@@ -76,33 +46,22 @@ package actor PostgresPool: Service {
         self.configuration = configuration
         self.logger = logger
         self.metrics = metrics
+        state = Mutex(State(pool: Pool(size: configuration.size, maxWaiters: configuration.maxWaiters)))
         (probeWanted, wantProbe) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     /// Whether the last request found a server that answers.
-    package var isServerAnswering: Bool { breaker.isClosed }
+    package var isServerAnswering: Bool { state.withLock(\.pool.isServerAnswering) }
 
     /// Keeps asking a server that is away until it answers.
     package func run() async throws {
         await cancelWhenGracefulShutdown { [self] in
-            for await _ in probeWanted {
-                await probeUntilAnswered()
-            }
+            for await _ in probeWanted { await probeUntilAnswered() }
         }
     }
 
     /// Closes the idle connections and refuses new requests; busy ones are closed when they come back.
-    package func close() async {
-        isClosed = true
-        for unused in idle { await unused.connection.close() }
-        idle = []
-        for waiter in waiters {
-            waiter.timer.cancel()
-            waiter.continuation.resume(throwing: PostgresError(.connection, "the pool is closed"))
-        }
-        waiters = []
-        reportConnections()
-    }
+    package func close() async { await handle(.closed) }
 
     /// Runs one statement on a free connection.
     package func execute(
@@ -147,7 +106,7 @@ package actor PostgresPool: Service {
     }
 
     /// Lends a connection to the body, until it returns or throws.
-    package nonisolated func withConnection<Value: Sendable>(
+    package func withConnection<Value: Sendable>(
         _ operation: String,
         timeout: Duration? = nil,
         _ body: @Sendable (PostgresConnection, ContinuousClock.Instant) async throws -> Value
@@ -158,11 +117,11 @@ package actor PostgresPool: Service {
             let connection = try await acquire(deadline: deadline)
             do {
                 let value = try await body(connection, deadline)
-                await release(connection, failure: nil)
+                await release(connection, .succeeded)
                 metrics.finished(operation, start.duration(to: .now), error: nil)
                 return value
             } catch {
-                await release(connection, failure: error)
+                await release(connection, Self.meansAway(error) ? .away : .failed)
                 throw error
             }
         } catch {
@@ -174,167 +133,162 @@ package actor PostgresPool: Service {
     // MARK: - Lending
 
     private func acquire(deadline: ContinuousClock.Instant) async throws -> PostgresConnection {
-        guard !isClosed else { throw PostgresError(.connection, "the pool is closed") }
-        guard breaker.isClosed else { throw PostgresError(.unavailable, "the database does not answer") }
-        while let last = idle.popLast() {
-            busy += 1
-            reportConnections()
-            if last.since.duration(to: .now) < Self.trustedIdleTime { return last.connection }
-            if await last.connection.isAlive { return last.connection }
-            busy -= 1
-            await last.connection.close()
-        }
-        if busy + connecting < configuration.size { return try await connect(deadline: deadline) }
-        guard waiters.count < configuration.maxWaiters else {
-            throw PostgresError(.poolExhausted, "too many requests wait for a connection")
-        }
-        // A waiter that is handed nil may open a connection of its own.
-        if let connection = try await wait(deadline: deadline) { return connection }
-        return try await connect(deadline: deadline, isReserved: true)
-    }
-
-    private func wait(deadline: ContinuousClock.Instant) async throws -> PostgresConnection? {
-        nextWaiter += 1
-        let id = nextWaiter
-        return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                if Task.isCancelled {
-                    continuation.resume(throwing: PostgresError(.cancelled, "cancelled"))
-                    return
-                }
-                // A timer of its own per waiter, cancelled when the waiter is served.
-                let timer = Task {
-                    try? await Task.sleep(until: deadline, clock: .continuous)
-                    if !Task.isCancelled {
-                        endWait(id, PostgresError(.poolExhausted, "no connection came free within the deadline"))
-                    }
-                }
-                waiters.append(Waiter(id: id, continuation: continuation, timer: timer))
+        while true {
+            switch await grant(deadline: deadline) {
+            case .connection(let connection, isFresh: true): return connection
+            case .connection(let connection, isFresh: false):
+                if await connection.isAlive { return connection }
+                await handle(.foundEnded)
+                await connection.close()
+            case .connect: return try await connect(deadline: deadline)
+            case .refused(let refusal): throw Self.error(refusal)
             }
-        } onCancel: {
-            Task { await self.endWait(id, PostgresError(.cancelled, "cancelled")) }
         }
     }
 
-    private func endWait(_ id: Int, _ error: PostgresError) {
-        guard let index = waiters.firstIndex(where: { $0.id == id }) else { return }
-        let waiter = waiters.remove(at: index)
-        waiter.timer.cancel()
-        waiter.continuation.resume(throwing: error)
+    private func grant(deadline: ContinuousClock.Instant) async -> Grant {
+        let (id, grant) = state.withLock { state in
+            state.nextRequest += 1
+            let id = state.nextRequest
+            // A request has exactly one action, which closes nothing.
+            let action = state.pool.handle(.requested(id), at: .now, jitter: 0).first
+            return (id, action.flatMap(Self.grant))
+        }
+        reportConnections()
+        if let grant { return grant }
+        return await withTimeout(ContinuousClock.now.duration(to: deadline)) {
+            // Nothing is closed when a wait ends.
+            self.deliver(self.decide(.expired(id)))
+        } register: { answer in
+            let early = state.withLock { state in
+                let early = state.early.removeValue(forKey: id)
+                if early == nil { state.answers[id] = answer }
+                return early
+            }
+            if let early { answer.resume(returning: early) }
+        }
     }
 
-    /// Opens a connection; `isReserved` says that its place among `connecting` is taken already.
-    private func connect(
-        deadline: ContinuousClock.Instant,
-        isReserved: Bool = false
-    ) async throws -> PostgresConnection {
-        if !isReserved { connecting += 1 }
-        reportConnections()
+    private func connect(deadline: ContinuousClock.Instant) async throws -> PostgresConnection {
         do {
-            let limit = min(deadline, .now + configuration.connectTimeout)
-            let connection = try await PostgresConnection.connect(url, session: configuration.session, deadline: limit)
-            connecting -= 1
-            busy += 1
-            breaker.succeeded()
-            reportConnections()
+            let connection = try await open(deadline: min(deadline, .now + configuration.connectTimeout))
+            await handle(.opened)
             return connection
         } catch {
-            connecting -= 1
-            note(failure: error)
-            // Its place is free: who waits may try, instead of waiting for its deadline.
-            serveWaiterWithPlace()
-            reportConnections()
+            let isAway = Self.meansAway(error)
+            if isAway, isServerAnswering { logger.error("database away", metadata: ["db.error": "\(error)"]) }
+            await handle(.openFailed(isAway: isAway))
             throw error
         }
     }
 
-    private func release(_ connection: PostgresConnection, failure: (any Error)?) async {
-        if let failure { note(failure: failure) } else { breaker.succeeded() }
-        let usable = await connection.isUsable
-        let open = usable ? await connection.isInTransaction : false
-        busy -= 1
-        guard usable, !open, !isClosed, breaker.isClosed else {
-            await connection.close()
-            serveWaiterWithPlace()
-            reportConnections()
-            return
-        }
-        if waiters.isEmpty {
-            idle.append(Idle(connection: connection, since: .now))
-        } else {
-            busy += 1
-            serveNextWaiter(with: connection)
-        }
+    private func open(deadline: ContinuousClock.Instant) async throws -> PostgresConnection {
+        try await PostgresConnection.connect(url, session: configuration.session, deadline: deadline)
+    }
+
+    private func release(_ connection: PostgresConnection, _ result: Pool.Result) async {
+        let isReusable = await connection.isReusable
+        if result == .away, isServerAnswering { logger.error("database away") }
+        await handle(.returned(connection, isReusable: isReusable, result))
+    }
+
+    // MARK: - Actions
+
+    private func handle(_ event: Pool.Event) async {
+        for connection in deliver(decide(event)) { await connection.close() }
         reportConnections()
     }
 
-    /// Hands the place of a connection that is gone to the next waiter, which opens one of its own.
-    private func serveWaiterWithPlace() {
-        guard breaker.isClosed, !isClosed, !waiters.isEmpty, busy + connecting < configuration.size else { return }
-        connecting += 1
-        serveNextWaiter(with: nil)
+    private func decide(_ event: Pool.Event) -> [Pool.Action] {
+        state.withLock { $0.pool.handle(event, at: .now, jitter: .random(in: 0...1)) }
     }
 
-    private func serveNextWaiter(with connection: PostgresConnection?) {
-        let waiter = waiters.removeFirst()
-        waiter.timer.cancel()
-        waiter.continuation.resume(returning: connection)
+    /// Tells requests what they get; returns the connections to be closed.
+    @discardableResult
+    private func deliver(_ actions: [Pool.Action]) -> [PostgresConnection] {
+        var closed: [PostgresConnection] = []
+        for action in actions {
+            switch action {
+            case .lend(let id, _, _), .connect(let id), .refuse(let id, _):
+                if let grant = Self.grant(action) { give(grant, to: id) }
+            case .wait: break
+            case .close(let connections): closed += connections
+            case .probe: wantProbe.yield()
+            }
+        }
+        return closed
+    }
+
+    private func give(_ grant: Grant, to id: Int) {
+        let answer = state.withLock { state in
+            let answer = state.answers.removeValue(forKey: id)
+            if answer == nil { state.early[id] = grant }
+            return answer
+        }
+        answer?.resume(returning: grant)
+    }
+
+    private static func grant(_ action: Pool.Action) -> Grant? {
+        switch action {
+        case .lend(_, let connection, let isFresh): .connection(connection, isFresh: isFresh)
+        case .connect: .connect
+        case .refuse(_, let refusal): .refused(refusal)
+        case .wait, .close, .probe: nil
+        }
+    }
+
+    private static func error(_ refusal: Pool.Refusal) -> PostgresError {
+        switch refusal {
+        case .closed: PostgresError(.connection, "the pool is closed")
+        case .away: PostgresError(.unavailable, "the database does not answer")
+        case .tooManyWait: PostgresError(.poolExhausted, "too many requests wait for a connection")
+        case .late where Task.isCancelled: PostgresError(.cancelled, "cancelled")
+        case .late: PostgresError(.poolExhausted, "no connection came free within the deadline")
+        }
     }
 
     // MARK: - Outages
 
-    private func note(failure: any Error) {
-        guard let error = failure as? PostgresError, error.meansServerAway, error.code != .unavailable,
-            error.code != .poolExhausted
-        else { return }
-        let wasClosed = breaker.isClosed
-        breaker.failed(at: .now, jitter: .random(in: 0...1))
-        guard wasClosed, !breaker.isClosed else { return }
-        logger.error("database away", metadata: ["db.error": "\(error)"])
-        let abandoned = idle
-        idle = []
-        Task { for unused in abandoned { await unused.connection.close() } }
-        for waiter in waiters {
-            waiter.timer.cancel()
-            waiter.continuation.resume(throwing: PostgresError(.unavailable, "the database does not answer"))
-        }
-        waiters = []
-        wantProbe.yield()
+    /// Whether an error says that the server is away, rather than that the pool did not ask it.
+    private static func meansAway(_ error: any Error) -> Bool {
+        guard let error = error as? PostgresError else { return false }
+        return error.meansServerAway && error.code != .unavailable && error.code != .poolExhausted
     }
 
     private func probeUntilAnswered() async {
-        while !isClosed, !Task.isCancelled, let next = breaker.nextProbe {
+        while !Task.isCancelled, let next = state.withLock(\.pool.nextProbe) {
             do {
                 try await Task.sleep(until: next, clock: .continuous)
             } catch { return }
-            guard breaker.startProbe(at: .now) else { return }
+            guard state.withLock({ $0.pool.startProbe(at: .now) }) else { return }
             do {
-                let deadline = ContinuousClock.now + configuration.connectTimeout
-                let connection = try await PostgresConnection.connect(
-                    url,
-                    session: configuration.session,
-                    deadline: deadline
-                )
-                // A standby accepts connections, but cannot keep anything.
-                let rows = try await connection.script(
-                    "SELECT pg_is_in_recovery()::int4::text AS standby",
-                    deadline: deadline
-                )
-                guard try rows.first?.read("standby", as: String.self) == "0" else {
-                    await connection.close()
-                    throw PostgresError(.server("25006"), "the server is a read-only standby")
-                }
-                breaker.succeeded()
-                idle.append(Idle(connection: connection, since: .now))
-                reportConnections()
+                await handle(.probeSucceeded(try await probe()))
                 logger.notice("database back")
             } catch {
-                breaker.failed(at: .now, jitter: .random(in: 0...1))
+                await handle(.probeFailed)
             }
         }
     }
 
+    private func probe() async throws -> PostgresConnection {
+        let deadline = ContinuousClock.now + configuration.connectTimeout
+        let connection = try await open(deadline: deadline)
+        // A standby accepts connections, but cannot keep anything.
+        let rows = try await connection.script(
+            "SELECT pg_is_in_recovery()::int4::text AS standby",
+            deadline: deadline
+        )
+        guard try rows.first?.read("standby", as: String.self) == "0" else {
+            await connection.close()
+            throw PostgresError(.server("25006"), "the server is a read-only standby")
+        }
+        return connection
+    }
+
     private func reportConnections() {
-        metrics.connections(idle: idle.count, busy: busy, connecting: connecting, isUp: breaker.isClosed)
+        let (idle, busy, connecting, isUp) = state.withLock { state in
+            (state.pool.idleCount, state.pool.busy, state.pool.connecting, state.pool.isServerAnswering)
+        }
+        metrics.connections(idle: idle, busy: busy, connecting: connecting, isUp: isUp)
     }
 }

@@ -1,13 +1,15 @@
 import Logging
 import ServiceLifecycle
+import WhorlServices
+import WhorlThreads
 
 /// Starts the private Postgres again when it has ended by itself: killed, or after its disk was full.
-package struct PrivateClusterSupervisor: Service {
+package actor PrivateClusterSupervisor: Service {
     private static let interval = Duration.seconds(1)
-    private static let longestDelay = Duration.seconds(30)
 
     private let cluster: PrivateCluster
     private let logger: Logger
+    private var backoff = Backoff(first: .seconds(2), longest: .seconds(30))
 
     package init(cluster: PrivateCluster, logger: Logger) {
         self.cluster = cluster
@@ -15,24 +17,19 @@ package struct PrivateClusterSupervisor: Service {
     }
 
     package func run() async throws {
-        await cancelWhenGracefulShutdown {
-            var delay = Self.interval
-            while !Task.isCancelled {
-                try? await Task.sleep(for: delay)
-                guard !Task.isCancelled, !cluster.isRunning else {
-                    delay = Self.interval
-                    continue
-                }
-                logger.warning("private Postgres has ended; it is started again")
-                do {
-                    try await cluster.start(deadline: .now + .seconds(60))
-                    delay = Self.interval
-                    logger.notice("private Postgres runs again")
-                } catch {
-                    delay = min(delay * 2, Self.longestDelay)
-                    logger.error("private Postgres does not start", metadata: ["error": "\(error)"])
-                }
-            }
+        await PeriodicService(every: Self.interval) { await self.check() }.run()
+    }
+
+    private func check() async {
+        guard backoff.mayTry(at: .now), !cluster.isRunning else { return }
+        logger.warning("private Postgres has ended; it is started again")
+        do {
+            try await cluster.start(deadline: .now + .seconds(60))
+            backoff.succeeded()
+            logger.notice("private Postgres runs again")
+        } catch {
+            backoff.failed(at: .now)
+            logger.error("private Postgres does not start", metadata: ["error": "\(error)"])
         }
     }
 }

@@ -4,6 +4,7 @@ import ServiceLifecycle
 import WhorlIngest
 import WhorlProcessing
 import WhorlProtocol
+import WhorlServices
 import WhorlStore
 import WhorlTelemetry
 
@@ -35,8 +36,8 @@ package struct Canary: Service {
         self.events = events
         self.interval = interval
         self.logger = logger
-        sent = registry.counter("whorl_canary_sent", "Canary events sent.")
-        lost = registry.counter("whorl_canary_lost", "Canary events that did not come back within a minute.")
+        sent = registry.counter("whorl_canary_sent_total", "Canary events sent.")
+        lost = registry.counter("whorl_canary_lost_total", "Canary events that did not come back within a minute.")
         lastReturn = registry.gauge(
             "whorl_canary_last_return_timestamp_seconds",
             "When a canary event last came back from the database, by Unix time."
@@ -48,15 +49,10 @@ package struct Canary: Service {
     }
 
     package func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                await fly()
-                try? await Task.sleep(for: interval)
-            }
-        }
+        await PeriodicService(every: interval, startsAtOnce: true) { await sendOne() }.run()
     }
 
-    private func fly() async {
+    private func sendOne() async {
         let start = ContinuousClock.now
         let id = EventID.random()
         let now = Date()

@@ -4,6 +4,7 @@ import ServiceLifecycle
 import WhorlIngest
 import WhorlPostgres
 import WhorlProtocol
+import WhorlServices
 import WhorlSpool
 import WhorlStore
 import WhorlTelemetry
@@ -18,17 +19,15 @@ import WhorlFaults
 /// A record leaves the spool after the commit; one that was committed before a crash is a duplicate then, and changes
 /// nothing. A window of records goes at a time and pauses while live events queue, so that those are not held up. A
 /// record that the database refuses becomes a dead letter, and the rest goes on.
-package struct SpoolReplay: Service {
+package actor SpoolReplay: Service {
     /// Records that are on their way at once.
     private static let window = 100
     /// How often the spool is looked at while there is nothing to do.
     private static let interval = Duration.milliseconds(500)
     /// How often dead letters are looked through for old ones and those of deleted projects.
     private static let cleaningInterval = Duration.seconds(30)
-    /// How much of the writer's queue may be taken while records are replayed.
-    private static let maxLoad = 0.25
-    /// Tries of a record that fails for a reason that is neither its own nor an outage.
-    private static let maxTries = 5
+    /// How long it pauses while live events queue.
+    private static let pause = Duration.milliseconds(50)
 
     private let spool: Spool
     private let writer: EventWriter
@@ -41,6 +40,8 @@ package struct SpoolReplay: Service {
     private let logger: Logger
     private let tooOld: Counter
     private let thread = WorkThread(name: "replay")
+    private var state = ReplayState()
+    private var nextCleaning = ContinuousClock.now
 
     package init(
         spool: Spool,
@@ -64,88 +65,70 @@ package struct SpoolReplay: Service {
         self.clock = clock
         self.logger = logger
         tooOld = registry.counter(
-            "whorl_spool_too_old",
+            "whorl_spool_too_old_total",
             "Spooled events whose retention had passed when they were replayed."
         )
     }
 
     package func run() async throws {
-        await cancelWhenGracefulShutdown {
-            var tries: [Int64: Int] = [:]
-            var backoff = Backoff(first: .seconds(1), longest: .seconds(30))
-            var nextCleaning = ContinuousClock.now
-            while !Task.isCancelled {
-                await spool.refresh()
-                do {
-                    try await drain(&tries)
-                    if ContinuousClock.now >= nextCleaning, await keys.update() {
-                        nextCleaning = .now + Self.cleaningInterval
-                        try await clean()
-                    }
-                    backoff.succeeded()
-                } catch {
-                    // Records that can neither be removed nor set aside would be replayed again and again.
-                    backoff.failed(at: .now)
-                    logger.warning("spool cannot be changed; replay waits", metadata: ["error": "\(error)"])
-                }
-                try? await Task.sleep(for: backoff.wait ?? Self.interval)
+        await PeriodicService(every: Self.interval, startsAtOnce: true) { await self.tick() }.run()
+    }
+
+    private func tick() async {
+        guard state.handle(.tick, at: .now) == .look else { return }
+        await spool.refresh()
+        do {
+            try await drain()
+            if ContinuousClock.now >= nextCleaning, await keys.update() {
+                nextCleaning = .now + Self.cleaningInterval
+                try await clean()
+            }
+            _ = state.handle(.spoolChanged, at: .now)
+        } catch {
+            logger.warning("spool cannot be changed; replay waits", metadata: ["error": "\(error)"])
+            _ = state.handle(.spoolFailed, at: .now)
+        }
+    }
+
+    /// Replays until the spool is empty or the database is away; throws when the spool cannot be changed.
+    private func drain() async throws {
+        while !Task.isCancelled {
+            let event = ReplayState.Event.looked(
+                isAnswering: writer.isAnswering,
+                load: writer.load,
+                records: await spool.held.records
+            )
+            switch state.handle(event, at: .now) {
+            case .pause: try? await Task.sleep(for: Self.pause)
+            case .tryWindow: guard try await replayWindow() else { return }
+            case .rest, .look, .settle: return
             }
         }
     }
 
-    private enum Result {
-        case done(Int64)
-        /// Its retention has passed; counted once it is out of the spool.
-        case tooOld(Spool.Entry, Date)
-        case refused(Int64, String)
-        case failed(Int64, String)
-        case outage
-    }
-
-    /// Replays until the spool is empty or the database is away again.
-    ///
-    /// Throws when the spool cannot be changed.
-    private func drain(_ tries: inout [Int64: Int]) async throws {
-        while !Task.isCancelled, await writer.isAnswering, await spool.held.records > 0 {
-            if await writer.load > Self.maxLoad {
-                try? await Task.sleep(for: .milliseconds(50))
-                continue
-            }
-            let now = await clock.now()
-            let entries = try await spool.oldest(Self.window)
-            guard !entries.isEmpty else { return }
-            let results = await withTaskGroup(of: Result.self) { group in
-                for entry in entries { group.addTask { await replay(entry, now) } }
-                var results: [Result] = []
-                for await result in group { results.append(result) }
-                return results
-            }
-            var done: [Int64] = []
-            var expired: [(Spool.Entry, Date)] = []
-            var isOutage = false
-            for result in results {
-                switch result {
-                case .done(let id): done.append(id)
-                case .tooOld(let entry, let now):
-                    done.append(entry.id)
-                    expired.append((entry, now))
-                case .refused(let id, let reason): try await spool.deadLetter(id, reason: reason)
-                case .outage: isOutage = true
-                case .failed(let id, let reason):
-                    tries[id, default: 0] += 1
-                    if tries[id, default: 0] >= Self.maxTries {
-                        try await spool.deadLetter(id, reason: "failed \(Self.maxTries) times: \(reason)")
-                    }
-                }
-            }
-            for id in done { tries[id] = nil }
-            #if DEBUG
-            Fault.crashPoint(.beforeSpoolRemoval)
-            #endif
-            try await spool.remove(done)
-            for (entry, now) in expired { countTooOld(entry, now) }
-            if isOutage { return }
+    /// Replays the oldest records; false when the replay should rest.
+    private func replayWindow() async throws -> Bool {
+        let now = await clock.now()
+        let entries = try await spool.oldest(Self.window)
+        let attempts = await withTaskGroup(of: ReplayState.Attempt.self) { group in
+            for entry in entries { group.addTask { await self.replay(entry, now) } }
+            var attempts: [ReplayState.Attempt] = []
+            for await attempt in group { attempts.append(attempt) }
+            return attempts
         }
+        guard
+            case .settle(let deadLetters, let stored, let tooOld, let goesOn) = state.handle(.tried(attempts), at: .now)
+        else { return false }
+        for letter in deadLetters { try await spool.deadLetter(letter.id, reason: letter.reason) }
+        #if DEBUG
+        Fault.crashPoint(.beforeSpoolRemoval)
+        #endif
+        try await spool.remove(stored + tooOld)
+        // Counted once they are out of the spool.
+        if let now {
+            for entry in entries where tooOld.contains(entry.id) { countTooOld(entry, now) }
+        }
+        return goesOn
     }
 
     /// Gives an event that is too old its outcome.
@@ -182,16 +165,16 @@ package struct SpoolReplay: Service {
     }
 
     /// `now` is the database's time; nil when it differs from ours, and then nothing is too old.
-    private func replay(_ entry: Spool.Entry, _ now: Date?) async -> Result {
+    private func replay(_ entry: Spool.Entry, _ now: Date?) async -> ReplayState.Attempt {
         let receivedAt = Date(timeIntervalSince1970: Double(entry.record.receivedAt) / 1_000_000)
         if let now, now.timeIntervalSince(receivedAt) > Double(retentionDays) * 86_400 {
-            return .tooOld(entry, now)
+            return .tooOld(entry.id)
         }
         if entry.record.projectID != Canary.projectID, await keys.isLive(projectID: entry.record.projectID) == false {
             // It may just be newer than what is known, or have no keys any more.
             do {
                 guard try await keys.exists(projectID: entry.record.projectID) else {
-                    return .refused(entry.id, "the project is gone")
+                    return .refused(entry.id, reason: "the project is gone")
                 }
             } catch {
                 return .outage
@@ -205,7 +188,7 @@ package struct SpoolReplay: Service {
                 on: thread
             )
         } catch {
-            return .refused(entry.id, "\(error)")
+            return .refused(entry.id, reason: "\(error)")
         }
         do {
             let outcome = try await writer.submit(prepared)
@@ -213,24 +196,20 @@ package struct SpoolReplay: Service {
                 let place = await keys.place(projectID: entry.record.projectID)
             {
                 // Events were counted when they were acknowledged; what they meant for issues is known only now.
-                events.committed(
-                    organization: place.organization,
-                    project: place.project,
-                    isNewIssue: isNewIssue,
-                    isRegression: isRegression
-                )
+                events.project(organization: place.organization, project: place.project)
+                    .committed(isNewIssue: isNewIssue, isRegression: isRegression)
             }
-            return .done(entry.id)
+            return .stored(entry.id)
         } catch let error as PostgresError where error.refusesData {
-            return .refused(entry.id, error.description)
+            return .refused(entry.id, reason: error.description)
         } catch let error as PostgresError where error.isInternal {
-            return .failed(entry.id, error.description)
+            return .failed(entry.id, reason: error.description)
         } catch let error as PostgresError
             where error.sqlState != nil || error.meansServerAway || error.isTooSlow || error.code == .cancelled
         {
             return .outage
         } catch {
-            return .failed(entry.id, "\(error)")
+            return .failed(entry.id, reason: "\(error)")
         }
     }
 }

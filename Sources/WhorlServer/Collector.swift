@@ -51,7 +51,7 @@ struct Collector: Sendable {
     private func serve(_ access: DatabaseAccess, _ logger: Logger, _ signals: StartSignals) async throws {
         let registry = MetricsRegistry()
         MetricsSystem.bootstrap(TelemetryMetricsFactory(registry: registry))
-        registry.observed("whorl_log_lines_dropped", "Log lines that could not be written.", kind: .counter) {
+        registry.observed("whorl_log_lines_dropped_total", "Log lines that could not be written.", kind: .counter) {
             [(labels: [], value: Double(LogWriter.standardError.dropped.value))]
         }
         ProcessMetrics.describe(in: registry, version: Version.number, revision: Version.revision)
@@ -126,7 +126,7 @@ struct Collector: Sendable {
                 await rooms.keys.update()
                 try await rooms.codec.load()
                 try await rooms.knownChildren.load()
-                await rooms.writer.open()
+                rooms.writer.open()
             },
             logger: logger
         )
@@ -164,7 +164,7 @@ struct Collector: Sendable {
             codec: rooms.codec,
             rules: settings.groupingRules,
             publicURL: { publicURL.text },
-            projectCreated: rooms.events.know(organization:project:)
+            projectCreated: { _ = rooms.events.project(organization: $0, project: $1) }
         )
         .add(to: router)
         MetricsRoute(registry: registry, token: settings.metricsToken).add(to: router)
@@ -210,18 +210,11 @@ struct Collector: Sendable {
             idle: .seconds(Int64(settings.idleTimeoutSeconds))
         )
         let pace = AddressPace(registry: registry)
+        let ingestRecorder = IngestRecorder(recorder)
         return {
             [
                 ConnectionGuard(times: times, count: count),
-                IngestChannelHandler(pipeline: ingest, proxies: proxies, pace: pace) { route, status, duration in
-                    recorder.finished(
-                        route: route,
-                        method: "POST",
-                        status: status,
-                        duration: duration,
-                        isQuiet: status == 200
-                    )
-                },
+                IngestChannelHandler(pipeline: ingest, proxies: proxies, pace: pace, recorder: ingestRecorder),
             ]
         }
     }

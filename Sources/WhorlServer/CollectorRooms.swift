@@ -44,13 +44,18 @@ struct CollectorRooms: Sendable {
         let outcomes = OutcomeRecorder(pool: pools.limits, logger: logger, registry: registry)
         let guesses = AddressGuard(failuresPerMinute: settings.limits.badCredentialsPerMinute)
         ingest = IngestPipeline(
-            authorizer: IngestAuthorizer(keys: keys, limiter: limiter, limits: settings.limits, guesses: guesses),
+            authorizer: IngestAuthorizer(
+                keys: keys,
+                limiter: limiter,
+                limits: settings.limits,
+                guesses: guesses,
+                metrics: events
+            ),
             sink: sink,
             limiter: limiter,
             limits: settings.limits,
             accounting: IngestAccounting(
                 metrics: IngestMetrics(registry: registry),
-                events: events,
                 outcomes: outcomes,
                 guesses: guesses,
                 logger: logger

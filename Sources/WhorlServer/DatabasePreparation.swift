@@ -1,3 +1,4 @@
+import AsyncAlgorithms
 import Foundation
 import Logging
 import ServiceLifecycle
@@ -50,7 +51,7 @@ struct DatabasePreparation: Service {
             return
         }
         try await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
+            for await _ in AsyncTimerSequence(interval: Self.interval, clock: .continuous) {
                 do {
                     _ = try await prepare()
                     try await prepared()
@@ -58,7 +59,6 @@ struct DatabasePreparation: Service {
                     break
                 } catch let error as PostgresError where error.meansServerAway {
                     logger.debug("database not prepared yet", metadata: ["db.error": "\(error)"])
-                    try? await Task.sleep(for: Self.interval)
                 }
             }
             // A schema that does not fit ends the collector, as it does at start.

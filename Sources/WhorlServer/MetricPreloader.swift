@@ -1,6 +1,7 @@
 import Logging
 import ServiceLifecycle
 import WhorlIngest
+import WhorlServices
 import WhorlStore
 
 /// Lets the counters of known projects and environments begin at zero, and those of projects that appear later.
@@ -17,24 +18,19 @@ struct MetricPreloader: Service {
 
     func load() async throws {
         for pair in try await queries.pairs(limit: Self.limit) {
-            if let environment = pair.environment {
-                events.know(organization: pair.organization, project: pair.project, environment: environment)
-            } else {
-                events.know(organization: pair.organization, project: pair.project)
-            }
+            let project = events.project(organization: pair.organization, project: pair.project)
+            if let environment = pair.environment { project.preload(environment: environment) }
         }
     }
 
     func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                try? await Task.sleep(for: Self.interval)
-                do {
-                    try await load()
-                } catch {
-                    logger.debug("known projects not read", metadata: ["db.error": "\(error)"])
-                }
+        await PeriodicService(every: Self.interval) {
+            do {
+                try await load()
+            } catch {
+                logger.debug("known projects not read", metadata: ["db.error": "\(error)"])
             }
         }
+        .run()
     }
 }

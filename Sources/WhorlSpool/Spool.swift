@@ -1,3 +1,4 @@
+import DequeModule
 import Foundation
 import GRDB
 import Logging
@@ -25,9 +26,21 @@ package actor Spool {
         package let record: SpoolRecord
     }
 
+    /// A record that waits for the disk.
     private struct Waiting {
         let record: SpoolRecord
-        let answer: CheckedContinuation<Void, any Error>
+        /// Nil for the caller whose turn it is to commit.
+        var answer: CheckedContinuation<Turn, Never>?
+
+        var bytes: Int { record.payload.count + SpoolFile.overhead }
+    }
+
+    /// What a caller of ``append(_:isOnlyProject:)`` has to do.
+    private enum Turn: Sendable {
+        /// Commit the records that wait, its own among them.
+        case commit
+        /// Another caller committed the record, or could not.
+        case ended(Result<Void, any Error>)
     }
 
     /// How long dead letters are kept for people to look at.
@@ -53,7 +66,7 @@ package actor Spool {
     private var totals = SpoolTotals()
     /// What each project takes: counted as records come, and read anew now and then, since others remove them.
     private var projectBytes: [Int: Int] = [:]
-    private var waiting: [Waiting] = []
+    private var waiting: Deque<Waiting> = []
     private var waitingBytes = 0
     /// What is being written to the disk.
     private var committing: [Waiting] = []
@@ -109,7 +122,7 @@ package actor Spool {
     }
 
     /// Counts bytes of a project that is allowed them; throws ``SpoolError/full`` where it is not, or there is no room.
-    private func admit(_ bytes: Int, of project: Int, _ isAllowed: Bool) throws {
+    private func reserve(_ bytes: Int, of project: Int, _ isAllowed: Bool) throws {
         guard isAllowed, hasRoom(for: bytes) else {
             metrics.refused.increment()
             throw SpoolError.full
@@ -125,35 +138,60 @@ package actor Spool {
     package func append(_ record: SpoolRecord, isOnlyProject: Bool = false) async throws {
         let size = record.payload.count + SpoolFile.overhead
         let canWait = waiting.count < Self.maxWaiting && waitingBytes + size <= Self.maxWaitingBytes
-        try admit(size, of: record.projectID, canWait && (isOnlyProject || hasShare(for: size, of: record.projectID)))
-        try await withCheckedThrowingContinuation { answer in
-            waiting.append(Waiting(record: record, answer: answer))
-            waitingBytes += size
-            guard !isCommitting else { return }
-            isCommitting = true
-            // Ends when nobody waits any more; the requests wait for it.
-            Task { await commitWaiting() }
+        try reserve(size, of: record.projectID, canWait && (isOnlyProject || hasShare(for: size, of: record.projectID)))
+        waitingBytes += size
+        switch await takeTurn(record) {
+        case .commit: try await commitBatch()
+        case .ended(let result): try result.get()
         }
     }
 
-    private func commitWaiting() async {
-        while !waiting.isEmpty {
-            let batch = Array(waiting.prefix(Self.maxBatch))
-            waiting.removeFirst(batch.count)
-            committing = batch
-            do {
-                try await write { database in
-                    for entry in batch { try SpoolFile.insert(entry.record, into: database) }
-                }
-                for entry in batch { entry.answer.resume() }
-            } catch {
-                metrics.writeErrors.increment()
-                for entry in batch { entry.answer.resume(throwing: error) }
-            }
-            committing = []
-            waitingBytes -= batch.reduce(0) { $0 + $1.record.payload.count + SpoolFile.overhead }
+    /// The first caller commits at once; callers that come meanwhile wait, and one of them commits the next batch.
+    private func takeTurn(_ record: SpoolRecord) async -> Turn {
+        if isCommitting {
+            return await withCheckedContinuation { waiting.append(Waiting(record: record, answer: $0)) }
         }
-        isCommitting = false
+        isCommitting = true
+        waiting.append(Waiting(record: record))
+        return .commit
+    }
+
+    /// Commits the records that wait, the caller's first, and passes the turn on.
+    private func commitBatch() async throws {
+        let batch = Array(waiting.prefix(Self.maxBatch))
+        waiting.removeFirst(batch.count)
+        committing = batch
+        let result: Result<Void, any Error>
+        do {
+            try await write { database in
+                for entry in batch { try SpoolFile.insert(entry.record, into: database) }
+            }
+            result = .success(())
+        } catch {
+            metrics.writeErrors.increment()
+            result = .failure(error)
+        }
+        committing = []
+        if case .failure = result, Task.isCancelled {
+            // Only the caller was cancelled: the records of the others go into the next batch.
+            waiting.insert(contentsOf: batch.dropFirst(), at: 0)
+            waitingBytes -= batch[0].bytes
+        } else {
+            for entry in batch { entry.answer?.resume(returning: .ended(result)) }
+            waitingBytes -= batch.reduce(0) { $0 + $1.bytes }
+        }
+        passTurn()
+        try result.get()
+    }
+
+    private func passTurn() {
+        guard !waiting.isEmpty else {
+            isCommitting = false
+            return
+        }
+        let next = waiting[0].answer
+        waiting[0].answer = nil
+        next?.resume(returning: .commit)
     }
 
     // MARK: - Out
@@ -204,18 +242,18 @@ package actor Spool {
     /// Sets a record aside that can never be stored, with the reason.
     package func deadLetter(_ id: Int64, reason: String) async throws {
         try await write { try SpoolFile.deadLetter(id, reason: reason, at: Self.now(), $0) }
-        buried(id, reason)
+        noteDeadLetter(id, reason)
     }
 
     /// Keeps an event as a dead letter from the start: the database answers, and refuses it.
     package func deadLetter(_ record: SpoolRecord, reason: String) async throws {
         let size = record.payload.count + SpoolFile.overhead
-        try admit(size, of: record.projectID, hasShare(for: size, of: record.projectID))
+        try reserve(size, of: record.projectID, hasShare(for: size, of: record.projectID))
         let id = try await write { try SpoolFile.deadLetter(record, reason: reason, at: Self.now(), $0) }
-        if let id { buried(id, reason) }
+        if let id { noteDeadLetter(id, reason) }
     }
 
-    private func buried(_ id: Int64, _ reason: String) {
+    private func noteDeadLetter(_ id: Int64, _ reason: String) {
         metrics.quarantined.increment()
         logger.error("event set aside as a dead letter", metadata: ["spool.record": "\(id)", "reason": "\(reason)"])
     }
@@ -269,8 +307,8 @@ package actor Spool {
     /// twice for a moment.
     private func count(_ read: [Int: Int]) {
         projectBytes = read
-        for entry in waiting + committing {
-            projectBytes[entry.record.projectID, default: 0] += entry.record.payload.count + SpoolFile.overhead
+        for entry in Array(waiting) + committing {
+            projectBytes[entry.record.projectID, default: 0] += entry.bytes
         }
     }
 

@@ -21,11 +21,14 @@ struct SpoolMetrics: Sendable {
             "When the oldest waiting event arrived, by Unix time; 0 while none waits."
         )
         deadLetters = registry.gauge("whorl_spool_dead_letters", "Events set aside since they cannot be stored.")
-        refused = registry.counter("whorl_spool_refused", "Events refused by a full spool.")
-        replayed = registry.counter("whorl_spool_replayed", "Events taken from the spool into the database.")
-        quarantined = registry.counter("whorl_spool_quarantined", "Events set aside as dead letters.")
-        writeErrors = registry.counter("whorl_spool_write_errors", "Commits to the spool that failed.")
-        damagedFiles = registry.counter("whorl_spool_damaged_files", "Spool files that were damaged and set aside.")
+        refused = registry.counter("whorl_spool_refused_total", "Events refused by a full spool.")
+        replayed = registry.counter("whorl_spool_replayed_total", "Events taken from the spool into the database.")
+        quarantined = registry.counter("whorl_spool_quarantined_total", "Events set aside as dead letters.")
+        writeErrors = registry.counter("whorl_spool_write_errors_total", "Commits to the spool that failed.")
+        damagedFiles = registry.counter(
+            "whorl_spool_damaged_files_total",
+            "Spool files that were damaged and set aside."
+        )
     }
 
     func report(_ totals: SpoolTotals) {

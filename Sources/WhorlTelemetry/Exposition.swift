@@ -43,7 +43,7 @@ protocol ExposedChild: Sendable {
 
 extension Counter: ExposedChild {
     static var kind: MetricKind { .counter }
-    func write(to samples: inout SampleWriter) { samples.add("_total", Double(value)) }
+    func write(to samples: inout SampleWriter) { samples.add("", Double(value)) }
 }
 
 extension Gauge: ExposedChild {
@@ -117,7 +117,7 @@ struct ObservedFamily: ExposedFamily {
         var writer = SampleWriter()
         for (values, value) in read() {
             writer.labels = zip(labels, values).map { (name: $0, value: labelValue($1)) }
-            writer.add(kind == .counter ? "_total" : "", value)
+            writer.add("", value)
         }
         return ExposedSamples(name: name, help: help, kind: kind, lines: writer.lines)
     }
@@ -128,8 +128,8 @@ extension MetricsRegistry {
     public func render(_ format: ExpositionFormat) -> String {
         var text = ""
         for family in snapshot() where !family.lines.isEmpty {
-            // In OpenMetrics `_total` belongs to the sample, in the older form to the name of the family.
-            let name = family.name + (format == .prometheusText && family.kind == .counter ? "_total" : "")
+            // In OpenMetrics `_total` is a suffix of the sample; in the older form it is a part of the family's name.
+            let name = format == .openMetrics ? familyName(family.name) : family.name
             text += "# HELP \(name) \(escaped(family.help, quotes: format == .openMetrics))\n"
             text += "# TYPE \(name) \(family.kind.rawValue)\n"
             for line in family.lines {
@@ -146,6 +146,14 @@ extension MetricsRegistry {
         if format == .openMetrics { text += "# EOF\n" }
         return text
     }
+}
+
+/// What the name of every counter ends in, and no other name.
+let counterSuffix = "_total"
+
+/// The name of a family in OpenMetrics: without the suffix of counters.
+func familyName(_ name: String) -> String {
+    name.hasSuffix(counterSuffix) ? String(name.dropLast(counterSuffix.count)) : name
 }
 
 private func escaped(_ text: String, quotes: Bool) -> String {

@@ -15,7 +15,7 @@ public enum MetricKind: String, Sendable {
 /// The number of children is bounded. A label set over the bound shares one child whose labels all read `__other__`,
 /// because labels may come from senders, and a sender must not be able to fill the memory of the monitoring.
 public final class MetricFamily<Child: Sendable>: Sendable {
-    /// The name without the `_total` of counters.
+    /// The name under which it is exposed.
     public let name: String
     /// One sentence for people.
     public let help: String

@@ -14,7 +14,7 @@ public final class MetricsRegistry: Sendable {
     /// Makes a registry that holds one family: the count of label sets refused by the bound of each family.
     public init() {
         refused = MetricFamily(
-            name: "whorl_metrics_dropped_labelsets",
+            name: "whorl_metrics_dropped_labelsets_total",
             help: "Lookups of a label set over the bound of its family, counted under __other__ instead.",
             labels: ["family"],
             limit: Self.defaultLimit,
@@ -24,19 +24,20 @@ public final class MetricsRegistry: Sendable {
         families.withLock { $0.append(refused) }
     }
 
-    /// Describes a counter without labels; leave `_total` off the name.
+    /// Describes a counter without labels; its name ends in `_total`.
     public func counter(_ name: String, _ help: String) -> Counter {
         counters(name, help, labels: []).child()
     }
 
-    /// Describes a counter with labels; leave `_total` off the name.
+    /// Describes a counter with labels; its name ends in `_total`.
     public func counters(
         _ name: String,
         _ help: String,
         labels: [String],
         limit: Int = defaultLimit
     ) -> MetricFamily<Counter> {
-        add(name, help, labels, limit) { Counter() }
+        precondition(name.hasSuffix(counterSuffix), "the name of the counter \(name) does not end in _total")
+        return add(name, help, labels, limit) { Counter() }
     }
 
     /// Describes a gauge without labels.
@@ -80,6 +81,10 @@ public final class MetricsRegistry: Sendable {
         labels: [String] = [],
         read: @escaping @Sendable () -> [(labels: [String], value: Double)]
     ) {
+        precondition(
+            (kind == .counter) == name.hasSuffix(counterSuffix),
+            "counters, and only they, have a name that ends in _total: \(name)"
+        )
         let family = ObservedFamily(name: name, help: help, kind: kind, labels: labels, read: read)
         families.withLock { $0.append(family) }
     }
@@ -108,7 +113,7 @@ public final class MetricsRegistry: Sendable {
                 labels: labels,
                 limit: limit,
                 // A family without labels has one child and refuses none.
-                refused: labels.isEmpty ? Counter() : refused.child(name),
+                refused: labels.isEmpty ? Counter() : refused.child(familyName(name)),
                 make: make
             )
             families.append(family)

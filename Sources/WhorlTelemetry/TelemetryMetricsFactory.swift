@@ -21,7 +21,7 @@ public final class TelemetryMetricsFactory: MetricsFactory, Sendable {
     public init(registry: MetricsRegistry) {
         self.registry = registry
         conflicts = registry.counter(
-            "whorl_metrics_conflicting",
+            "whorl_metrics_conflicting_total",
             "Library metrics that could not be shown, since their name is taken by another kind or other labels."
         )
     }
@@ -87,7 +87,7 @@ public final class TelemetryMetricsFactory: MetricsFactory, Sendable {
     ) -> Handle? {
         var name = prometheusName(label)
         if !name.hasSuffix(suffix) { name += suffix }
-        if kind == .counter, name.hasSuffix("_total") { name.removeLast(6) }
+        if kind == .counter { name = familyName(name) }
         let sorted = dimensions.map { (prometheusName($0.0), $0.1) }.sorted { $0.0 < $1.0 }
         let labels = sorted.map(\.0)
         let fits = known.withLock { known in
@@ -99,7 +99,7 @@ public final class TelemetryMetricsFactory: MetricsFactory, Sendable {
             conflicts.increment()
             return nil
         }
-        return make(name, labels, sorted.map(\.1))
+        return make(kind == .counter ? name + counterSuffix : name, labels, sorted.map(\.1))
     }
 }
 

@@ -49,13 +49,18 @@ import WhorlTestSupport
         let limiter = RateLimiter(pool: pool, farFactor: 10, logger: logger)
         let guesses = AddressGuard(failuresPerMinute: 100)
         return IngestPipeline(
-            authorizer: IngestAuthorizer(keys: keys, limiter: limiter, limits: limits, guesses: guesses),
+            authorizer: IngestAuthorizer(
+                keys: keys,
+                limiter: limiter,
+                limits: limits,
+                guesses: guesses,
+                metrics: EventMetrics(registry: registry)
+            ),
             sink: sink,
             limiter: limiter,
             limits: limits,
             accounting: IngestAccounting(
                 metrics: IngestMetrics(registry: registry),
-                events: EventMetrics(registry: registry),
                 outcomes: OutcomeRecorder(pool: pool, logger: logger, registry: registry),
                 guesses: guesses,
                 logger: logger
@@ -68,13 +73,15 @@ import WhorlTestSupport
         let pipeline = try Self.pipeline()
         let proxies = try #require(TrustedProxies(""))
         let channel = NIOAsyncTestingChannel()
+        let registry = MetricsRegistry()
         try await channel.testingEventLoop.executeInContext {
             try channel.pipeline.syncOperations.addHandler(
                 IngestChannelHandler(
                     pipeline: pipeline,
                     proxies: proxies,
-                    pace: AddressPace(registry: MetricsRegistry())
-                ) { _, _, _ in }
+                    pace: AddressPace(registry: registry),
+                    recorder: IngestRecorder(RequestRecorder(registry: registry, logger: Logger(label: "test")))
+                )
             )
         }
         try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 80)).get()

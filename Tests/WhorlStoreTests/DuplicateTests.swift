@@ -40,8 +40,12 @@ struct DuplicateTests {
                         registry: MetricsRegistry()
                     )
                 }
-            for writer in writers { await writer.open() }
-            try await body(writers[0], writers[1], pool, PayloadCodec(pool: pool))
+            for writer in writers { writer.open() }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for writer in writers { group.addTask { try await writer.run() } }
+                try await body(writers[0], writers[1], pool, PayloadCodec(pool: pool))
+                group.cancelAll()
+            }
         }
     }
 

@@ -74,8 +74,8 @@ struct MergeTests {
             let id = try await pool.transaction("test", timeout: .seconds(15)) { connection, deadline in
                 try await HashResolver.resolve([(event, nil)], connection, deadline)[event.hashKey]
             }
-            var sql = SQLFragment("SELECT issue_id, home_issue_id FROM grouping_hash WHERE id = ")
-            sql.bind(try #require(id))
+            let sql: SQLFragment =
+                "SELECT issue_id, home_issue_id FROM grouping_hash WHERE id = \(try #require(id))"
             let row = try #require(try await pool.execute(sql, operation: "test").first)
             let issue: Int = try row.read("issue_id")
             let home: Int = try row.read("home_issue_id")

@@ -108,7 +108,7 @@ struct PayloadTests {
     private func store(_ codec: PayloadCodec, _ pool: PostgresPool, count: Int) async throws {
         for number in 0..<count {
             let (codec, payload) = codec.compress(payload(number)[...])
-            var sql = SQLFragment(
+            let sql: SQLFragment =
                 """
                 WITH hash AS (
                     INSERT INTO grouping_hash (project_id, id, hash, issue_id, home_issue_id)
@@ -117,13 +117,9 @@ struct PayloadTests {
                 INSERT INTO event (project_id, event_id, received_day, received_at, occurred_at, hash_id,
                     environment_id, level, title, tags, payload_codec, payload)
                 SELECT 1, gen_random_uuid(), (now() AT TIME ZONE 'UTC')::date, now(), now(), id, 1, 4, 't', '{}',
+                    \(codec)::smallint, \(payload)
+                FROM hash
                 """
-            )
-            sql.append(" ")
-            sql.bind(codec)
-            sql.append("::smallint, ")
-            sql.bind(payload)
-            sql.append(" FROM hash")
             _ = try await pool.execute(sql, operation: "test")
         }
     }

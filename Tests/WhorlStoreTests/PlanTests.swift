@@ -10,7 +10,7 @@ import WhorlTestSupport
 @Suite("Query plans")
 struct PlanTests {
     /// Indexes of partitions count by the name of their parent.
-    private static let uses: StaticString = """
+    private static let uses: SQLFragment = """
         SELECT coalesce(parent.relname, own.relname) AS name, coalesce(sum(s.idx_scan), 0)::int8 AS scans
         FROM pg_stat_user_indexes s
         JOIN pg_class own ON own.oid = s.indexrelid
@@ -36,7 +36,7 @@ struct PlanTests {
                 _ = try await pool.execute(SQLFragment("SELECT pg_stat_force_next_flush()"), operation: "test")
                 _ = try await pool.execute(SQLFragment("SELECT 1 AS one"), operation: "test")
                 var counts: [String: Int] = [:]
-                for row in try await pool.execute(SQLFragment(Self.uses), operation: "test") {
+                for row in try await pool.execute(Self.uses, operation: "test") {
                     counts[try row.read("name")] = try row.read("scans")
                 }
                 return counts

@@ -7,7 +7,8 @@ struct MetricsTests {
     @Test("Counters, gauges and histograms are written in both forms")
     func rendering() {
         let registry = MetricsRegistry()
-        registry.counters("shop_orders", "Orders \"made\".", labels: ["kind"]).child("a\"b\\c\nd").increment(by: 3)
+        registry.counters("shop_orders_total", "Orders \"made\".", labels: ["kind"]).child("a\"b\\c\nd")
+            .increment(by: 3)
         registry.gauge("shop_open", "Open shops.").set(1.5)
         let histogram = registry.histogram("shop_wait_seconds", "Waiting.", bounds: [0.1, 1])
         for value in [0.05, 0.5, 5] { histogram.observe(value) }
@@ -28,7 +29,7 @@ struct MetricsTests {
     @Test("Label sets are bounded: what is over the bound is one child, and counted")
     func bounds() {
         let registry = MetricsRegistry()
-        let family = registry.counters("shop_visits", "Visits.", labels: ["who"], limit: 3)
+        let family = registry.counters("shop_visits_total", "Visits.", labels: ["who"], limit: 3)
         for number in 0..<100_000 { family.child("v\(number)").increment() }
         let text = registry.render(.prometheusText)
         #expect(text.contains("shop_visits_total{who=\"__other__\"} 99997\n"))
@@ -39,7 +40,7 @@ struct MetricsTests {
     @Test("Label values are short and hold no control characters")
     func labelValues() {
         let registry = MetricsRegistry()
-        registry.counters("a", "A.", labels: ["x"]).child(String(repeating: "é", count: 1_000_000) + "\u{0}")
+        registry.counters("a_total", "A.", labels: ["x"]).child(String(repeating: "é", count: 1_000_000) + "\u{0}")
             .increment()
         #expect(registry.render(.prometheusText).contains("a_total{x=\"\(String(repeating: "é", count: 32))\"} 1\n"))
     }

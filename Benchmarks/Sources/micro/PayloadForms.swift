@@ -68,9 +68,7 @@ struct PayloadForms {
         let wal = try await number("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::int8 AS n")
         let server = ProcessUsage.postgres(in: cluster.directory).map(ProcessUsage.cpuSeconds).reduce(0, +)
         for _ in 0..<Self.batches {
-            var insert = SQLFragment("INSERT INTO form (payload) SELECT * FROM unnest(")
-            insert.bind(.array(of: rows))
-            insert.append("::bytea[])")
+            let insert: SQLFragment = "INSERT INTO form (payload) SELECT * FROM unnest(\(.array(of: rows))::bytea[])"
             _ = try await pool.execute(insert, operation: "bench")
         }
         let events = Double(Self.batches * Self.batch)
@@ -84,8 +82,7 @@ struct PayloadForms {
         let codec = try PayloadCodec(pool: pool)
         let read = ContinuousClock.now
         for id in 1...20 {
-            var select = SQLFragment("SELECT payload FROM form WHERE id = ")
-            select.bind(id)
+            let select: SQLFragment = "SELECT payload FROM form WHERE id = \(id)"
             let payload: [UInt8]? = try await pool.execute(select, operation: "bench").first?.read("payload")
             // The dictionary's number reads blocks without one too.
             if let payload { _ = try codec.decompress(payload, codec: 1) }
@@ -94,7 +91,7 @@ struct PayloadForms {
         return measures
     }
 
-    private func number(_ sql: StaticString) async throws -> Int {
-        try await pool.execute(SQLFragment(sql), operation: "bench").first?.read("n") ?? 0
+    private func number(_ sql: SQLFragment) async throws -> Int {
+        try await pool.execute(sql, operation: "bench").first?.read("n") ?? 0
     }
 }

@@ -63,7 +63,9 @@ enum Storing {
         configuration.batchEvents = 100
         configuration.payloadsPerMinute = 1_000_000
         let writer = EventWriter(pool: pool, configuration: configuration, logger: logger, registry: MetricsRegistry())
-        await writer.open()
+        writer.open()
+        let writing = Task { try await writer.run() }
+        defer { writing.cancel() }
         func prepared(_ number: Int) throws -> PreparedEvent {
             let context = EventContext(projectID: 1, eventID: .random(), receivedAt: Date())
             let bytes = Array(EventSamples.typical(issue: number % 100).utf8)

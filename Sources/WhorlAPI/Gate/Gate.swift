@@ -1,4 +1,5 @@
 import Synchronization
+import WhorlThreads
 
 /// Lets in so many at once for each key, and lets the others wait in order, for a bounded time.
 final class Gate<Key: Hashable & Sendable>: Sendable {
@@ -19,21 +20,22 @@ final class Gate<Key: Hashable & Sendable>: Sendable {
 
     /// A place inside, once one is free; throws ``GateRefusal``.
     func enter(_ key: Key) async throws(GateRefusal) -> GatePlace {
-        let refusal = await withCheckedContinuation { (turn: CheckedContinuation<GateRefusal?, Never>) in
-            let (visitor, answer) = state.withLock { state in
-                state.visitors += 1
-                let answer = state.lines.come(state.visitors, key)
-                if answer == .waits { state.turns[state.visitors] = turn }
-                return (state.visitors, answer)
+        let visitor = state.withLock { state in
+            state.visitors += 1
+            return state.visitors
+        }
+        let refusal = await withTimeout(patience) {
+            self.giveUp(visitor, key)
+        } register: { (turn: CheckedContinuation<GateRefusal?, Never>) in
+            let answer = state.withLock { state in
+                let answer = state.lines.come(visitor, key)
+                if answer == .waits { state.turns[visitor] = turn }
+                return answer
             }
             switch answer {
             case .enters: turn.resume(returning: nil)
             case .refused: turn.resume(returning: .full)
-            case .waits:
-                Task {
-                    try? await Task.sleep(for: patience)
-                    giveUp(visitor, key)
-                }
+            case .waits: break
             }
         }
         if let refusal { throw refusal }

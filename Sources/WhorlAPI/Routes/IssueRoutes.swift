@@ -123,7 +123,10 @@ enum IssueRoutes {
                 issue,
                 publicURL: request.services.publicURL(),
                 stats: .object(stats),
-                thinEvents: try await request.services.issues.thinEvents(projectID: issue.projectID, id: issue.id),
+                eventsWithoutPayload: try await request.services.issues.eventsWithoutPayload(
+                    projectID: issue.projectID,
+                    id: issue.id
+                ),
                 tags: try await tags(of: issue, request),
                 activity: activity
             )

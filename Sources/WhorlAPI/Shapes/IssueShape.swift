@@ -14,13 +14,13 @@ enum IssueShape {
         _ issue: Issue,
         publicURL: String,
         stats: JSON,
-        thinEvents: Int,
+        eventsWithoutPayload: Int,
         tags: [JSON],
         activity: [IssueActivity]
     ) -> JSON {
         .object(
             members(issue, publicURL) + [
-                ("stats", stats), ("thinEvents", .int(thinEvents)), ("tags", .array(tags)),
+                ("stats", stats), ("thinEvents", .int(eventsWithoutPayload)), ("tags", .array(tags)),
                 (
                     "activity",
                     .array(

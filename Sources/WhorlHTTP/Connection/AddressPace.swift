@@ -22,7 +22,7 @@ package final class AddressPace: Sendable {
 
     package init(registry: MetricsRegistry) {
         delayed = registry.counter(
-            "whorl_http_requests_delayed",
+            "whorl_http_requests_delayed_total",
             "Times that a request waited, since its address made too many in that second."
         )
     }

@@ -32,17 +32,17 @@ package final class ConnectionCount: Sendable {
         self.isExempt = isExempt
         gauge = registry.gauge("whorl_http_connections", "Connections that are open.")
         refused = registry.counters(
-            "whorl_http_connections_refused",
+            "whorl_http_connections_refused_total",
             "Connections closed at once, since there were too many, in all or from one address.",
             labels: ["reason"]
         )
         for reason in ["total", "address"] { _ = refused.child(reason) }
         timeouts = registry.counters(
-            "whorl_http_timeouts",
+            "whorl_http_timeouts_total",
             "Connections closed since a part of a request, or the reading of an answer, took too long.",
             labels: ["part"]
         )
-        malformed = registry.counter("whorl_http_malformed_requests", "Requests that were no HTTP.")
+        malformed = registry.counter("whorl_http_malformed_requests_total", "Requests that were no HTTP.")
     }
 
     /// Counts one more from an address; false when there are too many, and it must be closed.

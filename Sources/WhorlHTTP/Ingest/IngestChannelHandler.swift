@@ -14,13 +14,10 @@ package final class IngestChannelHandler: ChannelDuplexHandler, RemovableChannel
     package typealias OutboundIn = HTTPResponsePart
     package typealias OutboundOut = HTTPResponsePart
 
-    /// Called for every request that the handler answered: route, status, and duration.
-    package typealias Finished = @Sendable (_ route: String, _ status: Int, _ duration: Duration) -> Void
-
     private let pipeline: IngestPipeline
     private let proxies: TrustedProxies
     private let pace: AddressPace
-    private let finished: Finished
+    private let recorder: IngestRecorder
     private var state = IngestChannelState()
     /// The current ingest request, and its body while it arrives.
     private var head: IngestRequestHead?
@@ -32,12 +29,12 @@ package final class IngestChannelHandler: ChannelDuplexHandler, RemovableChannel
         pipeline: IngestPipeline,
         proxies: TrustedProxies,
         pace: AddressPace,
-        finished: @escaping Finished
+        recorder: IngestRecorder
     ) {
         self.pipeline = pipeline
         self.pace = pace
         self.proxies = proxies
-        self.finished = finished
+        self.recorder = recorder
     }
 
     // MARK: - Events
@@ -232,7 +229,7 @@ package final class IngestChannelHandler: ChannelDuplexHandler, RemovableChannel
     }
 
     private func write(_ answer: IngestAnswer, to head: IngestRequestHead, _ context: ChannelHandlerContext) {
-        finished(head.route.path, answer.status, head.arrived.duration(to: .now))
+        recorder.finished(head.route, answer.status, head.arrived.duration(to: .now))
         guard context.channel.isActive else { return }
         let isLast = state.isLastAnswer(requestCloses: head.closes, hasHeldParts: !held.isEmpty)
         let body = ByteBuffer(bytes: answer.body.encoded())

@@ -23,7 +23,7 @@ package struct AnswerMemory: RouterMiddleware {
     package init(proxies: TrustedProxies, registry: MetricsRegistry) {
         self.proxies = proxies
         refused = registry.counter(
-            "whorl_answer_memory_refused",
+            "whorl_answer_memory_refused_total",
             "Answers refused since peers had not read earlier ones."
         )
         let budget = MemoryBudget(bytes: Self.bytes)

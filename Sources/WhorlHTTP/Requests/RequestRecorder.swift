@@ -7,8 +7,8 @@ import WhorlTelemetry
 /// that were taken are not logged one by one: their number is in the metrics, and the log would cost more than the rest.
 /// Of the others so many a second are logged, since anybody may send what is refused.
 package struct RequestRecorder: Sendable {
-    private let requests: MetricFamily<Counter>
-    private let durations: MetricFamily<Histogram>
+    let requests: MetricFamily<Counter>
+    let durations: MetricFamily<Histogram>
     private let inProgress: MetricFamily<Gauge>
     private let logger: Logger
     private let suppressed: Counter
@@ -16,7 +16,7 @@ package struct RequestRecorder: Sendable {
 
     package init(registry: MetricsRegistry, logger: Logger) {
         requests = registry.counters(
-            "http_requests",
+            "http_requests_total",
             "Requests answered, by route template, method and status.",
             labels: ["route", "method", "code"],
             limit: 2_000
@@ -33,7 +33,7 @@ package struct RequestRecorder: Sendable {
             labels: ["route"]
         )
         suppressed = registry.counter(
-            "whorl_log_requests_suppressed",
+            "whorl_log_requests_suppressed_total",
             "Requests that were not logged, since too many were in that second."
         )
         self.logger = logger
@@ -50,6 +50,11 @@ package struct RequestRecorder: Sendable {
     package func finished(route: String, method: String, status: Int, duration: Duration, isQuiet: Bool) {
         requests.child(route, method, String(status)).increment()
         durations.child(route, method).observe(duration)
+        log(route: route, method: method, status: status, duration: duration, isQuiet: isQuiet)
+    }
+
+    /// Logs an answered request, within a number of lines per second.
+    func log(route: String, method: String, status: Int, duration: Duration, isQuiet: Bool) {
         let level: Logger.Level = isQuiet ? .debug : .info
         guard logger.logLevel <= level else { return }
         guard allowance.take(at: .now) else {

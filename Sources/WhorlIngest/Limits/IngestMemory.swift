@@ -13,7 +13,7 @@ struct IngestMemory: Sendable {
 
     init(_ limits: IngestLimits, _ registry: MetricsRegistry) {
         let refused = registry.counters(
-            "whorl_memory_refused",
+            "whorl_memory_refused_total",
             "Requests refused since the memory for bodies was not free in time.",
             labels: ["budget"]
         )

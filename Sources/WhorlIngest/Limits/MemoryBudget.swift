@@ -1,5 +1,6 @@
 import Synchronization
 import WhorlTelemetry
+import WhorlThreads
 
 /// How many bytes something may take in all requests together, such as their bodies.
 ///
@@ -78,28 +79,24 @@ package final class MemoryBudget: Sendable {
 
     fileprivate func take(_ bytes: Int, total: Int, _ owners: [MemoryShares.Owner]) async -> Bool {
         if tryTake(bytes, total: total, owners) { return true }
-        let isGranted = await withCheckedContinuation { (answer: CheckedContinuation<Bool, Never>) in
-            let (id, decided, others) = state.withLock { state -> (Int, Bool?, [Continuation]) in
-                state.next += 1
-                let id = state.next
+        let id = state.withLock { state in
+            state.next += 1
+            return state.next
+        }
+        let isGranted = await withTimeout(patience) {
+            self.giveUp(id)
+        } register: { answer in
+            let (decided, others) = state.withLock { state -> (Bool?, [Continuation]) in
                 switch state.shares.ask(request(id, bytes, total, owners)) {
-                case .granted: return (id, true, state.takeAnswers(of: state.shares.serve()))
-                case .refused: return (id, false, [])
+                case .granted: return (true, state.takeAnswers(of: state.shares.serve()))
+                case .refused: return (false, [])
                 case .waits:
                     state.answers[id] = answer
-                    return (id, nil, [])
+                    return (nil, [])
                 }
             }
             for other in others { other.resume(returning: true) }
-            if let decided {
-                answer.resume(returning: decided)
-                return
-            }
-            // Ends after the patience; the waiter is gone by then or goes with it.
-            Task {
-                try? await Task.sleep(for: patience)
-                giveUp(id)
-            }
+            if let decided { answer.resume(returning: decided) }
         }
         if !isGranted { refused.increment() }
         return isGranted

@@ -3,6 +3,7 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 import WhorlPostgres
+import WhorlServices
 import WhorlStore
 import WhorlTelemetry
 
@@ -141,12 +142,7 @@ package final class RateLimiter: Service, Sendable {
 
     /// Takes parts of the limits from the database until it is stopped.
     package func run() async throws {
-        await cancelWhenGracefulShutdown { [self] in
-            while !Task.isCancelled {
-                try? await Task.sleep(for: Self.interval)
-                await lease()
-            }
-        }
+        await PeriodicService(every: Self.interval) { await self.lease() }.run()
     }
 
     func lease() async {

@@ -41,12 +41,15 @@ func runCommand(_ body: () async throws -> Void) async throws {
 
 /// The settings that every command reads, with the flag for the data directory.
 struct CommonOptions: ParsableArguments {
-    @Option(help: "WHORL_DATA_DIR: where the private Postgres lies when DATABASE_URL is unset. (default: ./.whorl)")
+    @Option(
+        help:
+            "\(Setting.dataDirectory.name): \(Setting.dataDirectory.meaning) (default: \(Setting.dataDirectory.fallback))"
+    )
     var dataDir: String?
 
     var source: SettingSource {
         var source = SettingSource(environment: ProcessInfo.processInfo.environment)
-        source.flags["WHORL_DATA_DIR"] = dataDir
+        source.flags[Setting.dataDirectory.name] = dataDir
         return source
     }
 

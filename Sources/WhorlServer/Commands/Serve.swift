@@ -5,14 +5,12 @@ import Foundation
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Runs the collector in the foreground; SIGTERM and SIGINT drain and exit 0.",
-        discussion: """
-            Secrets come from the environment only, as NAME or as NAME_FILE (a path): DATABASE_URL (unset: a private \
-            Postgres in the data directory), WHORL_METRICS_TOKEN (unset: /metrics is open), WHORL_BOOTSTRAP_KEY, \
-            WHORL_BOOTSTRAP_TOKEN.
-            """
+        usage: "whorl serve [--no-migrate] [SETTING ...]",
+        discussion: SettingHelp.text
     )
 
-    @OptionGroup var options: ServeOptions
+    @Argument(parsing: .allUnrecognized, help: .hidden)
+    var settings: [String] = []
 
     @Flag(name: .customLong("no-migrate"), help: "Do not apply pending migrations; stop when there are any.")
     var noMigrate = false
@@ -20,7 +18,7 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         try await runCommand {
             var source = SettingSource(environment: ProcessInfo.processInfo.environment)
-            source.flags = options.flags
+            try source.addFlags(settings)
             try await Collector(settings: ServeSettings(source), migrates: !noMigrate).run()
         }
     }

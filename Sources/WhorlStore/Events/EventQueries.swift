@@ -122,55 +122,31 @@ package struct EventQueries: Sendable {
         cursor: Cursor?,
         limit: Int
     ) async throws -> Found {
-        var sql = SQLFragment()
         let backwards = cursor?.isPrevious ?? false
-        sql.append(
-            """
-            SELECT e.project_id, e.event_id, e.received_at, e.occurred_at, e.sent_at, h.issue_id, h.hash, e.title,
-                v.name AS environment, r.version AS release, e.level, e.tags, e.client_address, e.payload_codec,
-                e.payload, e.notes, ('x' || left(e.event_id::text, 8))::bit(32)::int8 AS tie
-            FROM event e
-            JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
-            JOIN environment v ON v.project_id = e.project_id AND v.id = e.environment_id
-            LEFT JOIN release r ON r.project_id = e.project_id AND r.id = e.release_id
-            WHERE e.project_id =
-            """
-        )
-        sql.append(" ")
+        var conditions: SQLFragment
         switch source {
-        case .project(let id): sql.bind(id)
-        case .issue(let projectID, let id):
-            sql.bind(projectID)
-            sql.append(" AND h.issue_id = ")
-            sql.bind(id)
+        case .project(let id): conditions = "e.project_id = \(id)"
+        case .issue(let projectID, let id): conditions = "e.project_id = \(projectID) AND h.issue_id = \(id)"
         }
-        if !environments.isEmpty {
-            sql.append(" AND v.name = ANY (")
-            sql.bind(.array(of: environments))
-            sql.append(")")
-        }
-        // The first half of the id tells events of one microsecond apart; two that share that too are one page's luck.
+        if !environments.isEmpty { conditions += " AND v.name = ANY (\(.array(of: environments)))" }
         if let cursor {
             let moment = Date(timeIntervalSince1970: Double(cursor.value) / 1e6)
-            sql.append(backwards ? " AND e.occurred_at >= " : " AND e.occurred_at <= ")
-            sql.bind(moment)
-            sql.append(
+            let place: SQLFragment = "(e.occurred_at, \(EventStatements.tie)) "
+            conditions +=
                 backwards
-                    ? " AND (e.occurred_at, ('x' || left(e.event_id::text, 8))::bit(32)::int8) > ("
-                    : " AND (e.occurred_at, ('x' || left(e.event_id::text, 8))::bit(32)::int8) < ("
-            )
-            sql.bind(moment)
-            sql.append(", ")
-            sql.bind(cursor.id)
-            sql.append(")")
+                ? " AND e.occurred_at >= \(moment) AND \(place) > (\(moment), \(cursor.id))"
+                : " AND e.occurred_at <= \(moment) AND \(place) < (\(moment), \(cursor.id))"
         }
-        sql.append(
-            backwards ? " ORDER BY e.occurred_at ASC, tie ASC LIMIT " : " ORDER BY e.occurred_at DESC, tie DESC LIMIT "
-        )
-        sql.bind(limit)
+        let order: SQLFragment = backwards ? "occurred_at ASC, tie ASC" : "occurred_at DESC, tie DESC"
         let bounded = PayloadBound.bounded(
-            sql,
-            order: backwards ? "occurred_at ASC, tie ASC" : "occurred_at DESC, tie DESC"
+            """
+            SELECT \(EventStatements.columns)
+            \(EventStatements.tables)
+            WHERE \(conditions)
+            ORDER BY \(order)
+            LIMIT \(limit)
+            """,
+            order: order
         )
         let rows = try await pool.execute(bounded, operation: "event_list", timeout: .seconds(10))
         let found = try rows.first?.read("found", as: Int.self) ?? 0
@@ -225,16 +201,24 @@ enum EventStatements {
         [.int8, .uuid]
     )
 
-    private static let select = """
-        SELECT e.project_id, e.event_id, e.received_at, e.occurred_at, e.sent_at, h.issue_id, h.hash, e.title,
-            v.name AS environment, r.version AS release, e.level, e.tags, e.client_address, e.payload_codec, e.payload,
-            e.notes
+    /// The columns of an event, as ``StoredEvent`` reads them.
+    static let columns: SQLFragment = """
+        e.project_id, e.event_id, e.received_at, e.occurred_at, e.sent_at, h.issue_id, h.hash, e.title,
+        v.name AS environment, r.version AS release, e.level, e.tags, e.client_address, e.payload_codec, e.payload,
+        e.notes, \(tie) AS tie
+        """
+
+    /// The first half of the id, which orders events of one microsecond.
+    static let tie: SQLFragment = "('x' || left(e.event_id::text, 8))::bit(32)::int8"
+
+    static let tables: SQLFragment = """
         FROM event e
         JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
         JOIN environment v ON v.project_id = e.project_id AND v.id = e.environment_id
         LEFT JOIN release r ON r.project_id = e.project_id AND r.id = e.release_id
-
         """
+
+    private static let select = "SELECT \(columns.sql) \(tables.sql) "
 
     static let byID = PostgresStatement(
         "event",

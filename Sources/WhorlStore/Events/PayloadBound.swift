@@ -6,36 +6,26 @@ import WhorlPostgres
 /// A bounded statement ends after the row with which its payloads reach 4 MiB. Its column `found` says how many rows
 /// there were without the bound. The length of a payload is known without reading it.
 enum PayloadBound {
-    private static let head: StaticString = """
-        SELECT * FROM (SELECT q.*, count(*) OVER () AS found,
-            coalesce(sum(octet_length(q.payload)) OVER (ORDER BY
-        """
-    private static let middle: StaticString = """
-         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes_before
-        FROM (
-
-        """
-    private static let tail: StaticString = """
-
-        ) AS q) AS p
-        WHERE bytes_before < 4194304
-        ORDER BY
-        """
-
     /// The statement with the bound; `order` is its own order, by the names of its columns.
-    static func bounded(_ statement: String, order: StaticString) -> String {
-        "\(head) \(order)\(middle)\(statement)\(tail) \(order)"
+    static func bounded(_ statement: SQLFragment, order: SQLFragment) -> SQLFragment {
+        """
+        SELECT * FROM (
+            SELECT q.*, count(*) OVER () AS found,
+                coalesce(sum(octet_length(q.payload)) OVER (
+                    ORDER BY \(order) ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes_before
+            FROM (
+
+        \(statement)
+
+            ) AS q
+        ) AS p
+        WHERE bytes_before < 4194304
+        ORDER BY \(order)
+        """
     }
 
-    static func bounded(_ statement: SQLFragment, order: StaticString) -> SQLFragment {
-        var sql = SQLFragment(head)
-        sql.append(" ")
-        sql.append(order)
-        sql.append(middle)
-        sql.append(statement)
-        sql.append(tail)
-        sql.append(" ")
-        sql.append(order)
-        return sql
+    /// The same for a statement that is written once.
+    static func bounded(_ statement: String, order: String) -> String {
+        bounded(SQLFragment(stringLiteral: statement), order: SQLFragment(stringLiteral: order)).sql
     }
 }

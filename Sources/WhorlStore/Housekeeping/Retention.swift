@@ -2,13 +2,16 @@ import Foundation
 import Logging
 import ServiceLifecycle
 import WhorlPostgres
+import WhorlServices
 import WhorlTelemetry
 
 /// Keeps partitions ahead of the clock and removes what is older than the installation keeps.
 ///
 /// Rows go, counts stay: an issue's numbers do not change when its oldest events expire. What is removed row by row is
 /// removed in small steps, so that no statement holds locks for long.
-package struct Retention: Service {
+package actor Retention: Service {
+    /// How soon a run that failed is tried again.
+    private static let retryInterval = Duration.seconds(60)
     /// Rows that one statement removes.
     private static let step = 5_000
     private static let day: TimeInterval = 86_400
@@ -18,6 +21,7 @@ package struct Retention: Service {
     private let interval: Duration
     private let logger: Logger
     private let lastSuccess: Gauge
+    private var due = ContinuousClock.now
 
     package init(
         pool: PostgresPool,
@@ -37,16 +41,17 @@ package struct Retention: Service {
     }
 
     package func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                do {
-                    try await runOnce(now: try await DatabaseClock(pool: pool).agreed())
-                    try? await Task.sleep(for: interval)
-                } catch {
-                    logger.warning("retention not finished", metadata: ["db.error": "\(error)"])
-                    try? await Task.sleep(for: min(interval, .seconds(60)))
-                }
-            }
+        let tick = min(interval, Self.retryInterval)
+        await PeriodicService(every: tick, startsAtOnce: true) { await self.runWhenDue() }.run()
+    }
+
+    private func runWhenDue() async {
+        guard due <= .now else { return }
+        do {
+            try await runOnce(now: try await DatabaseClock(pool: pool).agreed())
+            due = .now + interval
+        } catch {
+            logger.warning("retention not finished", metadata: ["db.error": "\(error)"])
         }
     }
 

@@ -1,13 +1,14 @@
 import Logging
 import ServiceLifecycle
 import WhorlPostgres
+import WhorlServices
 import WhorlTelemetry
 
 /// Counts the tags of stored events, a little after they were stored and many events at a time.
 ///
 /// The backlog is written by the statement that stores a batch and emptied by the one that counts, so each tag counts
 /// exactly once, whatever is interrupted. One collector counts at a time. Whoever reads tags counts what is left first.
-package struct TagBacklog: Service {
+package actor TagBacklog: Service {
     private static let interval = Duration.seconds(2)
     /// Most batches that are counted by one statement.
     private static let maxStep = 200
@@ -23,6 +24,8 @@ package struct TagBacklog: Service {
     private let pool: PostgresPool
     private let logger: Logger
     private let waiting: Gauge
+    /// Batches that the next statement counts.
+    private var step = maxStep
 
     package init(pool: PostgresPool, logger: Logger, registry: MetricsRegistry) {
         self.pool = pool
@@ -31,25 +34,20 @@ package struct TagBacklog: Service {
     }
 
     package func run() async throws {
-        await cancelWhenGracefulShutdown {
-            var step = Self.maxStep
-            while !Task.isCancelled {
-                try? await Task.sleep(for: Self.interval)
-                do {
-                    waiting.set(Double(try await Self.length(pool)))
-                    while try await Self.count(pool, step, timeout: Self.timeout) == step {}
-                    step = min(step * 2, Self.maxStep)
-                } catch let error as PostgresError where !Task.isCancelled && step > 1 && error.code != .unavailable {
-                    // Perhaps it was too much at once.
-                    step /= 2
-                    logger.warning(
-                        "tags not counted",
-                        metadata: ["db.error": "\(error)", "batches.next": "\(step)"]
-                    )
-                } catch {
-                    logger.debug("tags not counted", metadata: ["db.error": "\(error)"])
-                }
-            }
+        await PeriodicService(every: Self.interval) { await self.countAll() }.run()
+    }
+
+    private func countAll() async {
+        do {
+            waiting.set(Double(try await Self.length(pool)))
+            while try await Self.count(pool, step, timeout: Self.timeout) == step {}
+            step = min(step * 2, Self.maxStep)
+        } catch let error as PostgresError where !Task.isCancelled && step > 1 && error.code != .unavailable {
+            // Perhaps it was too much at once.
+            step /= 2
+            logger.warning("tags not counted", metadata: ["db.error": "\(error)", "batches.next": "\(step)"])
+        } catch {
+            logger.debug("tags not counted", metadata: ["db.error": "\(error)"])
         }
     }
 

@@ -20,11 +20,7 @@ struct IssueSearch {
         for term in query.terms { try add(term) }
         if let phrase = query.phrase {
             let pattern = "%" + escaped(phrase) + "%"
-            issue.append(" AND (i.title ILIKE ")
-            issue.bind(pattern)
-            issue.append(" OR i.culprit ILIKE ")
-            issue.bind(pattern)
-            issue.append(")")
+            issue += " AND (i.title ILIKE \(pattern) OR i.culprit ILIKE \(pattern))"
         }
     }
 
@@ -34,20 +30,10 @@ struct IssueSearch {
         case "has": addPresence(term)
         case "level": addLevel(term)
         case "release":
-            addEvent(term) { fragment, value in
-                fragment.append("r.version ")
-                Self.match(value, &fragment)
-            } absent: {
-                $0.append("e.release_id IS NULL")
-            }
+            addEvent(term, absent: "e.release_id IS NULL") { "r.version \(Self.match($0))" }
         case "environment":
             if !term.isNegated { environments += term.values }
-            addEvent(term) { fragment, value in
-                fragment.append("v.name ")
-                Self.match(value, &fragment)
-            } absent: {
-                $0.append("v.name = ''")
-            }
+            addEvent(term, absent: "v.name = ''") { "v.name \(Self.match($0))" }
         case "title", "message": addText("i.title", term)
         case "culprit", "transaction": addText("i.culprit", term)
         case "location": addText("i.location", term)
@@ -60,8 +46,7 @@ struct IssueSearch {
         case "project", "project.name": addText("p.slug", term)
         case "error.unhandled", "error.handled":
             let wanted = ["1", "true", "yes"].contains(term.values.first?.lowercased() ?? "")
-            issue.append(" AND i.is_unhandled = ")
-            issue.bind((wanted == (term.key == "error.unhandled")) != term.isNegated)
+            issue += " AND i.is_unhandled = \((wanted == (term.key == "error.unhandled")) != term.isNegated)"
         default:
             let key = term.key.hasPrefix("tags.") ? String(term.key.dropFirst(5)) : Self.tagKey(term.key)
             addTag(key, term)
@@ -78,109 +63,84 @@ struct IssueSearch {
         }
     }
 
+    /// Adds a condition on the issue.
+    private mutating func require(_ condition: SQLFragment, _ isNegated: Bool) {
+        issue += isNegated ? " AND NOT (\(condition))" : " AND (\(condition))"
+    }
+
     private mutating func addStatus(_ term: SearchQuery.Term) throws(SearchQuery.SyntaxError) {
-        var allowed = SQLFragment()
-        for (index, word) in term.values.enumerated() {
-            if index > 0 { allowed.append(" OR ") }
+        var allowed: [SQLFragment] = []
+        for word in term.values {
             switch word {
             case "unresolved", "resolved", "ignored", "archived", "muted":
-                allowed.append("i.status = ")
-                allowed.bind(IssueStatus(name: word)?.rawValue ?? 0)
-            case "new", "ongoing", "regressed", "escalating":
-                allowed.append("i.substatus = ")
-                allowed.bind(word)
-            case "unassigned": allowed.append("true")
+                allowed.append("i.status = \(IssueStatus(name: word)?.rawValue ?? 0)")
+            case "new", "ongoing", "regressed", "escalating": allowed.append("i.substatus = \(word)")
+            case "unassigned", "unlinked": allowed.append("true")
             case "assigned", "linked": allowed.append("false")
-            case "unlinked": allowed.append("true")
             case "for_review", "needs_review": allowed.append("i.substatus IN ('new', 'regressed')")
             default: throw SearchQuery.SyntaxError(detail: "Invalid value \"\(word.prefix(60))\" for is:.")
             }
         }
-        issue.append(term.isNegated ? " AND NOT (" : " AND (")
-        issue.append(allowed)
-        issue.append(")")
+        require(allowed.joined(separator: " OR "), term.isNegated)
     }
 
     private mutating func addPresence(_ term: SearchQuery.Term) {
         for key in term.values {
-            event.append(term.isNegated ? " AND NOT " : " AND ")
-            switch key {
-            case "release": event.append("(e.release_id IS NOT NULL)")
-            case "environment": event.append("(v.name <> '')")
-            default:
-                event.append("EXISTS (SELECT FROM unnest(e.tags) AS t WHERE starts_with(t, ")
-                event.bind(Self.tagKey(key) + "=")
-                event.append("))")
-            }
+            let condition: SQLFragment =
+                switch key {
+                case "release": "(e.release_id IS NOT NULL)"
+                case "environment": "(v.name <> '')"
+                default: Self.hasTag(Self.tagKey(key))
+                }
+            event += term.isNegated ? " AND NOT \(condition)" : " AND \(condition)"
         }
+    }
+
+    private static func hasTag(_ key: String) -> SQLFragment {
+        "EXISTS (SELECT FROM unnest(e.tags) AS t WHERE starts_with(t, \(key + "=")))"
     }
 
     private mutating func addLevel(_ term: SearchQuery.Term) {
-        let numbers = term.values.map { Int16(Level(name: $0)?.number ?? -1) }
-        event.append(term.isNegated ? " AND NOT e.level = ANY (" : " AND e.level = ANY (")
-        event.bind(.array(of: numbers))
-        event.append(")")
+        let numbers = PostgresValue.array(of: term.values.map { Int16(Level(name: $0)?.number ?? -1) })
+        event += term.isNegated ? " AND NOT e.level = ANY (\(numbers))" : " AND e.level = ANY (\(numbers))"
     }
 
     private mutating func addTag(_ key: String, _ term: SearchQuery.Term) {
-        addEvent(term) { fragment, value in
-            if value.contains("*") || key == "user" && !value.contains(":") {
-                // A user is kept as `id:…`, `email:…`; people search for what stands behind the colon.
-                let prefix = key == "user" && !value.contains(":") ? "*:" : ""
-                fragment.append("EXISTS (SELECT FROM unnest(e.tags) AS t WHERE t ")
-                Self.match("\(key)=" + prefix + value, &fragment)
-                fragment.append(")")
-            } else {
-                fragment.append("e.tags @> ARRAY[")
-                fragment.bind("\(key)=\(value)")
-                fragment.append("]")
+        addEvent(term, absent: "NOT \(Self.hasTag(key))") { value in
+            guard value.contains("*") || key == "user" && !value.contains(":") else {
+                return "e.tags @> ARRAY[\("\(key)=\(value)")]"
             }
-        } absent: { fragment in
-            fragment.append("NOT EXISTS (SELECT FROM unnest(e.tags) AS t WHERE starts_with(t, ")
-            fragment.bind("\(key)=")
-            fragment.append("))")
+            // A user is kept as `id:…`, `email:…`; people search for what follows the colon.
+            let prefix = key == "user" && !value.contains(":") ? "*:" : ""
+            return "EXISTS (SELECT FROM unnest(e.tags) AS t WHERE t \(Self.match("\(key)=" + prefix + value)))"
         }
     }
 
+    /// Adds a condition on an event; an empty value means that the event has none.
     private mutating func addEvent(
         _ term: SearchQuery.Term,
-        _ condition: (inout SQLFragment, String) -> Void,
-        absent: (inout SQLFragment) -> Void
+        absent: SQLFragment,
+        _ condition: (String) -> SQLFragment
     ) {
-        event.append(term.isNegated ? " AND NOT coalesce(" : " AND coalesce(")
-        for (index, value) in term.values.enumerated() {
-            if index > 0 { event.append(" OR ") }
-            if value.isEmpty { absent(&event) } else { condition(&event, value) }
-        }
-        event.append(", false)")
+        let any = term.values.map { $0.isEmpty ? absent : condition($0) }.joined(separator: " OR ")
+        event += term.isNegated ? " AND NOT coalesce(\(any), false)" : " AND coalesce(\(any), false)"
     }
 
-    private mutating func addText(_ column: StaticString, _ term: SearchQuery.Term) {
-        issue.append(term.isNegated ? " AND NOT coalesce(" : " AND coalesce(")
-        for (index, value) in term.values.enumerated() {
-            if index > 0 { issue.append(" OR ") }
-            issue.append(column)
-            issue.append(" ")
-            Self.match(value, &issue)
-        }
-        issue.append(", false)")
+    private mutating func addText(_ column: SQLFragment, _ term: SearchQuery.Term) {
+        let any = term.values.map { "\(column) \(Self.match($0))" as SQLFragment }.joined(separator: " OR ")
+        issue += term.isNegated ? " AND NOT coalesce(\(any), false)" : " AND coalesce(\(any), false)"
     }
 
-    /// `= value`, or `LIKE` where the value holds a wildcard; `\*` is a star.
-    private static func match(_ value: String, _ fragment: inout SQLFragment) {
-        guard value.contains("*") else {
-            fragment.append("= ")
-            fragment.bind(value)
-            return
-        }
+    /// `= value`, or `ILIKE` where the value holds a wildcard; `\*` is a star.
+    private static func match(_ value: String) -> SQLFragment {
+        guard value.contains("*") else { return "= \(value)" }
         let star = "\u{1}"
         let pattern = escaped(value.replacingOccurrences(of: "\\*", with: star))
             .replacingOccurrences(of: "*", with: "%")
-        fragment.append("ILIKE ")
-        fragment.bind(pattern.replacingOccurrences(of: star, with: "*"))
+        return "ILIKE \(pattern.replacingOccurrences(of: star, with: "*"))"
     }
 
-    private mutating func addNumber(_ column: StaticString, _ term: SearchQuery.Term) throws(SearchQuery.SyntaxError) {
+    private mutating func addNumber(_ column: SQLFragment, _ term: SearchQuery.Term) throws(SearchQuery.SyntaxError) {
         for text in term.values {
             let (comparison, rest) = Self.comparison(text)
             let scale = rest.lowercased().last.flatMap { ["k": 1_000, "m": 1_000_000, "b": 1_000_000_000][$0] }
@@ -188,16 +148,19 @@ struct IssueSearch {
             guard let number = Int(digits), number.magnitude < 1_000_000_000 else {
                 throw SearchQuery.SyntaxError(detail: "Invalid number \"\(text.prefix(40))\" for \(term.key).")
             }
-            append(comparison ?? "=", column, (number * (scale ?? 1)).postgresValue, term.isNegated)
+            require("\(column) \(comparison ?? "=") \(number * (scale ?? 1))", term.isNegated)
         }
     }
 
-    /// `-24h` is newer than, `+7d` older than; `>2026-01-01` and its like compare; a day alone means that day.
-    private mutating func addTime(_ column: StaticString, _ term: SearchQuery.Term) throws(SearchQuery.SyntaxError) {
+    /// `-24h` is newer than, `+7d` older than; `>2026-01-01` and the like compare; a day alone means that day.
+    private mutating func addTime(_ column: SQLFragment, _ term: SearchQuery.Term) throws(SearchQuery.SyntaxError) {
         for text in term.values {
             if text.first == "-" || text.first == "+", let span = timeSpan(String(text.dropFirst())) {
                 let moment = now.addingTimeInterval(-span)
-                append(text.first == "-" ? ">=" : "<", column, moment.postgresValue, term.isNegated)
+                require(
+                    text.first == "-" ? "\(column) >= \(moment)" : "\(column) < \(moment)",
+                    term.isNegated
+                )
                 continue
             }
             let (comparison, rest) = Self.comparison(text)
@@ -205,20 +168,12 @@ struct IssueSearch {
                 throw SearchQuery.SyntaxError(detail: "Invalid date \"\(text.prefix(40))\" for \(term.key).")
             }
             if let comparison {
-                append(comparison, column, moment.postgresValue, term.isNegated)
+                require("\(column) \(comparison) \(moment)", term.isNegated)
             } else {
                 let isDay = rest.utf8.count == 10
                 let from = isDay ? moment : moment.addingTimeInterval(-300)
                 let to = isDay ? moment.addingTimeInterval(86_400) : moment.addingTimeInterval(300)
-                issue.append(term.isNegated ? " AND NOT (" : " AND (")
-                issue.append(column)
-                issue.append(" >= ")
-                issue.bind(from)
-                issue.append(" AND ")
-                issue.append(column)
-                issue.append(" < ")
-                issue.bind(to)
-                issue.append(")")
+                require("\(column) >= \(from) AND \(column) < \(to)", term.isNegated)
             }
         }
     }
@@ -228,31 +183,13 @@ struct IssueSearch {
             guard let id = ShortID(text) else {
                 throw SearchQuery.SyntaxError(detail: "Invalid short id \"\(text.prefix(60))\".")
             }
-            issue.append(term.isNegated ? " AND NOT (p.slug = " : " AND (p.slug = ")
-            issue.bind(id.project)
-            issue.append(" AND i.short_id = ")
-            issue.bind(id.number)
-            issue.append(")")
+            require("p.slug = \(id.project) AND i.short_id = \(id.number)", term.isNegated)
         }
     }
 
-    private mutating func append(
-        _ comparison: StaticString,
-        _ column: StaticString,
-        _ value: PostgresValue,
-        _ isNegated: Bool
-    ) {
-        issue.append(isNegated ? " AND NOT " : " AND ")
-        issue.append(column)
-        issue.append(" ")
-        issue.append(comparison)
-        issue.append(" ")
-        issue.bind(value)
-    }
-
-    private static func comparison(_ text: String) -> (StaticString?, String) {
+    private static func comparison(_ text: String) -> (SQLFragment?, String) {
         for (sign, sql) in [(">=", ">="), ("<=", "<="), ("!=", "<>"), (">", ">"), ("<", "<"), ("=", "=")]
-            as [(String, StaticString)] where text.hasPrefix(sign)
+            as [(String, SQLFragment)] where text.hasPrefix(sign)
         {
             return (sql, String(text.dropFirst(sign.count)))
         }

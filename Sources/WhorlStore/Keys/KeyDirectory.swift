@@ -3,6 +3,7 @@ import Logging
 import ServiceLifecycle
 import WhorlPostgres
 import WhorlProcessing
+import WhorlServices
 import WhorlThreads
 
 /// The public keys, kept in memory, so that no request waits for the database to know its sender.
@@ -38,8 +39,8 @@ package actor KeyDirectory: Service {
     private let thread = WorkThread(name: "keys")
     /// Writes the copy: a disk may hang.
     private let disk = WorkThread(name: "keys-copy")
-    private var isCopying = false
-    private var isCopyOld = false
+    private let copyWanted: AsyncStream<Void>
+    private let wantCopy: AsyncStream<Void>.Continuation
     private var version: Int?
     private var known: [String: KeyInfo]
     /// How replayed events are grouped, by project; read anew when keys or settings change.
@@ -48,7 +49,8 @@ package actor KeyDirectory: Service {
     package nonisolated let rules: GroupingRules
     private var places: [Int: Place] = [:]
     private var singles: [String: Single] = [:]
-    private var lookups: [String: Task<KeyInfo?, any Error>] = [:]
+    /// Keys that are looked up, with the requests that wait for the same answer.
+    private var lookups: [String: [CheckedContinuation<Result<KeyInfo?, any Error>, Never>]] = [:]
 
     package init(
         pool: PostgresPool,
@@ -62,6 +64,7 @@ package actor KeyDirectory: Service {
         self.copy = copy
         self.logger = logger
         self.refresh = refresh
+        (copyWanted, wantCopy) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         known = copy?.load() ?? [:]
         places = Self.places(of: known)
     }
@@ -89,20 +92,29 @@ package actor KeyDirectory: Service {
             if ContinuousClock.now < single.until { return single.info }
             singles[publicKey] = nil
         }
-        // Requests that ask for the same key at once share one question.
-        if let running = lookups[publicKey] { return try await running.value }
+        // Requests that ask for the same key at once share one query.
+        if lookups[publicKey] != nil {
+            return try await withCheckedContinuation { lookups[publicKey]?.append($0) }.get()
+        }
         guard lookups.count < Self.maxLookups else {
             throw PostgresError(.poolExhausted, "too many unknown keys are looked up")
         }
-        let lookup = Task { [pool] in
-            try Self.decode(try await pool.execute(KeyStatements.find, [.array(of: [publicKey])])).first?.value
+        lookups[publicKey] = []
+        let result: Result<KeyInfo?, any Error>
+        do {
+            let found = try await find(publicKey)
+            if singles.count >= Self.maxUnknown { singles.removeAll() }
+            singles[publicKey] = Single(info: found, until: .now + refresh)
+            result = .success(found)
+        } catch {
+            result = .failure(error)
         }
-        lookups[publicKey] = lookup
-        defer { lookups[publicKey] = nil }
-        let found = try await lookup.value
-        if singles.count >= Self.maxUnknown { singles.removeAll() }
-        singles[publicKey] = Single(info: found, until: .now + refresh)
-        return found
+        for waiting in lookups.removeValue(forKey: publicKey) ?? [] { waiting.resume(returning: result) }
+        return try result.get()
+    }
+
+    private func find(_ publicKey: String) async throws -> KeyInfo? {
+        try Self.decode(try await pool.execute(KeyStatements.find, [.array(of: [publicKey])])).first?.value
     }
 
     /// Whether the project has a key, so that its events are wanted; nil when that is not known.
@@ -133,13 +145,13 @@ package actor KeyDirectory: Service {
         places[projectID].map { ($0.organization, $0.project) }
     }
 
-    /// Keeps the keys up to date until it is stopped.
+    /// Keeps the keys and their copy up to date until it is stopped.
     package func run() async throws {
-        await cancelWhenGracefulShutdown { [self] in
-            while !Task.isCancelled {
-                await update()
-                try? await Task.sleep(for: refresh)
+        await withDiscardingTaskGroup { group in
+            group.addTask { [self] in
+                await PeriodicService(every: refresh, startsAtOnce: true) { await self.update() }.run()
             }
+            if let copy { group.addTask { await self.copyChanges(to: copy) } }
         }
     }
 
@@ -164,26 +176,23 @@ package actor KeyDirectory: Service {
             logger.debug("keys not refreshed", metadata: ["db.error": "\(error)"])
             return false
         }
-        if let copy { startCopying(to: copy) }
+        wantCopy.yield()
         return true
     }
 
-    /// Copies the keys beside the refreshing: a disk that hangs must not keep a disabled key alive.
-    private func startCopying(to copy: KeyCopy) {
-        isCopyOld = true
-        guard !isCopying else { return }
-        isCopying = true
-        Task {
-            while isCopyOld {
-                isCopyOld = false
-                let keys = known
+    /// Copies the keys whenever they changed.
+    ///
+    /// Apart from the refreshing: a disk that hangs must not keep a disabled key active.
+    private func copyChanges(to copy: KeyCopy) async {
+        await cancelWhenGracefulShutdown { [self] in
+            for await _ in copyWanted {
+                let keys = await known
                 do {
                     try await disk.run { try copy.save(keys) }
                 } catch {
                     logger.warning("keys not copied to the data directory", metadata: ["error": "\(error)"])
                 }
             }
-            isCopying = false
         }
     }
 

@@ -17,7 +17,7 @@ package struct OutcomeQueries: Sendable {
             case reason
             case project
 
-            fileprivate var name: StaticString {
+            fileprivate var name: SQLFragment {
                 switch self {
                 case .outcome: "outcome"
                 case .category: "category"
@@ -26,7 +26,7 @@ package struct OutcomeQueries: Sendable {
                 }
             }
 
-            fileprivate var column: StaticString {
+            fileprivate var column: SQLFragment {
                 switch self {
                 case .outcome: "o.outcome"
                 case .category: "o.category"
@@ -64,39 +64,24 @@ package struct OutcomeQueries: Sendable {
     }
 
     package func sums(_ request: Request) async throws -> [Sum] {
-        var sql = SQLFragment("SELECT date_bin(make_interval(secs => ")
-        sql.bind(Double(request.interval))
-        sql.append("), o.minute, ")
-        sql.bind(request.from)
-        sql.append(") AS at, sum(o.quantity)::int8 AS quantity")
-        for group in request.groups {
-            sql.append(", ")
-            sql.append(group.column)
-            sql.append("::text AS ")
-            sql.append(group.name)
-        }
-        sql.append(
+        let columns = request.groups.map { ", \($0.column)::text AS \($0.name)" as SQLFragment }.joined(separator: "")
+        let groups = request.groups.map { ", \($0.column)" as SQLFragment }.joined(separator: "")
+        var conditions: SQLFragment = ""
+        if !request.projects.isEmpty { conditions += " AND o.project_id = ANY (\(.array(of: request.projects)))" }
+        if !request.categories.isEmpty { conditions += " AND o.category = ANY (\(.array(of: request.categories)))" }
+        if !request.outcomes.isEmpty { conditions += " AND o.outcome = ANY (\(.array(of: request.outcomes)))" }
+        if !request.reasons.isEmpty { conditions += " AND o.reason = ANY (\(.array(of: request.reasons)))" }
+        let sql: SQLFragment = """
+            SELECT date_bin(make_interval(secs => \(Double(request.interval))), o.minute, \(request.from)) AS at,
+                sum(o.quantity)::int8 AS quantity\(columns)
+            FROM outcome o
+            JOIN project p ON p.id = o.project_id
+            WHERE p.organization_id = \(request.organizationID)
+                AND o.minute >= \(request.from) AND o.minute < \(request.to)\(conditions)
+            GROUP BY at\(groups)
+            ORDER BY at
+            LIMIT 200000
             """
-             FROM outcome o JOIN project p ON p.id = o.project_id
-            WHERE p.organization_id =
-            """
-        )
-        sql.append(" ")
-        sql.bind(request.organizationID)
-        sql.append(" AND o.minute >= ")
-        sql.bind(request.from)
-        sql.append(" AND o.minute < ")
-        sql.bind(request.to)
-        if !request.projects.isEmpty { sql.restrict(Request.Group.project, .array(of: request.projects)) }
-        if !request.categories.isEmpty { sql.restrict(Request.Group.category, .array(of: request.categories)) }
-        if !request.outcomes.isEmpty { sql.restrict(Request.Group.outcome, .array(of: request.outcomes)) }
-        if !request.reasons.isEmpty { sql.restrict(Request.Group.reason, .array(of: request.reasons)) }
-        sql.append(" GROUP BY at")
-        for group in request.groups {
-            sql.append(", ")
-            sql.append(group.column)
-        }
-        sql.append(" ORDER BY at LIMIT 200000")
         return try await pool.execute(sql, operation: "outcomes")
             .map { row in
                 var group: [Request.Group: String] = [:]
@@ -124,16 +109,5 @@ package struct OutcomeQueries: Sendable {
                     reason: try row.read("reason")
                 )
             }
-    }
-}
-
-extension SQLFragment {
-    /// Keeps rows whose member has one of the values.
-    fileprivate mutating func restrict(_ group: OutcomeQueries.Request.Group, _ values: PostgresValue) {
-        append(" AND ")
-        append(group.column)
-        append(" = ANY (")
-        bind(values)
-        append(")")
     }
 }

@@ -4,6 +4,7 @@ import ServiceLifecycle
 import Synchronization
 import WhorlPostgres
 import WhorlProtocol
+import WhorlServices
 import WhorlTelemetry
 
 /// Adds up what became of items and writes it to the database every few seconds, per project and minute.
@@ -63,7 +64,7 @@ package final class OutcomeRecorder: Service, Sendable {
         self.pool = pool
         self.logger = logger
         unattributed = registry.counter(
-            "whorl_outcomes_unattributed",
+            "whorl_outcomes_unattributed_total",
             "Outcomes counted without their project, since too many waited for the database."
         )
     }
@@ -120,14 +121,8 @@ package final class OutcomeRecorder: Service, Sendable {
 
     /// Writes every few seconds, and once more when it is stopped.
     package func run() async throws {
-        await cancelWhenGracefulShutdown { [self] in
-            while !Task.isCancelled {
-                try? await Task.sleep(for: Self.interval)
-                await write()
-            }
-        }
-        // The loop was cancelled, and with it whatever it was waiting for.
-        await Task { await self.write() }.value
+        await PeriodicService(every: Self.interval) { await self.write() }.run()
+        await write()
     }
 
     /// Writes what has been counted since the last time.

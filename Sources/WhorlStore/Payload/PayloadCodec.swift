@@ -3,6 +3,7 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 import WhorlPostgres
+import WhorlServices
 
 /// How payloads are compressed for the table: zstd level 1 with a dictionary, whose number stands on the row.
 ///
@@ -36,12 +37,7 @@ package final class PayloadCodec: Service, Sendable {
     }
 
     package func run() async throws {
-        await cancelWhenGracefulShutdown { [self] in
-            while !Task.isCancelled {
-                try? await Task.sleep(for: Self.interval)
-                try? await load()
-            }
-        }
+        await PeriodicService(every: Self.interval) { try? await self.load() }.run()
     }
 
     /// Reads the dictionaries that are not known yet.

@@ -4,6 +4,7 @@ import ServiceLifecycle
 import WhorlPostgres
 import WhorlProcessing
 import WhorlProtocol
+import WhorlServices
 import WhorlThreads
 
 /// Works on the jobs that group stored events anew, a page at a time; each page is one transaction with the place that the
@@ -31,17 +32,15 @@ package struct Regrouping: Service {
     }
 
     package func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                try? await Task.sleep(for: Self.interval)
-                do {
-                    while !Task.isCancelled, try await step() {}
-                } catch {
-                    // An outage, or a row that somebody holds: the same page is tried again.
-                    logger.debug("events not regrouped", metadata: ["db.error": "\(error)"])
-                }
+        await PeriodicService(every: Self.interval) {
+            do {
+                while !Task.isCancelled, try await step() {}
+            } catch {
+                // An outage, or a row that somebody holds: the same page is tried again.
+                logger.debug("events not regrouped", metadata: ["db.error": "\(error)"])
             }
         }
+        .run()
     }
 
     private struct Place {

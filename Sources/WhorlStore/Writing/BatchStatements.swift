@@ -39,9 +39,7 @@ enum BatchStatements {
             -- that its sender sends again at that moment from being two rows.
             SELECT t.*, CASE WHEN is_replay THEN greatest((received_at AT TIME ZONE 'UTC')::date,
                 (now() AT TIME ZONE 'UTC')::date) ELSE (received_at AT TIME ZONE 'UTC')::date END AS day
-            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) AS t (
-                project_id, event_id, received_at, occurred_at, hash_id, environment_id, release_id, level,
-                user_hash, title, tags, client_address, payload_codec, payload, sent_at, notes, is_replay)
+            FROM \(BatchRow.columns.unnest(as: "t"))
         ),
         pointed AS MATERIALIZED (
             SELECT i.project_id, i.event_id, i.hash_id, h.issue_id, s.hash_epoch
@@ -197,13 +195,7 @@ enum BatchStatements {
         LEFT JOIN updated u ON u.project_id = a.project_id AND u.id = a.issue_id
         LEFT JOIN locked l ON l.project_id = a.project_id AND l.id = a.issue_id
         """,
-        [
-            PostgresType.int8.array, PostgresType.uuid.array, PostgresType.timestamptz.array,
-            PostgresType.timestamptz.array, PostgresType.int8.array, PostgresType.int8.array, PostgresType.int8.array,
-            PostgresType.int2.array, PostgresType.bytea.array, PostgresType.text.array, PostgresType.text.array,
-            PostgresType.text.array, PostgresType.int2.array, PostgresType.bytea.array, PostgresType.timestamptz.array,
-            PostgresType.text.array, PostgresType.bool.array,
-        ]
+        BatchRow.columns.types
     )
 
     /// Which of these ids are stored already, so that a duplicate does not create an issue of its own.

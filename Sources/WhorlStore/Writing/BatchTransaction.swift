@@ -140,37 +140,30 @@ struct BatchTransaction: Sendable {
         let duplicates = resolution.duplicates
         let indices = events.indices.filter { !duplicates.contains($0) }
         let batch = indices.map { events[$0] }
-        func values<Value>(_ value: (PreparedEvent) -> Value) -> [Value] { batch.map(value) }
         var results = [WriteResult?](repeating: .duplicate, count: events.count)
         guard !batch.isEmpty else { return Committed(results: results, found: found) }
-        func id(_ event: PreparedEvent) -> Int { known.hashes[event.hashKey] ?? found.hashes[event.hashKey] ?? 0 }
-        func environment(_ event: PreparedEvent) -> Int {
-            known.environments[event.environmentKey] ?? found.environments[event.environmentKey] ?? 0
-        }
-        func release(_ event: PreparedEvent) -> Int? {
-            event.releaseKey.flatMap { known.releases[$0] ?? found.releases[$0] }
+        let rows = batch.map { event in
+            BatchRow(
+                event: event,
+                hashID: known.hashes[event.hashKey] ?? found.hashes[event.hashKey] ?? 0,
+                environmentID: known.environments[event.environmentKey] ?? found.environments[event.environmentKey]
+                    ?? 0,
+                releaseID: event.releaseKey.flatMap { known.releases[$0] ?? found.releases[$0] }
+            )
         }
         #if DEBUG
         Fault.crashPoint(.beforeCommit)
         #endif
-        let rows = try await connection.execute(
+        let stored = try await connection.execute(
             BatchStatements.store,
-            [
-                .array(of: values(\.event.projectID)), .array(of: values(\.event.eventID.uuid)),
-                .array(of: values(\.event.receivedAt)), .array(of: values(\.event.occurredAt)),
-                .array(of: values(id)), .array(of: values(environment)), .array(values(release)),
-                .array(of: values { Int16($0.event.level.number) }), .array(values(\.event.userHash)),
-                .array(of: values(\.event.title)), .array(of: values(\.tags)), .array(values(\.event.clientAddress)),
-                .array(of: values(\.codec)), .array(of: values(\.payload)), .array(values(\.event.sentAt)),
-                .array(values(\.notes)), .array(of: values(\.isReplay)),
-            ],
+            BatchRow.columns.values(rows),
             deadline: deadline
         )
         var byKey: [EventKey: WriteResult?] = [:]
         // One event of the batch tells of each regression and of each new issue.
         var regressed: Set<Int> = []
         var announced: Set<Int> = []
-        for row in rows {
+        for row in stored {
             let key = EventKey(try row.read("project_id"), try row.read("event_id"))
             if try !row.read("alive", as: Bool.self) {
                 byKey[key] = .some(nil)

@@ -65,28 +65,10 @@ enum HashResolver {
         _ connection: PostgresConnection,
         _ deadline: ContinuousClock.Instant
     ) async throws -> [(ReferenceCache.HashKey, Int)] {
-        let founders = plan.founders.map { events[$0] }
-        func values<Value>(_ value: (ProcessedEvent) -> Value) -> [Value] { founders.map { value($0.event.event) } }
-        func known(_ value: (Int, Int) -> Int) -> [Int?] {
-            plan.further.map { if case .issue(let id, let home) = $0.owner { value(id, home) } else { nil } }
-        }
+        let founded = plan.founders.map { FoundedIssueRow(event: events[$0].event, releaseID: events[$0].releaseID) }
         let rows = try await connection.execute(
             ReferenceStatements.makeHashes,
-            [
-                .array(of: values(\.projectID)), .array(of: founders.map(\.event.hashKey.hash)),
-                .array(of: values { Int16($0.level.number) }), .array(of: values(\.type)), .array(of: values(\.title)),
-                .array(of: values(\.culprit)), .array(values(\.location)), .array(of: values { $0.metadata.text }),
-                .array(of: values(\.platform)), .array(values(\.logger)), .array(of: values(\.isUnhandled)),
-                .array(of: values(\.occurredAt)), .array(founders.map(\.releaseID)),
-                .array(of: plan.further.map(\.key.projectID)), .array(of: plan.further.map(\.key.hash)),
-                .array(known { id, _ in id }), .array(known { _, home in home }),
-                .array(
-                    plan.further.map { further -> [UInt8]? in
-                        if case .founder(let key) = further.owner { key.hash } else { nil }
-                    }
-                ),
-                .array(of: plan.further.map(\.isLeading)),
-            ],
+            FoundedIssueRow.columns.values(founded) + FurtherHashRow.columns.values(plan.further),
             deadline: deadline
         )
         return try rows.map { row in

@@ -49,7 +49,7 @@ package struct PreparedEvent: Sendable {
         self.tags = tags
     }
 
-    private init(thin full: PreparedEvent) {
+    private init(withoutPayloadOf full: PreparedEvent) {
         event = full.event
         codec = PayloadCodec.none
         payload = []
@@ -62,6 +62,7 @@ package struct PreparedEvent: Sendable {
         isReplay = full.isReplay
     }
 
-    /// The same event without its payload, for issues that flood: everything is counted, little is kept.
-    var thin: PreparedEvent { PreparedEvent(thin: self) }
+    /// The same event without its payload, for a fingerprint that exceeds its payloads per minute: the event counts, and
+    /// its row stays small.
+    var withoutPayload: PreparedEvent { PreparedEvent(withoutPayloadOf: self) }
 }

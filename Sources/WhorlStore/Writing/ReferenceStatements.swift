@@ -47,9 +47,7 @@ enum ReferenceStatements {
         """
         WITH fresh AS MATERIALIZED (
             SELECT f.*, nextval('issue_id_sequence') AS issue_id
-            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS f (
-                project_id, hash, level, type, title, culprit, location, metadata, platform, logger, is_unhandled,
-                occurred_at, release_id)
+            FROM \(FoundedIssueRow.columns.unnest(as: "f"))
         ),
         founded AS (
             INSERT INTO grouping_hash (project_id, id, hash, issue_id, home_issue_id)
@@ -81,8 +79,7 @@ enum ReferenceStatements {
         owned AS MATERIALIZED (
             SELECT e.project_id, e.hash, e.is_leading, coalesce(e.issue_id, d.issue_id) AS issue_id,
                 coalesce(e.home_issue_id, d.issue_id) AS home_issue_id
-            FROM unnest($14, $15, $16, $17, $18, $19) AS e (
-                project_id, hash, issue_id, home_issue_id, founder, is_leading)
+            FROM \(FurtherHashRow.columns.unnest(as: "e"))
             LEFT JOIN founded d ON d.project_id = e.project_id AND d.hash = e.founder
         ),
         counts AS MATERIALIZED (
@@ -111,13 +108,7 @@ enum ReferenceStatements {
         UNION ALL
         SELECT project_id, hash, id FROM further
         """,
-        [
-            PostgresType.int8.array, PostgresType.bytea.array, PostgresType.int2.array, PostgresType.text.array,
-            PostgresType.text.array, PostgresType.text.array, PostgresType.text.array, PostgresType.text.array,
-            PostgresType.text.array, PostgresType.text.array, PostgresType.bool.array, PostgresType.timestamptz.array,
-            PostgresType.int8.array, PostgresType.int8.array, PostgresType.bytea.array, PostgresType.int8.array,
-            PostgresType.int8.array, PostgresType.bytea.array, PostgresType.bool.array,
-        ]
+        FoundedIssueRow.columns.types + FurtherHashRow.columns.types
     )
 
     /// Removes hashes whose issue is gone, so that they can be made anew.

@@ -1,0 +1,137 @@
+import Foundation
+import Logging
+import WhorlPostgres
+import WhorlProcessing
+
+#if DEBUG
+import WhorlFaults
+#endif
+
+/// Stores batches: makes missing partitions, tries again after deadlocks, separates events that cannot be stored.
+actor BatchExecutor {
+    /// What a batch led to.
+    struct Report: Sendable {
+        /// In the order of the events.
+        var results: [Result<WriteResult, any Error>]
+        /// Sizes of the parts that were committed.
+        var stored: [Int] = []
+        /// Sizes of the parts that missed their deadline.
+        var missedDeadlines: [Int] = []
+
+        static func + (left: Report, right: Report) -> Report {
+            Report(
+                results: left.results + right.results,
+                stored: left.stored + right.stored,
+                missedDeadlines: left.missedDeadlines + right.missedDeadlines
+            )
+        }
+    }
+
+    /// Time for an event's wait and its batch together.
+    ///
+    /// A request must not wait longer than 2 s during an outage, and writing to the spool takes a part of that.
+    private static let patience = Duration.milliseconds(1_700)
+    /// Time for a batch whose events waited long.
+    private static let shortestTry = Duration.milliseconds(300)
+
+    private let pool: PostgresPool
+    private let timeout: Duration
+    private let logger: Logger
+    private let metrics: WriterMetrics
+    private var known = ReferenceCache()
+
+    init(pool: PostgresPool, timeout: Duration, logger: Logger, metrics: WriterMetrics) {
+        self.pool = pool
+        self.timeout = timeout
+        self.logger = logger
+        self.metrics = metrics
+    }
+
+    /// Stores events in one transaction; `oldest` is when the first of them was submitted.
+    func store(_ events: [PreparedEvent], oldest: ContinuousClock.Instant) async -> Report {
+        let start = ContinuousClock.now
+        do {
+            let deadline = max(min(start + timeout, oldest + Self.patience), start + Self.shortestTry)
+            let results = try await transact(events, deadline: deadline)
+            #if DEBUG
+            Fault.crashPoint(.afterCommit)
+            #endif
+            metrics.committed(events.count, start.duration(to: .now))
+            return Report(results: results.map { .success($0) }, stored: [events.count])
+        } catch let error as PostgresError where error.refusesBatch && events.count > 1 {
+            // One of the events cannot be stored. The others are stored without it.
+            let middle = events.count / 2
+            let first = await store(Array(events[..<middle]), oldest: oldest)
+            return first + (await store(Array(events[middle...]), oldest: oldest))
+        } catch {
+            metrics.failed.increment()
+            logger.warning("batch not stored", metadata: ["batch.events": "\(events.count)", "db.error": "\(error)"])
+            let isLate = (error as? PostgresError).map { $0.isTooSlow || $0.code == .deadline } ?? false
+            return Report(
+                results: events.map { _ in .failure(error) },
+                missedDeadlines: isLate ? [events.count] : []
+            )
+        }
+    }
+
+    /// Stores the events; creates missing partitions, and looks up hashes again that were deleted meanwhile.
+    private func transact(
+        _ events: [PreparedEvent],
+        deadline: ContinuousClock.Instant
+    ) async throws -> [WriteResult] {
+        var results = [WriteResult](repeating: .duplicate, count: events.count)
+        var pending = Array(events.indices)
+        var attempt = 0
+        while !pending.isEmpty {
+            attempt += 1
+            let transaction = BatchTransaction(events: pending.map { events[$0] }, known: known)
+            let committed: BatchTransaction.Committed
+            do {
+                committed = try await run(transaction, deadline: deadline)
+            } catch let error as PostgresError where error.sqlState == "23514" && attempt <= 2 {
+                // No partition for the day: the first event of a day, or a replay of an old one.
+                let days = events.map { PostgresDay($0.isReplay ? Date() : $0.event.receivedAt) }
+                try await Partitions(pool: pool).create(for: Set(days))
+                continue
+            }
+            known.merge(committed.found)
+            var stale: [Int] = []
+            for (place, index) in pending.enumerated() {
+                if let result = committed.results[place] {
+                    results[index] = result
+                } else {
+                    known.remove(hash: events[index].hashKey)
+                    stale.append(index)
+                }
+            }
+            guard stale.isEmpty || attempt < 5 else {
+                throw PostgresError(.other, "an issue was deleted again and again while its event was stored")
+            }
+            pending = stale
+        }
+        return results
+    }
+
+    private func run(
+        _ transaction: BatchTransaction,
+        deadline: ContinuousClock.Instant
+    ) async throws -> BatchTransaction.Committed {
+        var attempt = 1
+        while true {
+            do {
+                let time = ContinuousClock.now.duration(to: deadline)
+                return try await pool.withConnection("store_batch", timeout: time) {
+                    try await transaction.run($0, deadline: $1)
+                }
+            } catch let error as PostgresError where error.isTransient && attempt < 4 {
+                // Deadlock, serialization failure: tried again whole, so nothing is counted twice.
+                attempt += 1
+            }
+        }
+    }
+}
+
+extension PostgresError {
+    /// Whether the server refused the batch because of something in it.
+    fileprivate var refusesBatch: Bool { sqlState != nil && !meansServerAway && !isTooSlow && !isTransient }
+}
