@@ -1,7 +1,7 @@
-# Whorl's front door. `make help` lists what there is.
+# `make help` lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test faults hostile format format-check bench fuzz
+.PHONY: help setup build run test check-tree fixture test-tsan faults hostile format format-check bench fuzz
 
 SOURCES = Package.swift Sources Tests sql Benchmarks Examples Fuzz
 
@@ -18,14 +18,23 @@ build: ## Build the collector for release
 run: build ## Build and start the collector; Ctrl-C stops it
 	@exec .build/release/whorl serve
 
-test: setup ## Run every test
+test: setup check-tree ## Run every test
 	@.ci/test
+
+check-tree: ## Check that no large binary, machine path or overlong file is tracked
+	@.ci/check-tree
+
+fixture: ## Print a fixture, NAME=hostile/auth/key-form-60-kb or a part of it
+	@.ci/fixture "$(NAME)"
+
+test-tsan: setup ## Run the tests under ThreadSanitizer (slow)
+	@.ci/test-tsan
 
 faults: setup ## Try every fault, all rounds (ten minutes)
 	swift build --build-tests
 	WHORL_FAULTS=full swift test --skip-build --no-parallel --filter WhorlFaultTests
 
-hostile: setup build ## Send everything that is meant to hurt to the release build (five minutes)
+hostile: setup build ## Send hostile requests to the release build (five minutes)
 	swift build --build-tests
 	WHORL_TEST_EXECUTABLE="$(CURDIR)/.build/release/whorl" swift test --skip-build --no-parallel \
 		--filter 'HostileTests|AmplificationTests|IsolationTests|APICostTests|WhorlServerTests.ConnectionTests'

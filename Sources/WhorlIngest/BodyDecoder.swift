@@ -1,5 +1,4 @@
 import Foundation
-import WhorlProcessing
 import WhorlProtocol
 
 /// Decodes the body of a request and frames its items, within bounds of memory.
@@ -22,7 +21,7 @@ struct BodyDecoder: Sendable {
     func withEnvelope<Value: Sendable>(
         of request: IngestRequest,
         for key: AuthorizedKey?,
-        _ work: (IngestEnvelope) async throws(IngestRefusal) -> Value
+        _ work: (Envelope) async throws(IngestRefusal) -> Value
     ) async throws(IngestRefusal) -> Value {
         let received = request.receivedBody.count
         guard received > 0 else { throw .badRequest("empty body", .invalidEnvelope) }
@@ -30,22 +29,18 @@ struct BodyDecoder: Sendable {
         do { coding = try Inflate.Coding(header: request.headers.contentEncoding) } catch {
             throw IngestRefusal(error)
         }
-        let owners: [MemoryShares.Owner] = [
-            .address(AddressNetwork.name(request.clientAddress ?? "")),
-            key.map { .project($0.info.projectID) } ?? .unknown,
-        ]
         let limit = limit(request, received: received, isKnown: key != nil)
         var size = Inflate.estimate(request.receivedBody, coding, limit: limit)
         while true {
             let bound = size
-            let attempt = try await memory.withReservation(bound, for: owners) {
+            let attempt = try await memory.withReservation(bound, for: request.memoryOwners(key)) {
                 reservation async throws(IngestRefusal) -> Attempt<Value> in
                 guard let body = try await decode(request, coding, bound: bound, limit: limit) else {
                     return .tooSmall
                 }
                 request.body.release()
                 reservation.shrink(to: body.count)
-                return .done(try await work(try await frame(body, request, owners)))
+                return .done(try await work(try await frame(body, request)))
             }
             switch attempt {
             case .done(let value): return value
@@ -84,17 +79,14 @@ struct BodyDecoder: Sendable {
         }
     }
 
-    private func frame(
-        _ body: [UInt8],
-        _ request: IngestRequest,
-        _ owners: [MemoryShares.Owner]
-    ) async throws(IngestRefusal) -> IngestEnvelope {
-        let isEnvelope = request.isEnvelope
-        let maxItems = limits.items
+    private func frame(_ body: [UInt8], _ request: IngestRequest) async throws(IngestRefusal) -> Envelope {
+        guard request.isEnvelope else { return Envelope(event: body[...]) }
+        let bounds = Envelope.Limits(items: limits.items)
         return try await largePayloads.run(bytes: body.count) { () throws(IngestRefusal) in
-            isEnvelope
-                ? try IngestEnvelope(envelope: body, maxItems: maxItems, owners)
-                : IngestEnvelope(event: body, owners)
+            do throws(Envelope.FramingError) { return try Envelope(body[...], limits: bounds) } catch {
+                if error.isTooLarge { throw .tooLarge("bad envelope: \(error.description)") }
+                throw .badRequest("bad envelope", .invalidEnvelope, causes: [error.description])
+            }
         }
     }
 }

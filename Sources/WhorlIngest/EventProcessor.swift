@@ -27,8 +27,8 @@ struct EventProcessor: Sendable {
 
     /// Processes an event item with the rules of its project.
     func process(
-        _ item: IngestEnvelope.Item,
-        of envelope: IngestEnvelope,
+        _ item: Envelope.Item,
+        of envelope: Envelope,
         _ key: AuthorizedKey,
         _ request: IngestRequest
     ) async throws(IngestRefusal) -> Result {
@@ -42,7 +42,7 @@ struct EventProcessor: Sendable {
             clientAddress: request.clientAddress
         )
         let working = size * 3 + JSONDocument.listBytes(ofText: size)
-        let result = try await memory.withReservation(working, for: envelope.owners) {
+        let result = try await memory.withReservation(working, for: request.memoryOwners(key)) {
             _ async throws(IngestRefusal) -> Result in
             do throws(EventPipeline.Failure) {
                 return try await process(item.payload, context, key.processing)

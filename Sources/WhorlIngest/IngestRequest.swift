@@ -1,4 +1,5 @@
 import Foundation
+import WhorlProcessing
 
 /// A request of the write side, free of any server's types.
 package struct IngestRequest: Sendable {
@@ -63,5 +64,13 @@ package struct IngestRequest: Sendable {
     /// The bytes to decode: the body, or the parameter `sentry_data` of a GET.
     var receivedBody: [UInt8] {
         route == .store && isGet ? Array((query["sentry_data"] ?? "").utf8) : body.bytes
+    }
+
+    /// Whose shares of memory the request uses: its address, and its project once the key is known.
+    func memoryOwners(_ key: AuthorizedKey?) -> [MemoryShares.Owner] {
+        [
+            .address(AddressNetwork.name(clientAddress ?? "")),
+            key.map { .project($0.info.projectID) } ?? .unknown,
+        ]
     }
 }

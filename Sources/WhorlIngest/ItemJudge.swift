@@ -8,9 +8,9 @@ struct ItemJudge: Sendable {
     let limits: IngestLimits
 
     /// The verdict on each item, in order; nil for the event that is to be processed.
-    func verdicts(on envelope: IngestEnvelope, _ key: AuthorizedKey) async -> [ItemOutcome?] {
+    func verdicts(on envelope: Envelope, _ key: AuthorizedKey) async -> [ItemOutcome?] {
         // Many small items are as much work as a large one.
-        await largePayloads.run(bytes: envelope.bytes) {
+        await largePayloads.run(bytes: envelope.size) {
             var hasEvent = false
             return envelope.items.map { item in
                 let category = Category.of(item.type)

@@ -46,7 +46,7 @@ struct ItemOutcomes: Sendable {
     private var processedID: EventID?
 
     /// Enters the items of the request, in order.
-    mutating func receive(_ envelope: IngestEnvelope) {
+    mutating func receive(_ envelope: Envelope) {
         eventID = envelope.eventID
         entries = envelope.items.map { Entry(type: $0.type) }
     }
@@ -60,7 +60,7 @@ struct ItemOutcomes: Sendable {
     }
 
     /// The item of the envelope that has no verdict yet, which is the event to be processed.
-    func event(in envelope: IngestEnvelope) -> IngestEnvelope.Item? { eventPlace.map { envelope.items[$0] } }
+    func event(in envelope: Envelope) -> Envelope.Item? { eventPlace.map { envelope.items[$0] } }
 
     /// Takes what processing the event led to.
     mutating func judgeEvent(_ result: EventProcessor.Result) {

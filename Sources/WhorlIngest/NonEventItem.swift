@@ -22,7 +22,7 @@ enum NonEventItem {
     private static let maxEntries = 60_000
 
     /// Judges an item.
-    static func outcome(of item: IngestEnvelope.Item, _ limits: IngestLimits) -> ItemOutcome {
+    static func outcome(of item: Envelope.Item, _ limits: IngestLimits) -> ItemOutcome {
         guard item.payload.count <= limits.bytes(of: item.type) else { return ItemOutcome(.invalid, .tooLarge) }
         switch item.type {
         case "client_report":
@@ -36,7 +36,7 @@ enum NonEventItem {
         }
     }
 
-    private static func object(_ item: IngestEnvelope.Item) -> JSONNode? {
+    private static func object(_ item: Envelope.Item) -> JSONNode? {
         guard let node = try? JSONDocument(Array(item.payload), maxEntries: maxEntries).root, node.isObject else {
             return nil
         }

@@ -60,11 +60,9 @@ struct PoolState<Connection: Sendable>: Sendable {
         let since: ContinuousClock.Instant
     }
 
-    /// A connection that was idle for longer is checked before it is lent: the server may have ended it.
-    private static var trustedIdleTime: Duration { .milliseconds(100) }
-
     private let size: Int
     private let maxWaiters: Int
+    private let trustedIdleTime: Duration
     private var idle: [Idle] = []
     private(set) var busy = 0
     private(set) var connecting = 0
@@ -72,7 +70,8 @@ struct PoolState<Connection: Sendable>: Sendable {
     private var breaker = Breaker()
     private var isClosed = false
 
-    init(size: Int, maxWaiters: Int) {
+    init(size: Int, maxWaiters: Int, trustedIdleTime: Duration) {
+        self.trustedIdleTime = trustedIdleTime
         self.size = size
         self.maxWaiters = maxWaiters
     }
@@ -128,7 +127,7 @@ struct PoolState<Connection: Sendable>: Sendable {
         guard breaker.isClosed else { return .refuse(id, .away) }
         if let last = idle.popLast() {
             busy += 1
-            return .lend(id, last.connection, isFresh: last.since.duration(to: now) < Self.trustedIdleTime)
+            return .lend(id, last.connection, isFresh: last.since.duration(to: now) < trustedIdleTime)
         }
         if busy + connecting < size {
             connecting += 1

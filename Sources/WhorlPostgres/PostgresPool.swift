@@ -46,7 +46,15 @@ package final class PostgresPool: Service, Sendable {
         self.configuration = configuration
         self.logger = logger
         self.metrics = metrics
-        state = Mutex(State(pool: Pool(size: configuration.size, maxWaiters: configuration.maxWaiters)))
+        state = Mutex(
+            State(
+                pool: Pool(
+                    size: configuration.size,
+                    maxWaiters: configuration.maxWaiters,
+                    trustedIdleTime: configuration.trustedIdleTime
+                )
+            )
+        )
         (probeWanted, wantProbe) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 

@@ -10,18 +10,22 @@ package struct PostgresPoolConfiguration: Sendable {
     package var connectTimeout: Duration
     /// SQL that every new connection runs first.
     package var session: String
+    /// A connection that was idle for longer is checked before it is lent: the server may have ended it.
+    package var trustedIdleTime: Duration
 
     package init(
         size: Int = 6,
         maxWaiters: Int = 1_000,
         timeout: Duration = .milliseconds(1_500),
         connectTimeout: Duration = .milliseconds(1_500),
-        session: String = ""
+        session: String = "",
+        trustedIdleTime: Duration = .milliseconds(100)
     ) {
         self.size = size
         self.maxWaiters = maxWaiters
         self.timeout = timeout
         self.connectTimeout = connectTimeout
         self.session = session
+        self.trustedIdleTime = trustedIdleTime
     }
 }

@@ -1,3 +1,5 @@
+import Foundation
+
 /// The container in which SDKs send: a header line, then items, each a header line and a payload.
 public struct Envelope: Sendable {
     /// Why the bytes are no envelope.
@@ -54,16 +56,37 @@ public struct Envelope: Sendable {
     public let header: JSONNode
     /// The items, in order.
     public let items: [Item]
+    /// Bytes of the body that the items came in.
+    public let size: Int
 
     /// The identity that the header names; nil when absent or malformed.
     public var eventID: EventID? { header.member("event_id")?.string.flatMap { EventID($0) } }
     /// The DSN that the header names; nil when absent or malformed.
     public var dsn: DSN? { header.member("dsn")?.string.flatMap { DSN($0) } }
 
+    /// When the sender says that it sent; nil when absent or malformed.
+    public var sentAt: Date? { header.member("sent_at")?.string.flatMap { Timestamp.parse($0) } }
+
+    /// An envelope around a single event, for bodies that have none.
+    public init(event: ArraySlice<UInt8>) {
+        header = Self.eventHeader
+        items = [Item(type: "event", header: Self.eventHeader, payload: event)]
+        size = event.count
+    }
+
+    /// The header of an item that is an event.
+    private static let eventHeader: JSONNode = {
+        guard let document = try? JSONDocument(Array(#"{"type":"event"}"#.utf8)) else {
+            preconditionFailure("the header of an event is valid JSON")
+        }
+        return document.root
+    }()
+
     /// Reads an envelope.
     ///
     /// A `length` is believed to the byte; without one a payload ends at the line's end.
     public init(_ bytes: ArraySlice<UInt8>, limits: Limits = Limits()) throws(FramingError) {
+        size = bytes.count
         var reader = LineReader(bytes: bytes)
         reader.skipBlankLines()
         guard !reader.isAtEnd else { throw FramingError(description: "the envelope is empty") }

@@ -8,8 +8,10 @@ package let schemaMigrator = Migrator(
 
 /// Every statement of the product that is written out whole; a test prepares each against the migrated schema.
 package let productStatements: [PostgresStatement] =
-    BatchStatements.all + ReferenceStatements.all + PartitionStatements.all + KeyStatements.list
-    + AdministrationStatements.all + IssueStatements.all + IssueChangeStatements.all + IssueSeriesStatements.all
+    BatchStatements.all + ResolutionStatements.all + ReferenceStatements.all + PartitionStatements.all
+    + KeyStatements.list
+    + AdministrationStatements.all + KeyAdministrationStatements.all + TokenStatements.all + IssueStatements.all
+    + IssueChangeStatements.all + IssueSeriesStatements.all
     + EventStatements.all + TagStatements.all
     + RetentionStatements.all + MetricsStatements.all + OutcomeStatements.all + TagBacklogStatements.all
     + ProjectSettingsStatements.all

@@ -65,7 +65,7 @@ import WhorlTestSupport
     }
 
     private static func pool(_ events: [Pool.Event]) -> Pool {
-        var pool = Pool(size: 1, maxWaiters: 2)
+        var pool = Pool(size: 1, maxWaiters: 2, trustedIdleTime: .milliseconds(100))
         for event in events { _ = pool.handle(event, at: start, jitter: 1) }
         return pool
     }

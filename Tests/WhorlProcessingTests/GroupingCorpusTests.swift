@@ -4,7 +4,7 @@ import WhorlProcessing
 import WhorlProtocol
 import WhorlTestSupport
 
-/// Pairs of events that a person would put together or keep apart, one file each in `Tests/Fixtures/grouping`.
+/// Pairs of events that a person would put together or keep apart, in `Tests/Fixtures/grouping`.
 @Suite("Pairs of events")
 struct GroupingCorpusTests {
     struct Pair: CustomTestStringConvertible {
@@ -17,10 +17,8 @@ struct GroupingCorpusTests {
 
         var testDescription: String { path }
 
-        init(path: String, in folder: String) throws {
+        init(path: String, _ root: JSONNode) throws {
             self.path = path
-            let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: folder + "/" + path)))
-            let root = try JSONDocument(bytes).root
             let pair = JSON(root)
             guard let name = pair["name"]?.string, let reason = pair["reason"]?.string,
                 let expected = pair["expected"]?.string, ["same", "different"].contains(expected),
@@ -35,9 +33,7 @@ struct GroupingCorpusTests {
     }
 
     static func pairs() throws -> [Pair] {
-        let folder = TestCollector.repository + "/Tests/Fixtures/grouping"
-        return try FileManager.default.subpathsOfDirectory(atPath: folder).filter { $0.hasSuffix(".json") }.sorted()
-            .map { try Pair(path: $0, in: folder) }
+        try FixtureFile.all("grouping").map { try Pair(path: $0.name, $0.root) }
     }
 
     /// Whether the second event joins the issue that the first one made.

@@ -142,7 +142,7 @@ struct AlertingTests {
             notice("firing", "WhorlErrorsInNewEnvironment") && notice("firing", "WhorlNewIssue")
         }
         #expect(fired, "\(webhook.bodies)")
-        #expect(start.duration(to: .now) < .seconds(60))
+        #expect(start.duration(to: .now) < allowed(.seconds(60)))
         #expect(webhook.bodies.contains { $0.contains(#""environment":"staging""#) })
         let resolved = try await eventually(within: .seconds(90)) {
             notice("resolved", "WhorlErrorsInNewEnvironment") && notice("resolved", "WhorlNewIssue")

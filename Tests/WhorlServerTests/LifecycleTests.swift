@@ -45,11 +45,11 @@ struct LifecycleTests {
             let start = ContinuousClock.now
             let answer = try await collector.send(event: ["message": "during"])
             #expect(answer.status == 200)
-            #expect(start.duration(to: .now) < .seconds(2))
+            #expect(start.duration(to: .now) < allowed(.seconds(2)))
             let flipped = try await eventually(within: .seconds(5)) {
                 let probe = ContinuousClock.now
                 let health = try await collector.http.get("/health")
-                #expect(probe.duration(to: .now) < .seconds(1))
+                #expect(probe.duration(to: .now) < allowed(.seconds(1)))
                 return health.status == 503 && health.text == #"{"status":"unhealthy"}"#
             }
             #expect(flipped)
@@ -58,7 +58,7 @@ struct LifecycleTests {
             // The breaker is open: nobody waits any more.
             let second = ContinuousClock.now
             #expect(try await collector.send(event: ["message": "during"]).status == 200)
-            #expect(second.duration(to: .now) < .milliseconds(500))
+            #expect(second.duration(to: .now) < allowed(.milliseconds(500)))
             #expect(try await collector.metric("whorl_db_up") == 0)
             for process in processes { kill(process, SIGCONT) }
             await expect(true) {
@@ -98,7 +98,7 @@ struct LifecycleTests {
         }
         let start = ContinuousClock.now
         #expect(try await collector.program.exitStatus(within: 10) == 0)
-        #expect(start.duration(to: .now) < .seconds(10))
+        #expect(start.duration(to: .now) < allowed(.seconds(10)))
         let connection = try await PostgresConnection.connect(collector.databaseURL, deadline: .now + .seconds(5))
         let rows = try await connection.execute(
             PostgresStatement("test", "SELECT count(*) AS n FROM event"),
@@ -135,7 +135,7 @@ struct LifecycleTests {
         let start = ContinuousClock.now
         let second = try RunningProgram(TestCollector.executable, ["serve"], environment: environment)
         let line = try await second.line(containing: "\"listening\"")
-        #expect(start.duration(to: .now) < .seconds(3))
+        #expect(start.duration(to: .now) < allowed(.seconds(3)))
         let port = try #require(
             Int(line.split(separator: "server.address\":\"http://127.0.0.1:")[1].prefix { $0 != "\"" })
         )

@@ -2,8 +2,7 @@ import CWhorlCompression
 import Foundation
 import WhorlProtocol
 
-/// A request that is meant to hurt, and what has to come of it; one file each in `Tests/Fixtures/hostile`, whose README
-/// tells the form.
+/// A request that is meant to hurt, and what has to come of it; see `Tests/Fixtures/hostile/README.md`.
 package struct HostileCase: Sendable {
     /// What is done after the bytes are sent.
     package enum Then: String, Sendable {
@@ -13,23 +12,18 @@ package struct HostileCase: Sendable {
         case stall
     }
 
-    /// The file, as `folder/name`.
+    /// The name, as `file/fixture`.
     package let name: String
     package let bytes: [UInt8]
     package let then: Then
     package let expected: JSON
 
-    package static var folder: String { TestCollector.repository + "/Tests/Fixtures/hostile" }
-
     /// Every case, with what stands in braces replaced.
     package static func all(_ values: [String: String]) throws -> [HostileCase] {
-        try FileManager.default.subpathsOfDirectory(atPath: folder).filter { $0.hasSuffix(".json") }.sorted()
-            .map { try HostileCase(path: folder + "/" + $0, name: String($0.dropLast(5)), values) }
+        try FixtureFile.all("hostile").map { try HostileCase($0.name, JSON($0.root), values) }
     }
 
-    private init(path: String, name: String, _ values: [String: String]) throws {
-        let data = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
-        let content = JSON(try JSONDocument(data).root)
+    private init(_ name: String, _ content: JSON, _ values: [String: String]) throws {
         let builder = Builder(values: values)
         self.name = name
         guard let then = Then(rawValue: content["then"]?.string ?? "read"), let expected = content["expect"] else {

@@ -10,7 +10,6 @@ package struct Administration: Sendable {
     package init(pool: PostgresPool) { self.pool = pool }
 
     // MARK: - Organizations
-
     /// The organizations that a token may see.
     package func organizations(visibleTo organizationID: Int?) async throws -> [Organization] {
         try await pool.execute(AdministrationStatements.organizations, [.optional(organizationID)])
@@ -36,7 +35,6 @@ package struct Administration: Sendable {
     }
 
     // MARK: - Projects
-
     package func projects(organizationID: Int?) async throws -> [Project] {
         try await pool.execute(AdministrationStatements.projects, [.optional(organizationID)]).map(Self.project)
     }
@@ -72,7 +70,7 @@ package struct Administration: Sendable {
                 )
                 guard let id = try rows.first?.read("id", as: Int.self) else { return }
                 _ = try await connection.execute(
-                    AdministrationStatements.createKey,
+                    KeyAdministrationStatements.createKey,
                     [id.postgresValue, publicKey.postgresValue, "Default".postgresValue],
                     deadline: deadline
                 )
@@ -97,137 +95,13 @@ package struct Administration: Sendable {
         _ = try await pool.execute(AdministrationStatements.deleteProject, [id.postgresValue])
     }
 
-    // MARK: - Keys
-
-    package func keys(projectID: Int) async throws -> [ProjectKey] {
-        try await pool.execute(AdministrationStatements.keys, [projectID.postgresValue]).map(Self.key)
-    }
-
-    package func createKey(projectID: Int, label: String, publicKey: String? = nil) async throws -> ProjectKey {
-        let publicKey = publicKey ?? Self.newPublicKey()
-        try await conflict("The key exists already") {
-            _ = try await pool.execute(
-                AdministrationStatements.createKey,
-                [projectID.postgresValue, publicKey.postgresValue, label.postgresValue]
-            )
-        }
-        guard let key = try await keys(projectID: projectID).first(where: { $0.publicKey == publicKey }) else {
-            throw AdministrationError.notFound("The key does not exist")
-        }
-        return key
-    }
-
-    /// Switches a key on or off, or gives it another label.
-    package func updateKey(projectID: Int, publicKey: String, isActive: Bool?, label: String?) async throws -> Bool {
-        try await pool
-            .execute(
-                AdministrationStatements.updateKey,
-                [projectID.postgresValue, publicKey.postgresValue, .optional(isActive), .optional(label)]
-            )
-            .affected > 0
-    }
-
-    package func deleteKey(projectID: Int, publicKey: String) async throws -> Bool {
-        try await pool
-            .execute(
-                AdministrationStatements.deleteKey,
-                [projectID.postgresValue, publicKey.postgresValue]
-            )
-            .affected > 0
-    }
-
-    /// Whether a public key is in use, by any project.
-    package func ownerOfKey(_ publicKey: String) async throws -> Int? {
-        try await pool.execute(AdministrationStatements.keyOwner, [publicKey.postgresValue])
-            .first?
-            .read("project_id")
-    }
-
-    // MARK: - Tokens
-
-    /// Makes a token and returns it; only its hash is kept.
-    ///
-    /// A token that exists, or was revoked, stays as it is.
-    package func createToken(
-        organizationID: Int?,
-        name: String,
-        scopes: [String],
-        maker: String,
-        expiresAt: Date? = nil,
-        token: String? = nil
-    ) async throws -> String {
-        guard (1...200).contains(name.utf8.count) else {
-            throw AdministrationError.invalid("the name of a token has 1 to 200 bytes")
-        }
-        for scope in scopes where !TokenGrant.allScopes.contains(scope) {
-            throw AdministrationError.invalid(
-                "unknown scope \(scope); known are \(TokenGrant.allScopes.joined(separator: ", "))"
-            )
-        }
-        let token = token ?? Self.newToken()
-        _ = try await pool.execute(
-            AdministrationStatements.createToken,
-            [
-                .optional(organizationID), name.postgresValue, Digest.sha256(token).postgresValue, .array(of: scopes),
-                maker.postgresValue, .optional(expiresAt),
-            ]
-        )
-        return token
-    }
-
-    /// All tokens, the oldest first, revoked ones included.
-    package func tokens() async throws -> [TokenInfo] {
-        try await pool.execute(AdministrationStatements.tokens).map(TokenInfo.init)
-    }
-
-    /// Revokes a token; false when there is none of that id, or it is revoked already.
-    package func revokeToken(id: Int) async throws -> Bool {
-        try await pool.execute(AdministrationStatements.revokeToken, [id.postgresValue]).affected > 0
-    }
-
-    /// Whether a public key was deleted before.
-    package func isRetired(_ publicKey: String) async throws -> Bool {
-        try await pool.execute(AdministrationStatements.isRetired, [publicKey.postgresValue]).first != nil
-    }
-
-    package func token(_ token: String) async throws -> TokenGrant? {
-        guard
-            let row =
-                try await pool.execute(
-                    AdministrationStatements.tokenByHash,
-                    [Digest.sha256(token).postgresValue]
-                )
-                .first
-        else { return nil }
-        if try row.read("is_unused_for_a_minute") {
-            _ = try await pool.execute(
-                AdministrationStatements.useToken,
-                [try row.read("id", as: Int.self).postgresValue]
-            )
-        }
-        return TokenGrant(
-            id: try row.read("id"),
-            organizationID: try row.readOptional("organization_id"),
-            scopes: Set(try row.readArray("scopes", of: String.self))
-        )
-    }
-
-    // MARK: - Secrets
-
-    /// 32 lower-case hexadecimal digits from the system's random source.
-    package static func newPublicKey() -> String { randomHex(16) }
-
-    /// 64 lower-case hexadecimal digits from the system's random source.
-    package static func newToken() -> String { randomHex(32) }
-
-    private static func randomHex(_ bytes: Int) -> String {
+    static func randomHex(_ bytes: Int) -> String {
         var generator = SystemRandomNumberGenerator()
         return hexString((0..<bytes).map { _ in UInt8.random(in: 0...255, using: &generator) })
     }
 
     // MARK: - Rows
-
-    private static func organization(_ row: PostgresRow) throws -> Organization {
+    static func organization(_ row: PostgresRow) throws -> Organization {
         Organization(
             id: try row.read("id"),
             slug: try row.read("slug"),
@@ -236,7 +110,7 @@ package struct Administration: Sendable {
         )
     }
 
-    private static func project(_ row: PostgresRow) throws -> Project {
+    static func project(_ row: PostgresRow) throws -> Project {
         Project(
             id: try row.read("id"),
             slug: try row.read("slug"),
@@ -248,26 +122,7 @@ package struct Administration: Sendable {
         )
     }
 
-    private static func key(_ row: PostgresRow) throws -> ProjectKey {
-        ProjectKey(
-            id: try row.read("id"),
-            projectID: try row.read("project_id"),
-            publicKey: try row.read("public_key"),
-            label: try row.read("label"),
-            isActive: try row.read("is_active"),
-            createdAt: try row.read("created_at"),
-            limit: try limit(row)
-        )
-    }
-
-    private static func limit(_ row: PostgresRow) throws -> CountLimit? {
-        guard let count: Int = try row.readOptional("rate_limit_count"),
-            let seconds: Int = try row.readOptional("rate_limit_seconds")
-        else { return nil }
-        return CountLimit(count: count, seconds: seconds)
-    }
-
-    private static func badSlug(_ slug: String) -> AdministrationError {
+    static func badSlug(_ slug: String) -> AdministrationError {
         .invalid(
             "the slug \"\(slug.prefix(60))\" is not allowed: use 1 to 50 lower-case letters, digits, '-' and '_', "
                 + "not only digits"
@@ -286,8 +141,7 @@ package struct Administration: Sendable {
 enum AdministrationStatements {
     static let all = [
         organizations, organizationBySlug, createOrganization, projects, projectBySlug, createProject, updateProject,
-        deleteProject, keys, createKey, updateKey, deleteKey, keyOwner, isRetired, createToken, tokenByHash, useToken,
-        tokens, revokeToken,
+        deleteProject,
     ]
 
     static let organizations = PostgresStatement(
@@ -355,98 +209,6 @@ enum AdministrationStatements {
         WITH keys AS (UPDATE project_key SET is_active = false WHERE project_id = $1)
         UPDATE project SET deleted_at = now(), slug = slug || '~' || id WHERE id = $1 AND deleted_at IS NULL
         """,
-        [.int8]
-    )
-
-    static let keys = PostgresStatement(
-        "keys",
-        """
-        SELECT id, project_id, public_key, label, is_active, created_at, rate_limit_count,
-            rate_limit_seconds::int8 AS rate_limit_seconds
-        FROM project_key
-        WHERE project_id = $1
-        ORDER BY id
-        """,
-        [.int8]
-    )
-
-    static let createKey = PostgresStatement(
-        "administration",
-        "INSERT INTO project_key (project_id, public_key, label) VALUES ($1, $2, $3)",
-        [.int8, .text, .text]
-    )
-
-    static let updateKey = PostgresStatement(
-        "administration",
-        """
-        UPDATE project_key SET is_active = coalesce($3, is_active), label = coalesce($4, label)
-        WHERE project_id = $1 AND public_key = $2
-        """,
-        [.int8, .text, .bool, .text]
-    )
-
-    static let deleteKey = PostgresStatement(
-        "administration",
-        """
-        WITH gone AS (DELETE FROM project_key WHERE project_id = $1 AND public_key = $2 RETURNING public_key)
-        INSERT INTO retired_key (public_key) SELECT public_key FROM gone ON CONFLICT DO NOTHING
-        """,
-        [.int8, .text]
-    )
-
-    static let isRetired = PostgresStatement(
-        "keys",
-        "SELECT 1 AS one FROM retired_key WHERE public_key = $1",
-        [.text]
-    )
-
-    static let keyOwner = PostgresStatement(
-        "keys",
-        "SELECT project_id FROM project_key WHERE public_key = $1",
-        [.text]
-    )
-
-    static let createToken = PostgresStatement(
-        "administration",
-        """
-        INSERT INTO api_token (organization_id, name, token_hash, scopes, maker, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6)
-        ON CONFLICT (token_hash) DO NOTHING
-        """,
-        [.int8, .text, .bytea, PostgresType.text.array, .text, .timestamptz]
-    )
-
-    static let tokenByHash = PostgresStatement(
-        "tokens",
-        """
-        SELECT id, organization_id, scopes,
-            coalesce(last_used_at < now() - interval '1 minute', true) AS is_unused_for_a_minute
-        FROM api_token
-        WHERE token_hash = $1 AND (expires_at IS NULL OR expires_at > now()) AND revoked_at IS NULL
-        """,
-        [.bytea]
-    )
-
-    static let useToken = PostgresStatement(
-        "tokens",
-        "UPDATE api_token SET last_used_at = now() WHERE id = $1",
-        [.int8]
-    )
-
-    static let tokens = PostgresStatement(
-        "administration",
-        """
-        SELECT t.id, o.slug AS organization, t.name, t.scopes, t.maker, t.created_at, t.expires_at, t.last_used_at,
-            t.revoked_at
-        FROM api_token t
-        LEFT JOIN organization o ON o.id = t.organization_id
-        ORDER BY t.id
-        """
-    )
-
-    static let revokeToken = PostgresStatement(
-        "administration",
-        "UPDATE api_token SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL",
         [.int8]
     )
 }

@@ -42,95 +42,6 @@ struct BatchTransaction: Sendable {
         }
     }
 
-    // MARK: - What events refer to
-
-    private struct Resolution: Sendable {
-        var found = ReferenceCache()
-        /// Places of events that are stored already.
-        var duplicates: Set<Int> = []
-    }
-
-    private func resolve(
-        _ connection: PostgresConnection,
-        _ deadline: ContinuousClock.Instant
-    ) async throws -> Resolution {
-        var resolution = Resolution()
-        let unknown = events.indices.filter { !known.knowsHashes(of: events[$0]) }
-        // A duplicate must not make an issue of its own.
-        if !unknown.isEmpty { resolution.duplicates = try await probe(unknown, connection, deadline) }
-        let fresh = events.indices.filter { !resolution.duplicates.contains($0) }
-        let releases = Set(fresh.compactMap { events[$0].releaseKey }).filter { known.releases[$0] == nil }
-        for (key, id) in try await names(ReferenceStatements.releases, releases, connection, deadline) {
-            resolution.found.add(release: key, id)
-        }
-        let environments = Set(fresh.map { events[$0].environmentKey }).filter { known.environments[$0] == nil }
-        for (key, id) in try await names(ReferenceStatements.environments, environments, connection, deadline) {
-            resolution.found.add(environment: key, id)
-        }
-        let wanted = fresh.filter { !known.knowsHashes(of: events[$0]) }
-            .map { index -> HashResolver.Wanted in
-                (
-                    events[index],
-                    events[index].releaseKey.flatMap { known.releases[$0] ?? resolution.found.releases[$0] }
-                )
-            }
-        if !wanted.isEmpty {
-            let ids = try await HashResolver.resolve(wanted, connection, deadline)
-            for (event, _) in wanted {
-                if let id = ids[event.hashKey] { resolution.found.add(hash: event.hashKey, id) }
-                for alias in event.aliasKeys { resolution.found.add(alias: alias) }
-            }
-        }
-        return resolution
-    }
-
-    private func probe(
-        _ indices: [Int],
-        _ connection: PostgresConnection,
-        _ deadline: ContinuousClock.Instant
-    ) async throws -> Set<Int> {
-        let candidates = indices.map { events[$0].event }
-        let rows = try await connection.execute(
-            BatchStatements.probe,
-            [
-                .array(of: candidates.map(\.projectID)), .array(of: candidates.map(\.eventID.uuid)),
-                .array(of: candidates.map { PostgresDay($0.receivedAt) }),
-            ],
-            deadline: deadline
-        )
-        var stored: Set<EventKey> = []
-        for row in rows { stored.insert(EventKey(try row.read("project_id"), try row.read("event_id"))) }
-        return Set(indices.filter { stored.contains(EventKey(events[$0].event)) })
-    }
-
-    private func names(
-        _ statement: PostgresStatement,
-        _ keys: Set<ReferenceCache.NameKey>,
-        _ connection: PostgresConnection,
-        _ deadline: ContinuousClock.Instant
-    ) async throws -> [ReferenceCache.NameKey: Int] {
-        var found: [ReferenceCache.NameKey: Int] = [:]
-        var missing = keys
-        // Another collector may make the same name at that moment; then it is there the next time.
-        for _ in 0..<5 where !missing.isEmpty {
-            let wanted = missing.sorted()
-            let rows = try await connection.execute(
-                statement,
-                [.array(of: wanted.map(\.projectID)), .array(of: wanted.map(\.name))],
-                deadline: deadline
-            )
-            for row in rows {
-                let key = ReferenceCache.NameKey(projectID: try row.read("project_id"), name: try row.read("name"))
-                if let id: Int = try row.readOptional("id") { found[key] = id }
-            }
-            missing = missing.filter { found[$0] == nil }
-        }
-        guard missing.isEmpty else { throw PostgresError(.other, "a name could neither be found nor made") }
-        return found
-    }
-
-    // MARK: - Rows and counters
-
     private func store(
         _ connection: PostgresConnection,
         _ resolution: Resolution,
@@ -197,15 +108,196 @@ struct EventKey: Hashable {
     }
 }
 
-extension ReferenceCache.NameKey: Comparable {
-    static func < (left: Self, right: Self) -> Bool {
-        (left.projectID, left.name) < (right.projectID, right.name)
-    }
-}
+/// The statement that stores a batch: rows first, then every number from the rows that were really inserted.
+enum BatchStatements {
+    static let all = [store]
 
-extension ReferenceCache.HashKey: Comparable {
-    static func < (left: Self, right: Self) -> Bool {
-        left.projectID == right.projectID
-            ? left.hash.lexicographicallyPrecedes(right.hash) : left.projectID < right.projectID
-    }
+    private static let isNew = """
+        NOT EXISTS (
+            SELECT FROM event e
+            WHERE e.project_id = i.project_id AND e.event_id = i.event_id AND e.received_day = i.day - 1)
+        AND NOT EXISTS (
+            SELECT FROM event e
+            WHERE e.project_id = i.project_id AND e.event_id = i.event_id AND e.received_day = i.day + 1)
+        -- What was replayed late may lie under any earlier day. Replays themselves were looked for before.
+        AND (i.is_replay OR NOT EXISTS (
+            SELECT FROM late_replay r WHERE r.project_id = i.project_id AND r.event_id = i.event_id))
+        """
+
+    #if DEBUG
+    private static let duplicateCheck = Fault.isEnabled(.duplicates) ? isNew : "true"
+    #else
+    private static let duplicateCheck = isNew
+    #endif
+
+    /// One statement, so one transaction: counters cannot drift from rows, and running it again changes nothing.
+    ///
+    /// Every sub-statement writes its rows in the order of their keys, so that two collectors lock in the same order.
+    /// An event whose hash was deleted meanwhile is neither stored nor counted; the caller resolves the hash anew.
+    static let store = PostgresStatement(
+        "store_batch",
+        """
+        WITH input AS MATERIALIZED (
+            -- A late replay lies under the day on which it is stored: then the primary key keeps it and the same event
+            -- that its sender sends again at that moment from being two rows.
+            SELECT t.*, CASE WHEN is_replay THEN greatest((received_at AT TIME ZONE 'UTC')::date,
+                (now() AT TIME ZONE 'UTC')::date) ELSE (received_at AT TIME ZONE 'UTC')::date END AS day
+            FROM \(BatchRow.columns.unnest(as: "t"))
+        ),
+        pointed AS MATERIALIZED (
+            SELECT i.project_id, i.event_id, i.hash_id, h.issue_id, s.hash_epoch
+            FROM input i
+            JOIN grouping_hash h ON h.project_id = i.project_id AND h.id = i.hash_id
+            JOIN issue s ON s.project_id = h.project_id AND s.id = h.issue_id AND s.merged_into IS NULL
+        ),
+        -- The issues are locked before anything is written, in the order of their keys: whatever the plan, two
+        -- collectors cannot wait for each other in a circle, and no issue is deleted while an event joins it.
+        locked AS MATERIALIZED (
+            SELECT project_id, id, hash_epoch, status, resolved_at, event_count FROM issue
+            WHERE (project_id, id) IN (SELECT project_id, issue_id FROM pointed)
+            ORDER BY project_id, id
+            FOR NO KEY UPDATE
+        ),
+        -- An issue whose hashes were merged or parted while we waited for its lock has another number by now.
+        alive AS MATERIALIZED (
+            SELECT p.*
+            FROM pointed p
+            JOIN locked l ON l.project_id = p.project_id AND l.id = p.issue_id AND l.hash_epoch = p.hash_epoch
+        ),
+        inserted AS (
+            INSERT INTO event (
+                project_id, event_id, received_day, received_at, occurred_at, hash_id, environment_id, release_id,
+                level, user_hash, title, tags, client_address, payload_codec, payload, sent_at, notes)
+            SELECT i.project_id, i.event_id, i.day, i.received_at, i.occurred_at, i.hash_id, i.environment_id,
+                i.release_id, i.level, i.user_hash, i.title,
+                CASE WHEN i.payload_codec < 0 THEN '{}' ELSE string_to_array(i.tags, E'\\x1f') END, i.client_address,
+                i.payload_codec, i.payload, i.sent_at, i.notes
+            FROM input i
+            JOIN alive a ON a.project_id = i.project_id AND a.event_id = i.event_id
+            -- The same id on the same or the previous day is a duplicate: midnight and retries are covered. Of the same
+            -- day the primary key tells; and what was spooled before midnight may have been sent again after it.
+            WHERE \(duplicateCheck)
+            ORDER BY i.project_id, i.event_id
+            ON CONFLICT DO NOTHING
+            RETURNING project_id, event_id, received_day, received_at, occurred_at, hash_id, environment_id,
+                release_id, level, user_hash, payload_codec
+        ),
+        outcomes AS (
+            INSERT INTO outcome (project_id, minute, category, outcome, reason, slot, quantity)
+            SELECT project_id, date_trunc('minute', received_at, 'UTC'), 'error', 'accepted', 'none',
+                pg_backend_pid() % 8, count(*)
+            FROM inserted
+            GROUP BY 1, 2
+            ORDER BY 1, 2
+            ON CONFLICT (project_id, minute, category, outcome, reason, slot) DO UPDATE SET
+                quantity = outcome.quantity + excluded.quantity
+        ),
+        per_environment AS (
+            INSERT INTO hash_environment (
+                project_id, hash_id, environment_id, events, thin_events, first_seen, last_seen)
+            SELECT project_id, hash_id, environment_id, count(*), count(*) FILTER (WHERE payload_codec < 0),
+                min(occurred_at), max(occurred_at)
+            FROM inserted
+            GROUP BY 1, 2, 3
+            ORDER BY 1, 2, 3
+            ON CONFLICT (project_id, hash_id, environment_id) DO UPDATE SET
+                events = hash_environment.events + excluded.events,
+                thin_events = hash_environment.thin_events + excluded.thin_events,
+                first_seen = least(hash_environment.first_seen, excluded.first_seen),
+                last_seen = greatest(hash_environment.last_seen, excluded.last_seen)
+        ),
+        per_hour AS (
+            INSERT INTO hash_hour (project_id, hash_id, environment_id, hour, events)
+            SELECT project_id, hash_id, environment_id, date_trunc('hour', received_at, 'UTC'), count(*)
+            FROM inserted
+            GROUP BY 1, 2, 3, 4
+            ORDER BY 1, 2, 3, 4
+            ON CONFLICT (project_id, hash_id, environment_id, hour) DO UPDATE SET
+                events = hash_hour.events + excluded.events
+        ),
+        users AS (
+            INSERT INTO hash_user (project_id, hash_id, environment_id, user_hash)
+            SELECT DISTINCT i.project_id, i.hash_id, e.environment_id, i.user_hash
+            FROM inserted i, LATERAL (VALUES (i.environment_id), (0::int8)) AS e (environment_id)
+            WHERE i.user_hash IS NOT NULL
+            ORDER BY 1, 2, 3, 4
+            ON CONFLICT DO NOTHING
+            RETURNING project_id, hash_id, environment_id, user_hash
+        ),
+        backlog AS (
+            INSERT INTO tag_backlog (project_id, id, hash_ids, environment_ids, days, occurred_at, tags)
+            SELECT i.project_id, nextval('tag_backlog_sequence'), array_agg(i.hash_id), array_agg(i.environment_id),
+                array_agg(i.received_day), array_agg(i.occurred_at), array_agg(p.tags)
+            FROM inserted i
+            JOIN input p ON p.project_id = i.project_id AND p.event_id = i.event_id
+            GROUP BY i.project_id
+        ),
+        totals AS (
+            SELECT i.project_id, a.issue_id, count(*) AS events, min(i.occurred_at) AS first_seen,
+                max(i.occurred_at) AS last_seen,
+                (array_agg(i.level ORDER BY i.occurred_at DESC))[1] AS level,
+                (array_agg(i.release_id ORDER BY i.occurred_at DESC)
+                    FILTER (WHERE i.release_id IS NOT NULL))[1] AS release_id
+            FROM inserted i
+            JOIN alive a ON a.project_id = i.project_id AND a.event_id = i.event_id
+            GROUP BY 1, 2
+        ),
+        user_totals AS (
+            -- Whoever met the issue under another of its hashes is counted already.
+            SELECT u.project_id, h.issue_id, count(DISTINCT u.user_hash) AS users
+            FROM users u
+            JOIN (SELECT DISTINCT project_id, hash_id, issue_id FROM alive) AS h
+                ON h.project_id = u.project_id AND h.hash_id = u.hash_id
+            WHERE u.environment_id = 0 AND NOT EXISTS (
+                SELECT FROM grouping_hash g
+                JOIN hash_user o ON o.project_id = g.project_id AND o.hash_id = g.id AND o.environment_id = 0
+                    AND o.user_hash = u.user_hash
+                WHERE g.project_id = u.project_id AND g.issue_id = h.issue_id AND g.id <> u.hash_id)
+            GROUP BY 1, 2
+        ),
+        updated AS (
+            UPDATE issue SET
+                event_count = issue.event_count + t.events,
+                user_count = issue.user_count + t.users,
+                first_seen = least(issue.first_seen, t.first_seen),
+                last_seen = greatest(issue.last_seen, t.last_seen),
+                last_seen_bucket = date_bin(
+                    '5 minutes', greatest(issue.last_seen, t.last_seen), timestamptz '2000-01-01 00:00:00Z'),
+                level = CASE WHEN t.last_seen >= issue.last_seen THEN t.level ELSE issue.level END,
+                last_release_id = coalesce(t.release_id, issue.last_release_id),
+                -- An event that happened before the issue was resolved (late, or from the spool) says nothing new.
+                status = CASE WHEN t.reopens THEN 0 ELSE issue.status END,
+                substatus = CASE WHEN t.reopens THEN 'regressed' ELSE issue.substatus END,
+                resolved_at = CASE WHEN t.reopens THEN NULL ELSE issue.resolved_at END,
+                regressed_at = CASE WHEN t.reopens THEN now() ELSE issue.regressed_at END
+            FROM (
+                SELECT t.*, coalesce(u.users, 0) AS users,
+                    l.status = 1 AND t.last_seen > coalesce(l.resolved_at, '-infinity') AS reopens
+                FROM totals t
+                JOIN locked l ON l.project_id = t.project_id AND l.id = t.issue_id
+                LEFT JOIN user_totals u ON u.project_id = t.project_id AND u.issue_id = t.issue_id
+                ORDER BY t.project_id, t.issue_id
+            ) AS t
+            WHERE issue.project_id = t.project_id AND issue.id = t.issue_id
+            RETURNING issue.project_id, issue.id, t.reopens AS regressed, t.release_id
+        ),
+        activity AS (
+            INSERT INTO issue_activity (project_id, issue_id, kind, data)
+            SELECT u.project_id, u.id, 'set_regression', (
+                SELECT json_build_object('version', r.version)::text FROM release r
+                WHERE r.project_id = u.project_id AND r.id = u.release_id)
+            FROM updated u
+            WHERE u.regressed
+        )
+        SELECT i.project_id, i.event_id, a.issue_id IS NOT NULL AS alive, s.event_id IS NOT NULL AS stored,
+            coalesce(u.regressed, false) AND s.event_id IS NOT NULL AS regressed, a.issue_id,
+            coalesce(l.event_count = 0, false) AND s.event_id IS NOT NULL AS is_first
+        FROM input i
+        LEFT JOIN alive a ON a.project_id = i.project_id AND a.event_id = i.event_id
+        LEFT JOIN inserted s ON s.project_id = i.project_id AND s.event_id = i.event_id
+        LEFT JOIN updated u ON u.project_id = a.project_id AND u.id = a.issue_id
+        LEFT JOIN locked l ON l.project_id = a.project_id AND l.id = a.issue_id
+        """,
+        BatchRow.columns.types
+    )
 }
