@@ -4,21 +4,28 @@ import PackageDescription
 // The rooms of Whorl, from the bottom up. An arrow (a dependency) only ever points to a room above it in this file;
 // docs/architecture.md says what each is for.
 
-let log = Target.Dependency.product(name: "Logging", package: "swift-log")
-let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
-let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
-let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
-let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
-let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
-let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
-let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
-let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
-let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
-let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
-let asyncAlgorithms = Target.Dependency.product(name: "AsyncAlgorithms", package: "swift-async-algorithms")
-let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
-let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
-let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+/// A product of another package; only builds with one of these traits resolve and build it.
+///
+/// An application that imports the client alone disables all traits and gets no package but this one.
+func external(_ product: String, _ package: String, alsoFor trait: String = "Server") -> Target.Dependency {
+    .product(name: product, package: package, condition: .when(traits: ["Server", trait]))
+}
+
+let log = external("Logging", "swift-log")
+let metrics = external("Metrics", "swift-metrics", alsoFor: "Hummingbird")
+let coreMetrics = external("CoreMetrics", "swift-metrics")
+let lifecycle = external("ServiceLifecycle", "swift-service-lifecycle")
+let hummingbird = external("Hummingbird", "hummingbird", alsoFor: "Hummingbird")
+let httpTypes = external("HTTPTypes", "swift-http-types", alsoFor: "Hummingbird")
+let nioHTTPTypes = external("NIOHTTPTypes", "swift-nio-extras")
+let nioHTTPTypesHTTP1 = external("NIOHTTPTypesHTTP1", "swift-nio-extras")
+let nioHTTP1 = external("NIOHTTP1", "swift-nio")
+let nioCore = external("NIOCore", "swift-nio")
+let nioEmbedded = external("NIOEmbedded", "swift-nio")
+let asyncAlgorithms = external("AsyncAlgorithms", "swift-async-algorithms")
+let deque = external("DequeModule", "swift-collections")
+let grdb = external("GRDB", "GRDB.swift")
+let argumentParser = external("ArgumentParser", "swift-argument-parser")
 
 let package = Package(
     name: "whorl",
@@ -28,6 +35,11 @@ let package = Package(
         .library(name: "WhorlClient", targets: ["WhorlClient"]),
         .library(name: "WhorlClientHummingbird", targets: ["WhorlClientHummingbird"]),
         .library(name: "WhorlTelemetry", targets: ["WhorlTelemetry"]),
+    ],
+    traits: [
+        .default(enabledTraits: ["Server"]),
+        .trait(name: "Server", description: "The collector and its tests."),
+        .trait(name: "Hummingbird", description: "The client's middleware for Hummingbird."),
     ],
     dependencies: [
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1", traits: []),

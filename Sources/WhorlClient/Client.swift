@@ -4,7 +4,7 @@ import WhorlProtocol
 /// A client of one DSN: makes events of errors and hands them to the ``Sender``.
 package final class Client: Sendable {
     package static let sdkName = "whorl.swift"
-    package static let sdkVersion = "0.1.0"
+    package static let sdkVersion = WhorlVersion.number
 
     private let release: String?
     private let environment: String

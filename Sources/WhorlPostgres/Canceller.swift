@@ -16,12 +16,12 @@ final class Canceller: Sendable {
     private struct Request: @unchecked Sendable { let handle: OpaquePointer }
 
     func cancel(_ connection: OpaquePointer) {
-        let admitted = waiting.withLock { count in
+        let isWithinBound = waiting.withLock { count in
             if count >= Self.bound { return false }
             count += 1
             return true
         }
-        guard admitted else { return }
+        guard isWithinBound else { return }
         guard let handle = PQgetCancel(connection) else {
             waiting.withLock { $0 -= 1 }
             return

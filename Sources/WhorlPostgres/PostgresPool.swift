@@ -125,11 +125,11 @@ package final class PostgresPool: Service, Sendable {
             let connection = try await acquire(deadline: deadline)
             do {
                 let value = try await body(connection, deadline)
-                await release(connection, .succeeded)
+                await release(connection, failure: nil)
                 metrics.finished(operation, start.duration(to: .now), error: nil)
                 return value
             } catch {
-                await release(connection, Self.meansAway(error) ? .away : .failed)
+                await release(connection, failure: error)
                 throw error
             }
         } catch {
@@ -184,7 +184,7 @@ package final class PostgresPool: Service, Sendable {
             return connection
         } catch {
             let isAway = Self.meansAway(error)
-            if isAway, isServerAnswering { logger.error("database away", metadata: ["db.error": "\(error)"]) }
+            if isAway { logAway(error) }
             await handle(.openFailed(isAway: isAway))
             throw error
         }
@@ -194,10 +194,18 @@ package final class PostgresPool: Service, Sendable {
         try await PostgresConnection.connect(url, session: configuration.session, deadline: deadline)
     }
 
-    private func release(_ connection: PostgresConnection, _ result: Pool.Result) async {
+    private func release(_ connection: PostgresConnection, failure: (any Error)?) async {
         let isReusable = await connection.isReusable
-        if result == .away, isServerAnswering { logger.error("database away") }
+        let result: Pool.Result =
+            if let failure { Self.meansAway(failure) ? .away : .failed } else { .succeeded }
+        if result == .away { logAway(failure) }
         await handle(.returned(connection, isReusable: isReusable, result))
+    }
+
+    /// Logs the first failure of an outage.
+    private func logAway(_ error: (any Error)?) {
+        guard isServerAnswering else { return }
+        logger.error("database away", metadata: ["db.error": "\(error.map { "\($0)" } ?? "")"])
     }
 
     // MARK: - Actions

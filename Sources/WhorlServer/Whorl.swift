@@ -1,4 +1,5 @@
 import ArgumentParser
+import WhorlProtocol
 
 /// The program: `whorl serve` and the commands around it.
 @main
@@ -16,7 +17,7 @@ struct WhorlCommand: AsyncParsableCommand {
 
 /// What this program calls itself.
 enum Version {
-    static let number = "0.1.0"
+    static let number = WhorlVersion.number
     /// The commit it was built from, where the build said so.
     static let revision = "unknown"
     static let text = "whorl \(number)"

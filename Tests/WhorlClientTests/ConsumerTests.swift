@@ -18,6 +18,15 @@ struct ConsumerTests {
         )
     }
 
+    @Test("Without traits it resolves no package but this one")
+    func resolves() throws {
+        let folder = TestCollector.repository + "/Tests/Fixtures/consumer"
+        let checkouts = try? FileManager.default.contentsOfDirectory(atPath: folder + "/.build/checkouts")
+        #expect(checkouts ?? [] == [])
+        let resolved = try? String(contentsOfFile: folder + "/Package.resolved", encoding: .utf8)
+        #expect(resolved == nil || resolved?.contains("\"identity\"") == false)
+    }
+
     @Test("It runs")
     func runs() async throws {
         let program = try RunningProgram(TestCollector.repository + "/Tests/Fixtures/consumer/.build/debug/Server", [])

@@ -11,15 +11,7 @@ package struct Capture: Sendable {
 
     /// All recorded requests.
     package static func all() throws -> [Capture] {
-        let root = folder
-        return try FileManager.default.contentsOfDirectory(atPath: root).sorted()
-            .flatMap { sdk -> [Capture] in
-                guard sdk.hasPrefix("sentry-") else { return [] }
-                return try FileManager.default.contentsOfDirectory(atPath: "\(root)/\(sdk)").sorted()
-                    .map { name in
-                        try Capture(folder: "\(root)/\(sdk)/\(name)", name: "\(sdk)/\(name)")
-                    }
-            }
+        try FixtureFile.all("captures").map { try Capture($0.name, JSON($0.root)) }
     }
 
     /// What has to become of each ingest request, by its name.
@@ -44,10 +36,8 @@ package struct Capture: Sendable {
         return Array((head + "connection: close\r\n\r\n").utf8) + body
     }
 
-    private init(folder: String, name: String) throws {
+    private init(_ name: String, _ request: JSON) throws {
         self.name = name
-        let text = try Data(contentsOf: URL(fileURLWithPath: folder + "/request.json"))
-        let request = JSON(try JSONDocument(Array(text)).root)
         guard let method = request["method"]?.string, let path = request["path"]?.string else {
             throw TestFailure("\(name) is no capture")
         }
@@ -58,7 +48,6 @@ package struct Capture: Sendable {
                 guard let name = pair.array?.first?.string, let value = pair.array?.last?.string else { return nil }
                 return (name, value)
             }
-        let file = URL(fileURLWithPath: folder + "/body.bin")
-        body = FileManager.default.fileExists(atPath: file.path) ? Array(try Data(contentsOf: file)) : []
+        body = request["body"]?.string.flatMap { Data(base64Encoded: $0) }.map(Array.init) ?? []
     }
 }

@@ -5,7 +5,7 @@ import PackageDescription
 let package = Package(
     name: "consumer",
     platforms: [.macOS(.v15)],
-    dependencies: [.package(name: "whorl", path: "../../..")],
+    dependencies: [.package(name: "whorl", path: "../../..", traits: [])],
     targets: [
         .target(name: "API", dependencies: [.product(name: "WhorlClient", package: "whorl")]),
         .target(name: "Web", dependencies: ["API"]),
