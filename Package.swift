@@ -72,6 +72,7 @@ let package = Package(
         .target(name: "WhorlThreads"),
         // Faults that tests make on purpose; empty in release builds.
         .target(name: "WhorlFaults"),
+        .target(name: "WhorlServices", dependencies: [lifecycle, asyncAlgorithms, deque]),
         .target(
             name: "WhorlPostgres",
             dependencies: ["CWhorlPostgres", "WhorlThreads", "WhorlTelemetry", deque, log, lifecycle]
@@ -80,7 +81,6 @@ let package = Package(
             name: "WhorlPrivateCluster",
             dependencies: ["WhorlPostgres", "WhorlThreads", "WhorlServices", "CWhorlProcess", log, lifecycle]
         ),
-        .target(name: "WhorlServices", dependencies: [lifecycle, asyncAlgorithms, deque]),
         .target(name: "WhorlSchema", path: "sql", resources: [.embedInCode("migrations")]),
         .target(name: "WhorlProtocol"),
 

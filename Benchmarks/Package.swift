@@ -1,7 +1,7 @@
 // swift-tools-version:6.2
 import PackageDescription
 
-// The rooms that `micro` measures are compiled anew here (the folders are links), so that it may call what is not public.
+// The targets that `micro` measures are compiled here from linked folders, so that it can call internal declarations.
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let asyncAlgorithms = Target.Dependency.product(name: "AsyncAlgorithms", package: "swift-async-algorithms")

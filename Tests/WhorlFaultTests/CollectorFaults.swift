@@ -3,10 +3,10 @@ import Glibc
 import Testing
 import WhorlTestSupport
 
-@Suite("Faults of the collector", .serialized) struct CollectorFaults {
-    @Test("Killed at random moments, and started again")
+@Suite("Collector faults", .serialized) struct CollectorFaults {
+    @Test("After SIGKILL at random moments and restarts, every acknowledged event is stored once")
     func kills() async throws {
-        try await FaultLab.run { lab in
+        try await FaultTestHarness.run { lab in
             var random = SeededRandom()
             for _ in 0..<FaultScale.rounds(4, full: 50) {
                 try await lab.acknowledge(Int.random(in: 5...60, using: &random))
@@ -17,11 +17,11 @@ import WhorlTestSupport
     }
 
     @Test(
-        "Killed where it hurts",
+        "After a crash at a critical point, every acknowledged event is stored once",
         arguments: ["after_spool_write", "before_commit", "after_commit", "before_spool_removal"]
     )
     func failpoints(_ point: String) async throws {
-        try await FaultLab.run(environment: [:]) { lab in
+        try await FaultTestHarness.run(environment: [:]) { lab in
             try await lab.acknowledge(20)
             for pass in 1...FaultScale.rounds(1, full: 5) {
                 lab.current.program.signal(SIGKILL)
@@ -30,7 +30,7 @@ import WhorlTestSupport
                     "WHORL_FAULT": "crash:\(point):\(point == "before_spool_removal" ? 1 : pass * 3)"
                 ])
                 if point.contains("spool") {
-                    // The spool is used while the database is frozen.
+                    // The collector uses the spool while the database is frozen.
                     let processes = try lab.serverProcesses()
                     for process in processes { kill(process, SIGSTOP) }
                     if point == "before_spool_removal" { try? await lab.acknowledge(20, within: 10) }
@@ -45,9 +45,9 @@ import WhorlTestSupport
         }
     }
 
-    @Test("SIGTERM under load, and twice")
+    @Test("After one or two SIGTERMs under load, every acknowledged event is stored once")
     func terminations() async throws {
-        try await FaultLab.run { lab in
+        try await FaultTestHarness.run { lab in
             for round in 0..<FaultScale.rounds(2, full: 10) {
                 try await lab.acknowledge(30)
                 lab.current.program.signal(SIGTERM)
@@ -60,11 +60,11 @@ import WhorlTestSupport
         }
     }
 
-    @Test("Restarted again and again, before it has come to rest")
+    @Test("Repeated kills during startup lose no acknowledged event")
     func restartLoop() async throws {
-        try await FaultLab.run { lab in
+        try await FaultTestHarness.run { lab in
             for _ in 0..<FaultScale.rounds(3, full: 100) {
-                // What it does within the time is left to chance: that is the point.
+                // The state at the moment of the kill is deliberately random.
                 try await Task.sleep(for: .seconds(FaultScale.isFull ? 3 : 0.5))
                 try await lab.killCollector()
             }
@@ -72,13 +72,13 @@ import WhorlTestSupport
         }
     }
 
-    @Test("With 256 file descriptors and 400 connections that say nothing")
+    @Test("The collector keeps working with 256 file descriptors and 400 idle connections")
     func descriptors() async throws {
-        try await FaultLab.run(wrapper: ["/usr/bin/prlimit", "--nofile=256"]) { lab in
+        try await FaultTestHarness.run(wrapper: ["/usr/bin/prlimit", "--nofile=256"]) { lab in
             try await lab.acknowledge(20)
             let idle = IdleConnections(400, port: lab.current.port)
             #expect(idle.count > 0)
-            // Over its limit it closes at once, and goes on.
+            // Above its connection limit the collector closes new connections and keeps running.
             _ = try? await lab.http.get("/livez")
             idle.close()
             try await lab.acknowledge(20)
@@ -87,9 +87,9 @@ import WhorlTestSupport
         }
     }
 
-    @Test("A second collector on the same directory says so and ends; the first goes on")
+    @Test("A second collector on the same data directory reports the conflict and exits; the first keeps running")
     func secondOwner() async throws {
-        try await FaultLab.run { lab in
+        try await FaultTestHarness.run { lab in
             try await lab.acknowledge(5)
             let second = try RunningProgram(
                 TestCollector.executable,
@@ -105,13 +105,13 @@ import WhorlTestSupport
         }
     }
 
-    @Test("A guard that is taken away is missed", arguments: ["spool", "duplicates", "commit_first"])
+    @Test("The checks of the lab fail when a guard is disabled", arguments: ["spool", "duplicates", "commit_first"])
     func guards(_ name: String) async throws {
-        try await FaultLab.run(environment: ["WHORL_FAULT": "without:\(name)"]) { lab in
+        try await FaultTestHarness.run(environment: ["WHORL_FAULT": "without:\(name)"]) { lab in
             try await lab.acknowledge(20)
             switch name {
             case "duplicates":
-                // The same events on the next day: yesterday's partition holds them already.
+                // The same events on the next day: the previous day's partition already contains them.
                 try await lab.sql("UPDATE event SET received_day = received_day - 1")
                 for id in lab.ledger.acknowledged.prefix(5) { await lab.sendOne(id) }
             default:
@@ -124,12 +124,12 @@ import WhorlTestSupport
                 try await lab.restart(environment: ["WHORL_FAULT": ""])
             }
             let faults = try await lab.faults(resend: name != "duplicates")
-            #expect(!faults.isEmpty, "nobody noticed that \(name) was missing")
+            #expect(!faults.isEmpty, "no check failed without the guard \(name)")
         }
     }
 }
 
-/// A generator that tells its seed, so that a run can be had again.
+/// A random number generator with a known seed, so that a run can be repeated.
 struct SeededRandom: RandomNumberGenerator {
     let seed: UInt64
     private var state: UInt64
@@ -150,7 +150,7 @@ struct SeededRandom: RandomNumberGenerator {
     }
 }
 
-/// Connections that are opened and then left alone.
+/// Connections that are opened and then send nothing.
 final class IdleConnections {
     private var sockets: [Int32] = []
     var count: Int { sockets.count }

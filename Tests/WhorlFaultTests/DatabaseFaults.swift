@@ -5,10 +5,10 @@ import WhorlPostgres
 import WhorlPrivateCluster
 import WhorlTestSupport
 
-@Suite("Faults of the database", .serialized) struct DatabaseFaults {
-    @Test("Restarted, killed, and killed again while it recovers")
+@Suite("Database faults", .serialized) struct DatabaseFaults {
+    @Test("After restarts and kills of the database, every acknowledged event is stored once")
     func restarts() async throws {
-        try await FaultLab.run { lab in
+        try await FaultTestHarness.run { lab in
             for round in 0..<FaultScale.rounds(2, full: 10) {
                 try await lab.acknowledge(30)
                 if round % 2 == 0 {
@@ -19,17 +19,17 @@ import WhorlTestSupport
                 }
                 lab.ledger.restartClock()
                 try await lab.acknowledge(30)
-                #expect(lab.ledger.slowest < allowed(.seconds(2)))
+                #expect(lab.ledger.slowest < scaledBound(.seconds(2)))
                 try await lab.cluster.start(deadline: .now + .seconds(60))
                 let start = ContinuousClock.now
                 try await expectEventually { try await lab.http.get("/health").status == 200 }
-                #expect(start.duration(to: .now) < allowed(.seconds(5)))
+                #expect(start.duration(to: .now) < scaledBound(.seconds(5)))
             }
             try await lab.verify("database restarted and killed")
         }
     }
 
-    @Test("A private Postgres that is killed is started again, and nobody notices")
+    @Test("A killed private Postgres is started again, and every event is accepted and stored")
     func privatePostgres() async throws {
         let directory = try temporaryDirectory("private")
         defer { try? FileManager.default.removeItem(atPath: directory) }
@@ -48,7 +48,7 @@ import WhorlTestSupport
         try await expectEventually {
             try await collector.http.get("/api/0/projects/acme/web/events/").json().array?.count == 21
         }
-        // The canary came back, and belongs to nobody's project.
+        // The canary event was read back, and it belongs to no user project.
         try await expectEventually {
             try await collector.metric("whorl_canary_last_return_timestamp_seconds") ?? 0 > 0
         }
@@ -57,28 +57,28 @@ import WhorlTestSupport
         #expect(!cluster.isRunning)
     }
 
-    @Test("Frozen: nobody waits longer than two seconds, and everything arrives")
+    @Test("With a frozen database every request is answered within two seconds, and no event is lost")
     func frozen() async throws {
-        try await FaultLab.run { lab in
+        try await FaultTestHarness.run { lab in
             try await lab.acknowledge(30)
             let processes = try lab.serverProcesses()
             for process in processes { kill(process, SIGSTOP) }
             lab.ledger.restartClock()
             try await lab.acknowledge(20)
-            // How long it lasts is what is tried here.
+            // The duration of the freeze is part of the test.
             try await Task.sleep(for: .seconds(FaultScale.isFull ? 20 : 3))
-            #expect(lab.ledger.slowest < allowed(.seconds(2)), "\(lab.ledger.summary)")
+            #expect(lab.ledger.slowest < scaledBound(.seconds(2)), "\(lab.ledger.summary)")
             #expect(Set(lab.ledger.statuses.keys) == [200])
             for process in processes { kill(process, SIGCONT) }
             try await lab.verify("database frozen")
         }
     }
 
-    @Test("Started while the database is away: known keys are taken, unknown ones asked to come again")
+    @Test("A start without the database accepts events with known keys and answers 503 for unknown keys")
     func coldStart() async throws {
-        try await FaultLab.run { lab in
+        try await FaultTestHarness.run { lab in
             try await lab.acknowledge(20)
-            // The copy of the keys is written a moment after the start.
+            // The collector writes the copy of the keys shortly after the start.
             let copy = lab.directory + "/collector/keys.json"
             try await expectEventually { FileManager.default.fileExists(atPath: copy) }
             try await lab.cluster.stop(deadline: .now + .seconds(30))
@@ -98,11 +98,12 @@ import WhorlTestSupport
         }
     }
 
-    @Test("No connection left: what cannot be stored is spooled")
+    @Test("Without a free database connection, events go to the spool")
     func connections() async throws {
-        try await FaultLab.run { lab in
+        try await FaultTestHarness.run { lab in
             try await lab.acknowledge(20)
-            // Every place of the server is taken, then those of the collector too.
+            // The test takes every free connection of the server.
+            // Then it terminates the collector's connections and takes those too.
             var held: [PostgresConnection] = []
             for _ in 0..<30 {
                 while let connection = try? await PostgresConnection.connect(
@@ -111,7 +112,7 @@ import WhorlTestSupport
                 ) {
                     held.append(connection)
                 }
-                // Ours have not said anything yet.
+                // The test's own connections have an empty `query`, because they have not run anything yet.
                 _ = try await held.first?
                     .script(
                         """
@@ -125,17 +126,17 @@ import WhorlTestSupport
             #expect(held.count > 20)
             lab.ledger.restartClock()
             try await lab.acknowledge(30)
-            #expect(lab.ledger.slowest < allowed(.seconds(2)))
+            #expect(lab.ledger.slowest < scaledBound(.seconds(2)))
             #expect(try await lab.current.metric("whorl_spool_records") ?? 0 > 0)
             for connection in held { await connection.close() }
             try await lab.verify("no connections left")
         }
     }
 
-    @Test("A lock on the day's partition for longer than anybody waits, however many wait", arguments: [8, 64])
+    @Test("With a long lock on the day's partition, every request is answered within its deadline", arguments: [8, 64])
     func lockedPartition(clients: Int) async throws {
-        // Batches so small that there are more of them than writers.
-        try await FaultLab.run(environment: ["WHORL_BATCH_EVENTS": "4"], clients: clients) { lab in
+        // Batches so small that there are more batches than writers.
+        try await FaultTestHarness.run(environment: ["WHORL_BATCH_EVENTS": "4"], clients: clients) { lab in
             try await lab.acknowledge(20)
             let connection = try await PostgresConnection.connect(lab.cluster.url, deadline: .now + .seconds(5))
             try await connection.script(
@@ -144,21 +145,21 @@ import WhorlTestSupport
             )
             lab.ledger.restartClock()
             try await lab.acknowledge(30)
-            #expect(lab.ledger.slowest < allowed(.seconds(2.5)), "\(lab.ledger.summary)")
-            // Waiting behind locks is no outage, so later requests try again and again.
+            #expect(lab.ledger.slowest < scaledBound(.seconds(2.5)), "\(lab.ledger.summary)")
+            // Waiting for a lock does not count as an outage, so later requests keep trying the database.
             try await lab.acknowledge(clients)
-            #expect(lab.ledger.slowest < allowed(.seconds(2.5)), "\(lab.ledger.summary)")
+            #expect(lab.ledger.slowest < scaledBound(.seconds(2.5)), "\(lab.ledger.summary)")
             try await connection.script("ROLLBACK", deadline: .now + .seconds(5))
             await connection.close()
             try await lab.verify("partition locked")
         }
     }
 
-    @Test("Deadlocks and serialization failures are tried again whole")
+    @Test("A batch that fails with a deadlock or a serialization failure is retried as a whole")
     func conflicts() async throws {
-        try await FaultLab.run { lab in
+        try await FaultTestHarness.run { lab in
             try await lab.acknowledge(20)
-            // Somebody else who locks issues in the other order, again and again.
+            // A second client that repeatedly locks issues in the opposite order.
             let connection = try await PostgresConnection.connect(lab.cluster.url, deadline: .now + .seconds(5))
             for _ in 0..<FaultScale.rounds(10, full: 100) {
                 _ = try? await connection.script("BEGIN", deadline: .now + .seconds(5))
@@ -175,9 +176,9 @@ import WhorlTestSupport
         }
     }
 
-    @Test("The day's partition is missing, and retention runs meanwhile")
+    @Test("Events are stored when their day's partition is missing")
     func partitions() async throws {
-        try await FaultLab.run { lab in
+        try await FaultTestHarness.run { lab in
             try await lab.acknowledge(20)
             let faults = try await lab.faults()
             #expect(faults.isEmpty)
@@ -198,9 +199,9 @@ import WhorlTestSupport
         }
     }
 
-    @Test("An event that the database refuses becomes a dead letter; the others are stored; it can be tried again")
+    @Test("An event that the database rejects becomes a dead letter that can be retried; the others are stored")
     func poison() async throws {
-        try await FaultLab.run(clients: 0) { lab in
+        try await FaultTestHarness.run(clients: 0) { lab in
             for sequence in 0..<10 { await lab.sendOne(.random(), sequence) }
             try await lab.sql(
                 """
@@ -232,7 +233,7 @@ import WhorlTestSupport
         }
     }
 
-    private static func command(_ lab: FaultLab, _ words: String...) async throws -> String {
+    private static func command(_ lab: FaultTestHarness, _ words: String...) async throws -> String {
         let program = try RunningProgram(
             TestCollector.executable,
             ["spool"] + words,

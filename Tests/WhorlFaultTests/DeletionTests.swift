@@ -8,11 +8,11 @@ import WhorlStore
 import WhorlTelemetry
 import WhorlTestSupport
 
-@Suite("Deleting is complete", .serialized)
+@Suite("Deletion", .serialized)
 struct DeletionTests {
     private static let marker = "Quokka7Wombat"
 
-    @Test("Of a deleted project and a deleted issue nothing is left in the files of the database and of the collector")
+    @Test("Data of a deleted project and a deleted issue is in no file of the database or the collector")
     func marker() async throws {
         let cluster = try await PrivateCluster.locate(dataDirectory: try temporaryDirectory("cluster"))
         try await cluster.start(deadline: .now + .seconds(120))
@@ -39,7 +39,7 @@ struct DeletionTests {
         #expect(isKnown)
         for index in 1..<40 { #expect(try await send(http, number, key, index) == 200) }
         for index in 0..<40 { #expect(try await send(http, "1", TestCollector.publicKey, index) == 200) }
-        // What waits in the spool for a while leaves its traces there.
+        // Events that waited in the spool leave data in its files.
         try await cluster.stop(deadline: .now + .seconds(30))
         for index in 40..<80 { #expect(try await send(http, number, key, index) == 200) }
         #expect(try !holds(collector.dataDirectory).isEmpty)
@@ -77,18 +77,18 @@ struct DeletionTests {
                 "SELECT relname::text FROM pg_class WHERE relfilenode::text = '\(number)'",
                 deadline: .now + .seconds(10)
             )
-            Issue.record("\(try rows.map { try $0.read("relname", as: String.self) }) holds the marker")
+            Issue.record("\(try rows.map { try $0.read("relname", as: String.self) }) contains the marker")
         }
         await collector.program.stop()
         #expect(try holds(collector.dataDirectory).isEmpty)
         await connection.close()
     }
 
-    /// An event with the marker wherever an application puts text.
+    /// Sends an event that contains the marker in every text field.
     private func send(_ http: TestHTTP, _ project: String, _ key: String, _ index: Int) async throws -> Int {
         let text = JSON.string("\(Self.marker) \(index)")
         let name = Self.marker
-        // Releases and environments are the project's: they stay when an issue goes.
+        // Releases and environments belong to the project and remain when an issue is deleted.
         let (release, environment) = project == "1" ? ("shop@1.0", "production") : ("\(name) \(index)", name)
         let event: JSON = [
             "message": text, "transaction": text, "release": .string(release), "environment": .string(environment),
@@ -122,7 +122,7 @@ struct DeletionTests {
         return try await connection.execute(statement, deadline: .now + .seconds(10)).first?.read("n") ?? -1
     }
 
-    /// Housekeeping, now rather than within the hour.
+    /// Runs the retention job now instead of waiting for its hourly run.
     private func retention(_ url: String) async throws {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
@@ -136,14 +136,14 @@ struct DeletionTests {
         let running = Task { try await pool.run() }
         defer { running.cancel() }
         let retention = Retention(pool: pool, days: 90, logger: logger, registry: registry)
-        // What one run hands over to the next is gone after the second.
+        // The second run completes the deletions that the first one prepared.
         for _ in 0..<2 { try await retention.runOnce(now: Date()) }
         await pool.close()
     }
 
-    /// Rewrites every table, and returns the database's files in which the marker stands.
+    /// Rewrites every table, and returns the database files that contain the marker.
     ///
-    /// The write-ahead log is left out: it is history that Postgres writes over by itself.
+    /// The write-ahead log is excluded, because Postgres overwrites it on its own.
     private func vacuumed(_ connection: PostgresConnection, _ cluster: PrivateCluster) async throws -> [String] {
         try await connection.script("VACUUM FULL", deadline: .now + .seconds(120))
         try await connection.script("CHECKPOINT", deadline: .now + .seconds(60))

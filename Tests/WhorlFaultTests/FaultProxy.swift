@@ -3,15 +3,15 @@ import Glibc
 import Synchronization
 import WhorlTestSupport
 
-/// Stands between a collector and its database on TCP, and behaves badly on request.
+/// A TCP proxy between a collector and its database that can delay, drop or cut the traffic.
 final class FaultProxy: Sendable {
     enum Mode: Sendable {
         case pass
-        /// Each piece waits so long before it goes on.
+        /// Every received chunk is forwarded after this delay.
         case delay(milliseconds: UInt32)
-        /// Nothing goes on any more, and nobody is told.
+        /// Nothing is forwarded any more, and connections stay open.
         case silent
-        /// Every other piece makes the connection break in the middle.
+        /// Every second chunk is forwarded in half, and then the connection is closed.
         case cut
     }
 
@@ -21,7 +21,7 @@ final class FaultProxy: Sendable {
     private let mode = Mutex(Mode.pass)
     private let open = Mutex<Set<Int32>>([])
 
-    /// Listens on a free port and passes connections on to a Unix socket.
+    /// Listens on a free port and forwards connections to a Unix socket.
     init(to socketPath: String) throws {
         self.socketPath = socketPath
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -41,21 +41,21 @@ final class FaultProxy: Sendable {
         Thread.detachNewThread { [self] in accept() }
     }
 
-    /// From now on; connections that are open behave so too.
+    /// Sets the mode for new and open connections.
     func set(_ mode: Mode) {
         self.mode.withLock { $0 = mode }
-        if case .cut = mode { breakAll() }
+        if case .cut = mode { closeAllConnections() }
     }
 
-    /// Breaks every connection.
-    func breakAll() {
+    /// Shuts down every connection.
+    func closeAllConnections() {
         for descriptor in open.withLock({ $0 }) { shutdown(descriptor, Int32(SHUT_RDWR)) }
     }
 
     func stop() {
         shutdown(listener, Int32(SHUT_RDWR))
         close(listener)
-        breakAll()
+        closeAllConnections()
     }
 
     private func accept() {
@@ -77,7 +77,7 @@ final class FaultProxy: Sendable {
                 continue
             }
             open.withLock { $0.formUnion([client, server]) }
-            // Both directions end together; the last one closes.
+            // The two directions shut each other down; the last one closes the sockets.
             let remaining = Counter(2)
             for (from, to) in [(client, server), (server, client)] {
                 Thread.detachNewThread { [self] in
@@ -120,7 +120,7 @@ final class FaultProxy: Sendable {
         }
     }
 
-    /// Counts down over threads.
+    /// A countdown that threads share.
     private final class Counter: Sendable {
         private let value: Atomic<Int>
         init(_ value: Int) { self.value = Atomic(value) }

@@ -4,7 +4,7 @@ import Testing
 import WhorlPostgres
 import WhorlTestSupport
 
-/// Runs a program to its end and expects it to succeed.
+/// Runs a program until it ends and expects it to succeed.
 private func run(_ program: String, _ arguments: String...) async throws {
     let running = try RunningProgram(
         "/usr/bin/env",
@@ -15,9 +15,9 @@ private func run(_ program: String, _ arguments: String...) async throws {
     guard status == 0 else { throw TestFailure("\(program) \(arguments.joined(separator: " ")): \(running.output)") }
 }
 
-@Suite("Faults of the database's machine", .serialized) struct ServerFaults {
+@Suite("Faults of the database host", .serialized) struct ServerFaults {
     @Test(
-        "A full disk: Postgres stops, events go on to the spool, and when there is room again, into the database",
+        "With a full database disk, events go to the spool, and they are stored once there is room again",
         .enabled(if: geteuid() == 0, "mounting a small file system needs root")
     )
     func diskFull() async throws {
@@ -25,12 +25,12 @@ private func run(_ program: String, _ arguments: String...) async throws {
         defer { try? FileManager.default.removeItem(atPath: disk) }
         try await run("mount", "-t", "tmpfs", "-o", "size=120m,mode=755", "tmpfs", disk)
         do {
-            try await FaultLab.run(directory: disk) { lab in
+            try await FaultTestHarness.run(directory: disk) { lab in
                 try await lab.acknowledge(20)
                 let filler = disk + "/filler"
                 _ = FileManager.default.createFile(atPath: filler, contents: nil)
                 let file = try #require(FileHandle(forWritingAtPath: filler))
-                // Until nothing more fits, and again, since Postgres gives some of its own back.
+                // Fills the disk repeatedly, because Postgres releases some of its space again.
                 try await expectEventually(within: .seconds(60)) {
                     while (try? file.write(contentsOf: Data(repeating: 0, count: 65_536))) != nil {}
                     return try await lab.current.metric("whorl_spool_records") ?? 0 > 20
@@ -38,7 +38,7 @@ private func run(_ program: String, _ arguments: String...) async throws {
                 try file.close()
                 lab.ledger.restartClock()
                 try await lab.acknowledge(20)
-                #expect(lab.ledger.slowest < allowed(.seconds(2)))
+                #expect(lab.ledger.slowest < scaledBound(.seconds(2)))
                 #expect(Set(lab.ledger.statuses.keys) == [200])
                 try FileManager.default.removeItem(atPath: filler)
                 if !lab.cluster.isRunning { try await lab.cluster.start(deadline: .now + .seconds(60)) }
@@ -51,13 +51,13 @@ private func run(_ program: String, _ arguments: String...) async throws {
         try await run("umount", "-l", disk)
     }
 
-    @Test("A standby takes over while the old primary goes on, read-only")
+    @Test("When a standby takes over and the old primary becomes read-only, no acknowledged event is lost")
     func failover() async throws {
         let directory = try temporaryDirectory("standby")
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let sockets = directory + "/s"
         try FileManager.default.createDirectory(atPath: sockets, withIntermediateDirectories: false)
-        try await FaultLab.run(databaseURL: { cluster in
+        try await FaultTestHarness.run(databaseURL: { cluster in
             cluster.url.replacing("host=", with: "target_session_attrs=read-write&host=\(sockets),", maxReplacements: 1)
         }) { lab in
             try await lab.acknowledge(10)
@@ -69,17 +69,17 @@ private func run(_ program: String, _ arguments: String...) async throws {
             try await lab.acknowledge(20)
             try await standby("promote")
             try await lab.acknowledge(30)
-            #expect(lab.ledger.slowest < allowed(.seconds(2)))
+            #expect(lab.ledger.slowest < scaledBound(.seconds(2)))
             #expect(Set(lab.ledger.statuses.keys) == [200])
-            lab.verdictURL.withLock { $0 = "postgresql://whorl@/whorl?host=\(sockets)" }
+            lab.finalDatabaseURL.withLock { $0 = "postgresql://whorl@/whorl?host=\(sockets)" }
             try await lab.verify("failover")
             try await standby("stop -m fast")
         }
     }
 
-    /// Makes a standby to which every commit goes before it is answered; returns what runs `pg_ctl` on it.
+    /// Creates a synchronous standby; returns a function that runs `pg_ctl` on it.
     private static func standby(
-        of lab: FaultLab,
+        of lab: FaultTestHarness,
         in data: String,
         sockets: String
     ) async throws -> @Sendable (String) async throws -> Void {

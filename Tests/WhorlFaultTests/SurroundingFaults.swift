@@ -5,11 +5,11 @@ import Testing
 import WhorlPostgres
 import WhorlTestSupport
 
-@Suite("Faults of network, disk and clock", .serialized) struct SurroundingFaults {
-    @Test("A network to the database that is slow, silent, and cut in the middle of answers")
+@Suite("Network, disk and clock faults", .serialized) struct SurroundingFaults {
+    @Test("With a slow, silent or interrupted database connection, no acknowledged event is lost")
     func network() async throws {
         let proxy = Mutex<FaultProxy?>(nil)
-        try await FaultLab.run(databaseURL: { cluster in
+        try await FaultTestHarness.run(databaseURL: { cluster in
             guard let socket = cluster.url.firstRange(of: "host=").map({ String(cluster.url[$0.upperBound...]) }),
                 let made = try? FaultProxy(
                     to: (socket.removingPercentEncoding ?? socket).prefix { $0 != "&" } + "/.s.PGSQL.5432"
@@ -25,9 +25,9 @@ import WhorlTestSupport
                 proxy.set(mode)
                 lab.ledger.restartClock()
                 try await lab.acknowledge(FaultScale.rounds(15, full: 200))
-                #expect(lab.ledger.slowest < allowed(.seconds(2)), "\(mode): \(lab.ledger.summary)")
+                #expect(lab.ledger.slowest < scaledBound(.seconds(2)), "\(mode): \(lab.ledger.summary)")
                 proxy.set(.pass)
-                proxy.breakAll()
+                proxy.closeAllConnections()
                 try await lab.acknowledge(10)
             }
             try await lab.verify("bad network")
@@ -35,9 +35,9 @@ import WhorlTestSupport
         }
     }
 
-    @Test("A spool that is full refuses with 503 and is not ready; when the database is back, all is well")
+    @Test("A full spool refuses events with 503 and reports not ready until the database is back")
     func fullSpool() async throws {
-        try await FaultLab.run(environment: ["WHORL_SPOOL_MAX_BYTES": "1048576"]) { lab in
+        try await FaultTestHarness.run(environment: ["WHORL_SPOOL_MAX_BYTES": "1048576"]) { lab in
             try await lab.acknowledge(20)
             try await lab.cluster.stop(deadline: .now + .seconds(30))
             try await expectEventually(within: .seconds(60)) { lab.ledger.statuses[503] ?? 0 > 5 }
@@ -51,16 +51,16 @@ import WhorlTestSupport
         }
     }
 
-    @Test("A spool with a torn tail and with a flipped bit: one dead letter, nothing else is lost")
+    @Test("A spool with a torn tail and a flipped bit yields one dead letter and loses nothing else")
     func damagedSpool() async throws {
-        try await FaultLab.run { lab in
+        try await FaultTestHarness.run { lab in
             try await lab.acknowledge(20)
             try await lab.cluster.stop(deadline: .now + .seconds(30))
             try await lab.acknowledge(30)
             lab.current.program.signal(SIGKILL)
             try await lab.current.program.exitStatus(within: 20)
             let spool = lab.directory + "/collector/spool/spool.sqlite"
-            // What a crash in the middle of a write leaves behind the last commit.
+            // The bytes that a crash during a write leaves after the last commit.
             let log = try #require(FileHandle(forWritingAtPath: spool + "-wal"))
             try log.seekToEnd()
             try log.write(contentsOf: Data(repeating: 0x5A, count: 3_000))
@@ -89,7 +89,7 @@ import WhorlTestSupport
         }
     }
 
-    @Test("A clock that jumps by an hour, both ways")
+    @Test("A clock that jumps by one hour in both directions loses no event")
     func clock() async throws {
         let directory = try temporaryDirectory("clock")
         defer { try? FileManager.default.removeItem(atPath: directory) }
@@ -106,22 +106,22 @@ import WhorlTestSupport
         let environment = [
             "LD_PRELOAD": library, "WALL_CLOCK_FILE": file, "WHORL_PROJECT_ITEMS_PER_MINUTE": "1000000",
         ]
-        try await FaultLab.run(environment: environment) { lab in
+        try await FaultTestHarness.run(environment: environment) { lab in
             try await lab.acknowledge(20)
             for offset in ["+3600", "-3600", "+0"] {
                 try offset.write(toFile: file, atomically: true, encoding: .utf8)
                 lab.ledger.restartClock()
                 try await lab.acknowledge(30)
-                #expect(lab.ledger.slowest < allowed(.seconds(2)))
+                #expect(lab.ledger.slowest < scaledBound(.seconds(2)))
                 #expect(Set(lab.ledger.statuses.keys) == [200])
             }
             try await lab.verify("clock")
         }
     }
 
-    @Test("With 256 MiB of memory, and large bodies beside the small ones")
+    @Test("With 256 MiB of memory, large bodies do not affect small ones")
     func memory() async throws {
-        try await FaultLab.run(wrapper: ["/usr/bin/prlimit", "--data=268435456"]) { lab in
+        try await FaultTestHarness.run(wrapper: ["/usr/bin/prlimit", "--data=268435456"]) { lab in
             try await lab.acknowledge(20)
             let large = Array(String(repeating: "x", count: 15 << 20).utf8)
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -5,7 +5,7 @@ import WhorlTelemetry
 @testable import WhorlHTTP
 
 @Suite struct AddressPaceTests {
-    @Test("An address makes so many requests in a second; further ones wait for its end, and no other address does")
+    @Test("Above the limit per second, requests of one address wait until the second ends; other addresses do not")
     func pace() {
         let pace = AddressPace(registry: MetricsRegistry())
         let start = NIODeadline.uptimeNanoseconds(5_000_000_000)

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct ArrivingBodyTests {
     @Test(
-        "A body is given memory in steps as it arrives, never for what is only declared",
+        "Memory for a body grows with the received bytes, not with the declared length",
         arguments: [
             (0, 20 << 20, 4_096), (1_000, 20 << 20, 4_096), (4_097, 20 << 20, 64 << 10), (10, 100, 100),
             (65_000, 70_000, 65_536),

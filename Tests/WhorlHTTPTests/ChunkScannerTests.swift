@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct ChunkScannerTests {
     @Test(
-        "The framing of chunks is counted byte for byte, however it is cut",
+        "The scanner finds the end of a chunked body, whole or byte by byte",
         arguments: [
             ("3\r\n{}\n\r\n0\r\n\r\nGET", .ends(after: 13)), ("3\r\n{}\n\r\n", .more), ("", .more),
             ("0\r\n\r\n", .ends(after: 5)), ("0\n\n", .ends(after: 3)),

@@ -8,9 +8,9 @@ import WhorlTelemetry
 
 @testable import WhorlHTTP
 
-/// The guard in a channel without a socket, behind the real HTTP codec, with a clock that the test moves.
+/// The guard in an embedded channel behind the real HTTP codec, with a clock that the test advances.
 @Suite struct ConnectionGuardTests {
-    /// Answers each request with 204 when its end arrives, unless it is told to be silent.
+    /// Answers each request with 204 when its end arrives, if `answers` is true.
     private final class Server: ChannelInboundHandler {
         typealias InboundIn = HTTPRequestPart
         typealias OutboundOut = HTTPResponsePart
@@ -67,7 +67,7 @@ import WhorlTelemetry
         try channel.writeInbound(ByteBuffer(string: text))
     }
 
-    @Test("A connection without a complete head closes after the time for the head")
+    @Test("A connection without a complete head closes after the head timeout")
     func head() throws {
         let channel = try channel()
         try send("GET / HTTP/1.1\r\nHo", to: channel)
@@ -78,7 +78,7 @@ import WhorlTelemetry
         #expect(count.timeouts.child("head").value == 1)
     }
 
-    @Test("The time for a body is that of the whole body: single bytes do not prolong it")
+    @Test("The body timeout covers the whole body; single bytes do not extend it")
     func body() throws {
         let channel = try channel()
         try send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n", to: channel)
@@ -92,7 +92,7 @@ import WhorlTelemetry
         #expect(count.timeouts.child("body").value == 1)
     }
 
-    @Test("After an answer the idle time runs, and a server that does not answer has its own time")
+    @Test("The idle timeout starts after a response, and a missing response has its own timeout")
     func idle() throws {
         let idle = try channel()
         try send("GET / HTTP/1.1\r\nHost: a\r\n\r\n", to: idle)
@@ -111,7 +111,7 @@ import WhorlTelemetry
         #expect(count.timeouts.child("answer").value == 1)
     }
 
-    @Test("Malformed bytes are answered once with 400; the connection closes when the peer had time to read")
+    @Test("Malformed bytes are answered once with 400, and the connection closes after a grace period")
     func malformed() throws {
         let channel = try channel()
         try send("GET / HTTP/1.1\r\nHost: a\r\n\r\nNOT HTTP\r\n\r\n", to: channel)
@@ -124,7 +124,7 @@ import WhorlTelemetry
         #expect(!channel.isActive)
     }
 
-    @Test("An address over its bound, and a connection over the total, are closed at once")
+    @Test("Connections above the limit per address or the total limit are closed at once")
     func bounds() throws {
         let first = try channel()
         #expect(try !channel().isActive, "a second connection of the address")

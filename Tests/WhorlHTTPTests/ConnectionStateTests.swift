@@ -2,12 +2,12 @@ import Testing
 
 @testable import WhorlHTTP
 
-@Suite("The states of a connection")
+@Suite("Connection state")
 struct ConnectionStateTests {
     typealias Event = ConnectionState.Event
 
     @Test(
-        "Each order of events ends in the deadline that fits it",
+        "Every sequence of events leads to the expected deadline",
         arguments: [
             ([], .head),
             ([.receivedHead], .body),
@@ -15,7 +15,7 @@ struct ConnectionStateTests {
             ([.receivedHead, .receivedEnd, .wrotePart], .write),
             ([.receivedHead, .receivedEnd, .wrotePart, .wroteEnd], .write),
             ([.receivedHead, .receivedEnd, .wrotePart, .wroteEnd, .flushed], .idle),
-            // An answer before the end of the body: the body's time goes on, and idle follows its end.
+            // A response before the end of the body: the body deadline continues, and idle follows the end of the body.
             ([.receivedHead, .wrotePart], .body),
             ([.receivedHead, .wrotePart, .wroteEnd, .flushed], .body),
             ([.receivedHead, .wrotePart, .wroteEnd, .flushed, .receivedEnd], .idle),
@@ -28,7 +28,7 @@ struct ConnectionStateTests {
                 [.receivedHead, .receivedEnd, .receivedHead, .receivedEnd, .wroteEnd, .flushed, .wroteEnd, .flushed],
                 .idle
             ),
-            // Malformed after good requests: they are answered first.
+            // Malformed bytes after valid requests: those requests are answered first.
             ([.receivedHead, .receivedEnd, .malformed], .answer),
             ([.receivedHead, .receivedEnd, .malformed, .wrotePart], .write),
             ([.receivedHead, .receivedEnd, .receivedHead, .malformed], .answer),
@@ -40,7 +40,7 @@ struct ConnectionStateTests {
         #expect(state.deadline == expected)
     }
 
-    @Test("Malformed bytes are answered once, after the answers to the requests before them")
+    @Test("Malformed bytes are answered once, after the responses to the requests before them")
     func malformed() {
         var state = ConnectionState()
         #expect(state.handle(.malformed) == .refuse)
@@ -54,10 +54,10 @@ struct ConnectionStateTests {
 
         state = ConnectionState()
         #expect(state.handle(.receivedHead) == .start(.body))
-        #expect(state.handle(.malformed) == .refuse, "a broken body has no answer of its own")
+        #expect(state.handle(.malformed) == .refuse, "a malformed body gets no second response")
     }
 
-    /// Every state that up to seven events lead to.
+    /// Every state that is reachable with at most seven events.
     private static let states: [ConnectionState] = {
         var seen: [ConnectionState] = [ConnectionState()]
         var last = seen
@@ -76,7 +76,7 @@ struct ConnectionStateTests {
         return seen
     }()
 
-    @Test("In every state and after every event a deadline runs, and counts never go below zero")
+    @Test("In every state and after every event a deadline is active, and counts are never negative")
     func everyState() {
         #expect(Self.states.count > 15)
         for state in Self.states {
@@ -84,13 +84,13 @@ struct ConnectionStateTests {
                 var after = state
                 let action = after.handle(event)
                 #expect(after.inFlight >= 0)
-                // A deadline that is not started anew is the one that ran before.
+                // Without a start action the previous deadline stays active.
                 switch action {
                 case .none: #expect(after.deadline == state.deadline || after.isMalformed, "\(state) \(event)")
                 case .start(let deadline): #expect(after.deadline == deadline, "\(state) \(event)")
                 case .refuse: #expect(after.isMalformed && after.inFlight == 0)
                 }
-                // The body's time is that of the whole body: no part of an answer prolongs it.
+                // The body deadline covers the whole body, and no part of a response extends it.
                 if state.isReadingBody, after.isReadingBody, event != .receivedHead { #expect(action == .none) }
             }
         }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct HeadCheckTests {
     @Test(
-        "Heads that two programs could read differently are refused",
+        "Heads that two parsers could interpret differently are refused",
         arguments: [
             ("/", .http1_1, [("Host", "a")], nil), ("/", .http1_1, [], "no Host"), ("/", .http1_0, [], nil),
             ("/", .http1_1, [("Host", "a"), ("host", "a")], "several Hosts"),

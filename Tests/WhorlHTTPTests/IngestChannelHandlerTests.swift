@@ -13,8 +13,9 @@ import WhorlTestSupport
 @testable import WhorlPostgres
 @testable import WhorlStore
 
-/// The handler in a channel without a socket, with the real pipeline behind it: keys from the copy in the data directory,
-/// events to the spool, since the database does not exist.
+/// The handler in a channel without a socket, with the real ingest pipeline.
+///
+/// Keys come from the copy in the data directory. Events go to the spool, because there is no database.
 @Suite struct IngestChannelHandlerTests {
     private static let key = String(repeating: "a", count: 32)
 
@@ -112,7 +113,7 @@ import WhorlTestSupport
         }
     }
 
-    @Test("An event that arrives in pieces is kept and answered with its id")
+    @Test("An event that arrives in several parts is stored and answered with its id")
     func event() async throws {
         let channel = try await channel()
         let id = String(repeating: "1", count: 32)
@@ -127,7 +128,7 @@ import WhorlTestSupport
         #expect(channel.isActive)
     }
 
-    @Test("Requests of the server pass through, but not before the answer to the request before them")
+    @Test("Other requests pass to the server, but only after the response to the previous request")
     func order() async throws {
         let channel = try await channel()
         try await channel.writeInbound(head(.post, store))
@@ -145,7 +146,7 @@ import WhorlTestSupport
             Issue.record("the server got no end")
             return
         }
-        // The next event waits until the server has answered.
+        // The next event waits for the server's response.
         try await channel.writeInbound(self.head(.post, store))
         try await channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: #"{"message":"y"}"#)))
         try await channel.writeInbound(HTTPRequestPart.end(nil))
@@ -157,7 +158,7 @@ import WhorlTestSupport
     }
 
     @Test(
-        "Requests that cannot be taken are refused at their head, and the connection closes",
+        "Unacceptable requests are refused at their head, and the connection closes",
         arguments: [
             (HTTPRequest.Method.put, "0", 405), (.post, "2001", 413), (.post, "99999999999999999999", 413),
         ]
@@ -168,14 +169,14 @@ import WhorlTestSupport
         let (status, answer, _) = try await response(channel)
         #expect(status == expected)
         #expect(answer[.connection] == "close")
-        // What still arrives is dropped.
+        // Data that arrives after the refusal is dropped.
         try await channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "x")))
         #expect(try await channel.readInbound(as: HTTPRequestPart.self) == nil)
         await channel.testingEventLoop.advanceTime(by: .seconds(3))
         try await channel.closeFuture.get()
     }
 
-    @Test("A body that grows over its bound is refused while it arrives")
+    @Test("A body that exceeds its limit is refused while it arrives")
     func tooLarge() async throws {
         let channel = try await channel()
         try await channel.writeInbound(head(.post, store))
@@ -184,7 +185,7 @@ import WhorlTestSupport
         #expect(try await response(channel).0 == 413)
     }
 
-    @Test("A request without a key is answered 401; 100 Continue is said before the body")
+    @Test("A request without a key is answered with 401; 100 Continue is sent before the body")
     func continues() async throws {
         let channel = try await channel()
         try await channel.writeInbound(head(.post, "/api/1/store/", [.expect: "100-continue"]))
@@ -198,7 +199,7 @@ import WhorlTestSupport
         #expect(try await response(channel).0 == 401)
     }
 
-    @Test("When the server stops, the answer to the current request closes the connection")
+    @Test("When the server stops, the response to the current request closes the connection")
     func quiesce() async throws {
         let channel = try await channel()
         try await channel.writeInbound(head(.post, store))
@@ -211,7 +212,7 @@ import WhorlTestSupport
         try await channel.closeFuture.get()
     }
 
-    @Test("A peer that closes its side after a request still gets the answer; one that closes within a body does not")
+    @Test("A peer that half-closes after a request gets the response; one that half-closes within a body does not")
     func inputClosed() async throws {
         let channel = try await channel()
         try await channel.writeInbound(head(.post, store))

@@ -4,7 +4,7 @@ import WhorlTestSupport
 @testable import WhorlHTTP
 
 @Suite struct IngestChannelStateTests {
-    /// How each phase is reached.
+    /// The events that lead to each phase.
     private static let phases: [(name: String, events: [IngestChannelState.Event])] = [
         ("idle", []), ("paused", [.serverHead(mustWait: true)]),
         ("collecting", [.ingestHead(isAcceptable: true)]),
@@ -24,7 +24,7 @@ import WhorlTestSupport
         ("response end", .responseEnd), ("quiesce", .quiesce), ("input closed", .inputClosed), ("inactive", .inactive),
     ]
 
-    /// For each event and phase: the action, and the phase afterwards where it changes.
+    /// For each event and phase: the action, and the next phase if it changes.
     private static let table = """
         event             | idle               | paused       | collecting        | reserving                  | answering     | passing           | requestDone  | responseDone       | refused
         ingest head       | collect>collecting | hold         | pass              | hold                       | hold          | pass              | hold         | pass               | drop
@@ -60,7 +60,7 @@ import WhorlTestSupport
         }
     }
 
-    @Test("Every event in every phase has the action and the next phase of the table")
+    @Test("Every event in every phase has the action and the next phase from the table")
     func table() {
         let columns = Self.events.map { name, event in
             let cells = Self.phases.map { _, path in
@@ -76,7 +76,7 @@ import WhorlTestSupport
         #expect(text == TextTable.aligned(Self.table))
     }
 
-    @Test("Every phase is reached as the table names it")
+    @Test("The events of each phase in the table lead to that phase")
     func names() {
         for (name, path) in Self.phases {
             var state = IngestChannelState()
@@ -85,7 +85,7 @@ import WhorlTestSupport
         }
     }
 
-    @Test("The connection closes after the answer when the server stops, the client asks for it, or no more can come")
+    @Test("The connection closes after the response if the server stops, the client asks for it, or the input ended")
     func lastAnswer() {
         var state = IngestChannelState()
         _ = state.handle(.ingestHead(isAcceptable: true))

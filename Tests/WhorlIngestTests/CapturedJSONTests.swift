@@ -6,7 +6,7 @@ import WhorlTestSupport
 
 @Suite("Captured JSON")
 struct CapturedJSONTests {
-    @Test("Every JSON text in every captured request reads as Foundation reads it")
+    @Test("Whorl and Foundation read every JSON text of the captured requests alike")
     func differential() throws {
         var compared = 0
         for capture in try Capture.all() where !capture.body.isEmpty {
@@ -14,7 +14,7 @@ struct CapturedJSONTests {
             let body = try Inflate.decode(capture.body, coding, limit: 10 << 20)
             for line in body.split(separator: 0x0A)
             where line.first == UInt8(ascii: "{") || line.first == UInt8(ascii: "[") {
-                // Foundation takes no lone surrogates; where it refuses, there is nothing to compare with.
+                // Foundation rejects lone surrogates; a text that it rejects cannot be compared.
                 guard let theirs = try? JSONSerialization.jsonObject(with: Data(line)) else { continue }
                 let ours = JSON(try JSONDocument(Array(line)).root)
                 #expect(sameValue(ours, theirs), "\(capture.name)")

@@ -3,11 +3,11 @@ import Testing
 import WhorlIngest
 import WhorlTestSupport
 
-@Suite("Inflating")
+@Suite("Decompression")
 struct InflateTests {
     private static let text = Array(String(repeating: "the quick brown fox ", count: 500).utf8)
 
-    /// The text in a coding, made by Python's or the system's own programs.
+    /// The bytes in a content coding, compressed by Python.
     private func encoded(_ coding: String, _ bytes: [UInt8] = text) async throws -> [UInt8] {
         let folder = try temporaryDirectory("inflate")
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -23,7 +23,7 @@ struct InflateTests {
         return Array(try Data(contentsOf: URL(fileURLWithPath: folder + "/out")))
     }
 
-    @Test("Every coding gives back what went in")
+    @Test("Every coding survives a round trip")
     func roundTrip() async throws {
         let limit = Self.text.count
         #expect(try Inflate.decode(Self.text, .identity, limit: limit) == Self.text)
@@ -31,9 +31,9 @@ struct InflateTests {
         #expect(try Inflate.decode(gzip, .gzip, limit: limit) == Self.text)
         #expect(try Inflate.decode(await encoded("zlib"), .deflate, limit: limit) == Self.text)
         #expect(try Inflate.decode(await encoded("raw"), .deflate, limit: limit) == Self.text)
-        // Several members are one body.
+        // A body can consist of several gzip members.
         #expect(try Inflate.decode(gzip + gzip, .gzip, limit: 2 * limit) == Self.text + Self.text)
-        // The br capture of a real SDK.
+        // A Brotli body that a real SDK sent.
         let capture = try #require(try Capture.all().first { $0.header("content-encoding") == "br" })
         let brotli = try Inflate.decode(capture.body, .brotli, limit: 1 << 20)
         #expect(brotli.first == UInt8(ascii: "{"))
@@ -44,7 +44,7 @@ struct InflateTests {
         #expect(throws: Inflate.Failure.damaged) { try Inflate.decode(capture.body + [0], .brotli, limit: 1 << 20) }
     }
 
-    @Test("zstd is read, and its bounds hold")
+    @Test("zstd is decoded within its limits")
     func zstd() throws {
         // `printf '{}' | zstd -1`, and a frame of 1 MiB of zeros.
         let small: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD, 0x20, 0x02, 0x11, 0x00, 0x00, 0x7B, 0x7D]
@@ -52,13 +52,13 @@ struct InflateTests {
         #expect(throws: Inflate.Failure.tooLarge) { try Inflate.decode(small, .zstd, limit: 1) }
         #expect(throws: Inflate.Failure.damaged) { try Inflate.decode(Array(small.dropLast()), .zstd, limit: 100) }
         #expect(throws: Inflate.Failure.damaged) { try Inflate.decode([1, 2, 3], .zstd, limit: 100) }
-        // A frame that asks for a window of 2^41 bytes.
+        // A frame that declares a window of 2^41 bytes.
         #expect(throws: Inflate.Failure.self) {
             try Inflate.decode([0x28, 0xB5, 0x2F, 0xFD, 0x00, 0xF8, 0, 0, 0], .zstd, limit: 100)
         }
     }
 
-    @Test("The bound is exact, whatever the body claims")
+    @Test("The size limit is exact, whatever size the body declares")
     func bounds() async throws {
         let bomb = try await encoded("gzip", [UInt8](repeating: 0, count: 30_000_000))
         #expect(bomb.count < 40_000)
@@ -80,7 +80,7 @@ struct InflateTests {
         #expect(throws: Inflate.Failure.damaged) { try Inflate.decode(flipped, .gzip, limit: 1 << 20) }
     }
 
-    @Test("Codings are named as clients name them")
+    @Test("Every name of a content coding that clients send is recognised")
     func names() throws {
         for (name, coding) in [
             ("", .identity), ("identity", .identity), ("GZIP", .gzip), (" x-gzip ", .gzip), ("deflate", .deflate),

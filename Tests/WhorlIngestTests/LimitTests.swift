@@ -8,27 +8,27 @@ import WhorlTestSupport
 
 @testable import WhorlIngest
 
-@Suite("How much may be sent") struct LimitTests {
+@Suite("Rate limits") struct LimitTests {
     private let limit = CountLimit(count: 100, seconds: 60)
 
-    @Test("A collector spends what it was lent and a part ahead, never more; the next window begins anew")
+    @Test("A collector spends its leased amount and one part ahead, never more; the next window starts from zero")
     func budget() {
         var budget = LeasedBudget()
         var (isAllowed, wish) = budget.spend(1, of: limit, at: 600)
         #expect(isAllowed && wish == .init(windowStart: 600, amount: 11))
-        // All of it may be spent before the first answer.
+        // The whole limit can be spent before the first lease arrives.
         let ahead = (0..<9).filter { _ in budget.spend(1, of: limit, at: 601).isAllowed }.count
         #expect(ahead == 9)
         budget.receive(11, for: .init(windowStart: 600, amount: 11), limit: limit)
         let outcome1 = budget.spend(1, of: limit, at: 602).isAllowed
         #expect(outcome1)
-        // Another collector has the rest.
+        // Another collector has leased the rest.
         budget.receive(0, for: .init(windowStart: 600, amount: 10), limit: limit)
         let outcome2 = budget.spend(1, of: limit, at: 603).isAllowed
         #expect(!outcome2)
         let outcome3 = budget.isSpent(limit, at: 603)
         #expect(outcome3)
-        // An answer that comes late belongs to a window that is over.
+        // A late lease belongs to a window that has ended.
         (isAllowed, wish) = budget.spend(1, of: limit, at: 660)
         #expect(isAllowed && wish == .init(windowStart: 660, amount: 11))
         budget.receive(11, for: .init(windowStart: 600, amount: 11), limit: limit)
@@ -36,7 +36,7 @@ import WhorlTestSupport
         #expect(!outcome4)
     }
 
-    @Test("A clock that is set back or forward sticks to nothing")
+    @Test("After a clock change in either direction the limit applies to the new window")
     func clock() {
         var budget = LeasedBudget()
         for _ in 0..<100 { _ = budget.spend(1, of: limit, at: 10_000) }
@@ -48,7 +48,7 @@ import WhorlTestSupport
         #expect(outcome7)
     }
 
-    @Test("Without the database each collector has the whole limit to itself")
+    @Test("Without the database each collector can spend the whole limit")
     func alone() {
         var budget = LeasedBudget()
         let (_, wish) = budget.spend(1, of: limit, at: 0)
@@ -74,19 +74,19 @@ import WhorlTestSupport
                 for limiter in limiters {
                     attempts += 1
                     if limiter.spend(1, "error", [rule]) == nil { allowed += 1 }
-                    #expect(limiter.spend(1, "session", [rule]) == nil, "another category is another matter")
+                    #expect(limiter.spend(1, "session", [rule]) == nil, "the rule does not limit this category")
                     await limiter.lease()
                 }
             }
-            // At most one part of each collector beyond the limit.
+            // Each collector can exceed the limit by at most one part.
             #expect(allowed >= 200 && allowed <= 240, "\(allowed)")
-            #expect(limiters.allSatisfy { $0.farOver([rule]) == nil }, "a limit on a category is no limit on requests")
+            #expect(limiters.allSatisfy { $0.farOver([rule]) == nil }, "a limit on a category does not limit requests")
             let denial = try #require(limiters[0].spent([rule]).first)
             #expect(denial.header == "3600:error:project:quota_exceeded")
         }
     }
 
-    @Test("Who is far over a limit on everything is refused unseen")
+    @Test("A sender that is far over a limit on all categories is refused before its body is read")
     func farOver() async throws {
         try await withPool { pool, _ in
             let rule = RateLimiter.Rule(scope: .key, id: 7, limit: CountLimit(count: 10, seconds: 60), categories: [])
@@ -98,7 +98,7 @@ import WhorlTestSupport
         }
     }
 
-    @Test("Guesses are held against an address, or the network of an IPv6 one, for the rest of the minute")
+    @Test("Too many wrong keys block an address, or the network of an IPv6 address, for the rest of the minute")
     func guesses() {
         let guardian = AddressGuard(failuresPerMinute: 3)
         let now = Date(timeIntervalSince1970: 6_000_015)

@@ -2,11 +2,11 @@ import Testing
 
 @testable import WhorlIngest
 
-@Suite("Memory for bodies")
+@Suite("Memory budget for bodies")
 struct MemoryTests {
     private static let mib = 1 << 20
 
-    /// Numbers that look random and are the same each time (SplitMix64).
+    /// A deterministic pseudo-random number generator (SplitMix64).
     private struct SplitMix {
         var state: UInt64
 
@@ -28,7 +28,7 @@ struct MemoryTests {
         .init(id: id, bytes: bytes, total: total ?? bytes, owners: [.address(owner)])
     }
 
-    @Test("Nobody holds more than a quarter, one large request of a sender that holds little excepted")
+    @Test("A sender holds at most a quarter, except for one large request of a sender that holds little")
     func share() {
         var shares = MemoryShares(capacity: 40 * Self.mib)
         #expect(shares.ask(request(0, 1_000, "a")) == .granted)
@@ -36,13 +36,13 @@ struct MemoryTests {
         #expect(shares.ask(request(2, 2 * Self.mib, "a")) == .waits)
         #expect(shares.ask(request(3, 9 * Self.mib, "b")) == .granted)
         #expect(shares.ask(request(4, 2 * Self.mib, "b")) == .waits)
-        #expect(shares.ask(request(5, 1_000, "c")) == .granted, "who waits for its own share holds up nobody")
+        #expect(shares.ask(request(5, 1_000, "c")) == .granted, "a request over its own share does not block others")
         let served = shares.free(20 * Self.mib, of: 20 * Self.mib, [.address("a")]).map(\.id)
         #expect(served == [2])
         #expect(shares.free(9 * Self.mib, of: 9 * Self.mib, [.address("b")]).map(\.id) == [4])
     }
 
-    @Test("A sender's own large body does not hold up its small requests, which have a share of their own")
+    @Test("A sender's large body does not block its small requests, which have a separate share")
     func ownSmall() {
         var shares = MemoryShares(capacity: 40 * Self.mib)
         #expect(shares.ask(request(0, 30 * Self.mib, "a")) == .granted)
@@ -52,7 +52,7 @@ struct MemoryTests {
         #expect(shares.free(Self.mib, of: Self.mib, [.address("a")]).map(\.id) == [20])
     }
 
-    @Test("Large requests leave an eighth to small ones, and small ones pass them while they wait")
+    @Test("Large requests leave an eighth to small ones, and small requests overtake waiting large ones")
     func small() {
         var shares = MemoryShares(capacity: 40 * Self.mib)
         for (id, owner) in ["a", "b", "c"].enumerated() {
@@ -60,12 +60,12 @@ struct MemoryTests {
         }
         #expect(shares.ask(request(10, 6 * Self.mib, "d")) == .waits)
         for id in 20..<25 { #expect(shares.ask(request(id, Self.mib, "s\(id)")) == .granted) }
-        // A large one behind the first that waits does not pass it.
+        // A second large request does not overtake the first one that waits.
         #expect(shares.ask(request(11, 2 * Self.mib, "e")) == .waits)
         #expect(shares.free(10 * Self.mib, of: 10 * Self.mib, [.address("a")]).map(\.id) == [10, 11])
     }
 
-    @Test("When room comes free, small requests are served before large ones, each kind in order")
+    @Test("When memory becomes free, small requests are served before large ones, each group in order")
     func order() {
         var shares = MemoryShares(capacity: 8 * Self.mib)
         #expect(shares.ask(request(9, 2 * Self.mib, "w")) == .granted)
@@ -80,7 +80,7 @@ struct MemoryTests {
         #expect(shares.waiting.isEmpty)
     }
 
-    @Test("Many that hold a mebibyte and wait for more do not keep each other waiting: one large one always goes on")
+    @Test("Bodies that hold memory and wait for more do not deadlock, because one large body is always granted")
     func progress() {
         var shares = MemoryShares(capacity: 16 * Self.mib)
         for id in 0..<16 { #expect(shares.ask(request(id, Self.mib, "o\(id)")) == .granted) }
@@ -95,13 +95,13 @@ struct MemoryTests {
             done += 1
         }
         #expect(done == 16 && shares.used == 0)
-        // The same sender's bodies, too.
+        // The same holds for the bodies of one sender.
         var own = MemoryShares(capacity: 32 * Self.mib)
         for id in 0..<8 { #expect(own.ask(request(id, Self.mib, "a")) == .granted) }
         #expect(own.ask(request(10, 3 * Self.mib, total: 4 * Self.mib, "a")) == .granted)
     }
 
-    @Test("The number of requests that wait is bounded")
+    @Test("The number of waiting requests is bounded")
     func bounded() {
         var shares = MemoryShares(capacity: 1_000)
         #expect(shares.ask(request(0, 1_000)) == .granted)
@@ -109,7 +109,7 @@ struct MemoryTests {
         #expect(shares.ask(request(-1, 10, "late")) == .refused)
     }
 
-    @Test("Whoever is granted memory is told so, in any order of asking, growing, giving back and giving up")
+    @Test("Every granted request is notified, whatever the order of asking, growing, shrinking and giving up")
     func everybodyIsTold() async {
         let budget = MemoryBudget(bytes: 32 * Self.mib, patience: .milliseconds(200))
         await withTaskGroup(of: Void.self) { group in
@@ -128,12 +128,12 @@ struct MemoryTests {
                 }
             }
         }
-        // A waiter that was granted bytes without being told would hold them for ever.
+        // A granted request that is not notified would hold its bytes for ever.
         #expect(budget.used == 0)
         #expect(budget.tryReserve(32 * Self.mib, for: [.address("last")]) != nil)
     }
 
-    @Test("An attempt that fails changes nothing, and serves those that can be served")
+    @Test("A failed attempt changes nothing, and requests that fit are served")
     func failedAttempt() async {
         let budget = MemoryBudget(bytes: 32 * Self.mib, patience: .seconds(10))
         let other = budget.tryReserve(9 * Self.mib, for: [.address("other")])
@@ -150,17 +150,17 @@ struct MemoryTests {
         #expect(await large != nil)
     }
 
-    @Test("A reservation grows, shrinks and gives everything back when nobody refers to it")
+    @Test("A reservation grows, shrinks, and releases everything when it is deallocated")
     func reservation() async {
         let budget = MemoryBudget(bytes: 100, patience: .milliseconds(50))
         do {
             let first = budget.tryReserve(60, for: [.address("a")])
             #expect(first?.bytes == 60 && budget.used == 60)
-            #expect(await budget.reserve(60, for: [.address("b")]) == nil, "nobody gave any back")
+            #expect(await budget.reserve(60, for: [.address("b")]) == nil, "no bytes were released")
             first?.shrink(to: 20)
             #expect(budget.used == 20)
             #expect(first?.tryGrow(to: 90) == true)
-            // More than there is counts as all there is.
+            // A request larger than the budget counts as the whole budget.
             #expect(await first?.grow(to: 1_000) == true)
             #expect(first?.bytes == 100 && budget.used == 100)
         }
@@ -173,7 +173,7 @@ struct MemoryTests {
 }
 
 extension MemoryBudget {
-    /// Holds so many bytes for these owners if they are free; nil when they are not.
+    /// Reserves `bytes` bytes for these owners; nil if they are not free.
     fileprivate func tryReserve(_ bytes: Int, for owners: [MemoryShares.Owner]) -> MemoryReservation? {
         let reservation = reservation(for: owners)
         return reservation.tryGrow(to: bytes) ? reservation : nil

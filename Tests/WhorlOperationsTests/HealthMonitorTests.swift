@@ -4,7 +4,7 @@ import Testing
 import WhorlOperations
 import WhorlTelemetry
 
-@Suite("The health monitor")
+@Suite("Health monitor")
 struct HealthMonitorTests {
     private struct Away: Error {}
 
@@ -14,7 +14,7 @@ struct HealthMonitorTests {
         return logger
     }
 
-    @Test("It says what the latest check found, and nothing good before the first")
+    @Test("It reports the result of the latest check, and not ready before the first one")
     func follows() async {
         let isUp = Mutex(true)
         let canKeep = Mutex(true)
@@ -32,14 +32,14 @@ struct HealthMonitorTests {
         #expect(monitor.isReady && monitor.isDatabaseAnswering)
         isUp.withLock { $0 = false }
         await monitor.checkOnce()
-        #expect(monitor.isReady && !monitor.isDatabaseAnswering, "the spool takes events meanwhile")
+        #expect(monitor.isReady && !monitor.isDatabaseAnswering, "the spool accepts events during the outage")
         canKeep.withLock { $0 = false }
         await monitor.checkOnce()
         #expect(!monitor.isReady)
         #expect(registry.render(.prometheusText).contains("whorl_health_status{check=\"database\"} 0\n"))
     }
 
-    @Test("A collector that stops is not ready, though its database answers")
+    @Test("A collector that is stopping is not ready, even if its database answers")
     func drains() async {
         let monitor = HealthMonitor(
             logger: quiet(),

@@ -4,9 +4,9 @@ import WhorlTelemetry
 
 @testable import WhorlOperations
 
-@Suite("The watchdog of the thread pool")
+@Suite("Thread pool watchdog")
 struct PoolWatchdogTests {
-    @Test("The window holds the worst delay of each of the last sixty seconds")
+    @Test("The window keeps the longest delay of each of the last sixty seconds")
     func window() {
         var window = DelayWindow()
         #expect(window.worst(ofLast: 60, at: 0) == .zero)
@@ -23,7 +23,7 @@ struct PoolWatchdogTests {
         #expect(window.worst(ofLast: 1, at: 63) == .milliseconds(1))
     }
 
-    @Test("Tasks that block every thread of the pool show in the gauge and in the readiness")
+    @Test("Tasks that block every thread of the pool raise the gauge and fail the readiness check")
     func blocked() async throws {
         let registry = MetricsRegistry()
         let watchdog = PoolWatchdog(registry: registry)
@@ -46,7 +46,7 @@ struct PoolWatchdogTests {
     }
 }
 
-/// What must never happen on the pool.
+/// Blocks a thread of the pool, which production code must never do.
 private func sleepBlocking(_ seconds: Double) -> Bool {
     usleep(UInt32(seconds * 1_000_000))
     return true

@@ -14,7 +14,7 @@ struct MigratorTests {
         await connection.close()
     }
 
-    @Test("What is missing is applied, once")
+    @Test("Missing migrations are applied once")
     func applies() async throws {
         try await withConnection { connection, _ in
             let deadline = ContinuousClock.now + .seconds(20)
@@ -28,7 +28,7 @@ struct MigratorTests {
         }
     }
 
-    @Test("A failing migration leaves nothing of itself behind")
+    @Test("A failing migration changes nothing")
     func isTransactional() async throws {
         try await withConnection { connection, _ in
             let deadline = ContinuousClock.now + .seconds(20)
@@ -41,7 +41,7 @@ struct MigratorTests {
         }
     }
 
-    @Test("A schema that is newer than the program, or was edited, is refused")
+    @Test("A schema that is newer than the program, or that was edited, is refused")
     func refuses() async throws {
         try await withConnection { connection, _ in
             let deadline = ContinuousClock.now + .seconds(20)
@@ -56,7 +56,7 @@ struct MigratorTests {
         }
     }
 
-    @Test("Two migrators at once apply each migration once")
+    @Test("Two concurrent migrators apply each migration once")
     func concurrent() async throws {
         try await withConnection { connection, url in
             let deadline = ContinuousClock.now + .seconds(30)

@@ -3,7 +3,7 @@ import WhorlTestSupport
 
 @testable import WhorlPostgres
 
-/// Connections are numbers here; request 1 is the first one, request 2 waits, request 9 is new.
+/// Connections are numbers in these tests. Request 1 is the first one, request 2 waits, and request 9 is new.
 @Suite struct PoolStateTests {
     private typealias Pool = PoolState<Int>
 
@@ -70,14 +70,14 @@ import WhorlTestSupport
         return pool
     }
 
-    @Test("Every event in every state has the actions of the table")
+    @Test("Every event in every state has the actions from the table")
     func table() {
         let rows = Self.events.map { name, event, applies in
             TextTable.row(
                 [name]
                     + Self.states.map { _, path in
                         var pool = Self.pool(path)
-                        // Such an event cannot happen in this state.
+                        // The event cannot occur in this state.
                         guard applies(pool) else { return "" }
                         let actions = pool.handle(event, at: Self.start + .seconds(1), jitter: 1)
                         #expect(pool.busy >= 0 && pool.connecting >= 0)
@@ -90,7 +90,7 @@ import WhorlTestSupport
         #expect(text == TextTable.aligned(Self.table))
     }
 
-    @Test("While the server is away nobody waits; one probe at a time opens the pool again")
+    @Test("While the server is away requests fail immediately; a successful probe, one at a time, reopens the pool")
     func outage() {
         var pool = Self.pool([.requested(1), .openFailed(isAway: true)])
         #expect(!pool.isServerAnswering)

@@ -4,11 +4,11 @@ import WhorlPostgres
 import WhorlTelemetry
 import WhorlTestSupport
 
-@Suite("The pool")
+@Suite("Connection pool")
 struct PoolTests {
     private let ping = PostgresStatement("test", "SELECT 1 AS one")
 
-    @Test("Many tasks share few connections")
+    @Test("Many tasks share a few connections")
     func shared() async throws {
         try await withPool(configuration: .init(size: 3, timeout: .seconds(20))) { pool, _ in
             try await withThrowingTaskGroup(of: Int.self) { group in
@@ -29,7 +29,7 @@ struct PoolTests {
         }
     }
 
-    @Test("Who waits too long, and who comes when too many wait, is turned away")
+    @Test("A request that waits too long fails, and the pool stays usable")
     func bounds() async throws {
         try await withPool(configuration: .init(size: 1, maxWaiters: 1, timeout: .seconds(20))) { pool, _ in
             let (held, hold) = AsyncStream<Void>.makeStream()
@@ -50,7 +50,7 @@ struct PoolTests {
         }
     }
 
-    @Test("A slow statement does not open the breaker")
+    @Test("A slow statement does not open the circuit breaker")
     func slowStatement() async throws {
         try await withPool(configuration: .init(size: 2, timeout: .milliseconds(700))) { pool, _ in
             let slow = PostgresStatement("test", "SELECT pg_sleep(30)")
@@ -61,10 +61,10 @@ struct PoolTests {
         }
     }
 
-    @Test("A connection that cannot be opened wakes the next that waits")
+    @Test("If a connection cannot be opened, the next waiting request tries again")
     func failureWakesWaiters() async throws {
         let url = try await TestCluster.shared.makeDatabase()
-        // The server refuses the session's set-up, which does not mean that it is away.
+        // The server rejects the session setup, which does not count as an outage.
         let pool = PostgresPool(
             url: url,
             configuration: .init(size: 1, timeout: .seconds(20), session: "SELECT 1/0"),
@@ -80,11 +80,11 @@ struct PoolTests {
                 }
             }
         }
-        #expect(start.duration(to: .now) < allowed(.seconds(10)))
+        #expect(start.duration(to: .now) < scaledBound(.seconds(10)))
         await pool.close()
     }
 
-    @Test("A connection that the server ended while it was idle is replaced before anybody sees an error")
+    @Test("A connection that the server closed while it was idle is replaced without an error")
     func endedWhileIdle() async throws {
         try await withPool(configuration: .init(size: 3, timeout: .seconds(10), trustedIdleTime: .zero)) { pool, url in
             _ = try await pool.execute(ping)
@@ -114,11 +114,11 @@ struct PoolTests {
     }
 }
 
-@Suite("The breaker")
+@Suite("Circuit breaker")
 struct BreakerTests {
     private let start = ContinuousClock.now
 
-    @Test("It opens at the first failure and lets one probe through when the delay is over")
+    @Test("It opens at the first failure and allows one probe after the delay")
     func opens() {
         var breaker = Breaker(firstDelay: .seconds(1), longestDelay: .seconds(3))
         #expect(breaker.isClosed)
@@ -130,7 +130,7 @@ struct BreakerTests {
         #expect(breaker.isClosed)
     }
 
-    @Test("The delay doubles up to its bound, shortened by jitter")
+    @Test("The delay doubles up to its limit, shortened by jitter")
     func backsOff() {
         var breaker = Breaker(firstDelay: .seconds(1), longestDelay: .seconds(3))
         var now = start
@@ -149,7 +149,7 @@ struct BreakerTests {
         #expect(breaker.nextProbe == now + .milliseconds(1_500))
     }
 
-    @Test("Late failures of requests that began before the outage change nothing")
+    @Test("Late failures of requests that started before the outage change nothing")
     func lateFailures() {
         var breaker = Breaker(firstDelay: .seconds(1), longestDelay: .seconds(3))
         breaker.failed(at: start, jitter: 1)

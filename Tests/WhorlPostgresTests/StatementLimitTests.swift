@@ -2,10 +2,10 @@ import Testing
 
 @testable import WhorlPostgres
 
-@Suite("The server's limit of a statement")
+@Suite("Statement timeout of the server")
 struct StatementLimitTests {
     @Test(
-        "It lies below the deadline, and is set anew only where it does not fit",
+        "The timeout is below the deadline, and is changed only if the current one does not fit",
         arguments: [
             (nil, 1_000, 750), (nil, 10_000, 9_750), (nil, 400, 300), (nil, 1, 1), (nil, 0, 1),
             (750, 1_000, nil), (750, 950, nil), (750, 840, 630), (750, 10_000, 9_750), (9_750, 1_000, 750),
@@ -17,7 +17,7 @@ struct StatementLimitTests {
         #expect(limit <= max(left, 1))
     }
 
-    @Test("Silence beyond the limit means that the server is away")
+    @Test("No response after the timeout means that the server is unreachable")
     func silence() {
         #expect(StatementLimit.isExceeded(750, after: .milliseconds(1_000)))
         #expect(!StatementLimit.isExceeded(750, after: .milliseconds(400)))

@@ -4,8 +4,8 @@ import WhorlProcessing
 import WhorlProtocol
 import WhorlTestSupport
 
-/// Pairs of events that a person would put together or keep apart, in `Tests/Fixtures/grouping`.
-@Suite("Pairs of events")
+/// Pairs of events in `Tests/Fixtures/grouping` with the grouping that a person expects.
+@Suite("Grouping corpus")
 struct GroupingCorpusTests {
     struct Pair: CustomTestStringConvertible {
         let path: String
@@ -23,7 +23,7 @@ struct GroupingCorpusTests {
             guard let name = pair["name"]?.string, let reason = pair["reason"]?.string,
                 let expected = pair["expected"]?.string, ["same", "different"].contains(expected),
                 let a = root.member("a"), let b = root.member("b")
-            else { throw TestFailure("\(path) is no pair") }
+            else { throw TestFailure("\(path) is not a pair") }
             self.name = name
             self.reason = reason
             areSame = expected == "same"
@@ -36,13 +36,13 @@ struct GroupingCorpusTests {
         try FixtureFile.all("grouping").map { try Pair(path: $0.name, $0.root) }
     }
 
-    /// Whether the second event joins the issue that the first one made.
+    /// Whether the second event joins the issue that the first event created.
     static func join(_ first: Event, _ second: Event, _ settings: GroupingSettings = .init()) -> Bool {
         let known = Set(Grouping(first, settings).hashes.map(\.hash))
         return Grouping(second, settings).hashes.contains { known.contains($0.hash) }
     }
 
-    @Test("Each pair ends in one issue or in two, as people would have it")
+    @Test("Each pair is grouped into one issue or two, as expected")
     func pairs() async throws {
         var pairs = try Self.pairs()
         #expect(pairs.count >= 300)
@@ -51,7 +51,7 @@ struct GroupingCorpusTests {
             pairs[index].second.names = await NameReader.shared.names(of: pairs[index].second, projectID: 1)
         }
         for pair in pairs where Self.join(pair.first, pair.second) != pair.areSame {
-            Issue.record("\(pair.path): \(pair.areSame ? "apart" : "together"), though: \(pair.reason)")
+            Issue.record("\(pair.path): grouped \(pair.areSame ? "apart" : "together"), but: \(pair.reason)")
         }
     }
 }

@@ -3,7 +3,7 @@ import Testing
 import WhorlProcessing
 import WhorlProtocol
 
-@Suite("Grouping rules and properties")
+@Suite("Grouping rules")
 struct GroupingRulesTests {
     private func event(_ json: JSON) throws -> Event { Event(try JSONDocument(json.encoded()).root) }
 
@@ -44,7 +44,7 @@ struct GroupingRulesTests {
     }
 
     @Test(
-        "A bad rule is refused with its line and a sentence",
+        "An invalid rule is rejected with its line number and a reason",
         arguments: [
             ("error.type:X", "", 1, "->"), ("\n# c\nerror.type:X ->", "", 3, "1 to 20 parts"),
             ("-> x", "", 1, "1 to 20 conditions"), ("error.type: -> x", "", 1, "pattern"),
@@ -56,14 +56,14 @@ struct GroupingRulesTests {
     func badRules(_ fingerprints: String, _ stacks: String, _ line: Int, _ word: String) throws {
         do {
             _ = try GroupingRules(fingerprints: fingerprints, stacks: stacks)
-            Issue.record("taken: \(fingerprints)\(stacks)")
+            Issue.record("accepted: \(fingerprints)\(stacks)")
         } catch {
             #expect(error.line == line, "\(error)")
             #expect(error.reason.contains(word), "\(error)")
         }
     }
 
-    @Test("Rules are bounded in bytes and number")
+    @Test("The size and number of rules are limited")
     func bounds() {
         let many = (0...GroupingRules.maxRules).map { "type:E\($0) -> x" }.joined(separator: "\n")
         #expect(throws: GroupingRules.SyntaxError.self) { try GroupingRules(fingerprints: many) }
@@ -71,7 +71,7 @@ struct GroupingRulesTests {
         #expect(throws: GroupingRules.SyntaxError.self) { try GroupingRules(fingerprints: long) }
     }
 
-    @Test("The first fingerprint rule that matches decides, variables and title filled in; the client's own gives way")
+    @Test("The first matching rule sets fingerprint and title with variables, and overrides the client's fingerprint")
     func fingerprints() throws {
         let rules = try GroupingRules(
             fingerprints: """
@@ -89,14 +89,14 @@ struct GroupingRulesTests {
         var own = fault().object ?? []
         own.append(("fingerprint", ["mine"]))
         #expect(try hashes(.object(own), rules) == first.hashes.map(\.hash))
-        // {{ default }} keeps the algorithm and adds to it.
+        // {{ default }} keeps the default hash and extends it.
         let salted = try GroupingRules(fingerprints: "type:E -> {{ default }}, {{ tags.shop }}")
         #expect(try hashes(fault(), salted).count == hashes(fault()).count)
         #expect(try hashes(fault(), salted) != hashes(fault()))
         #expect(try hashes(fault(functions: ["other"]), salted) != hashes(fault(), salted))
     }
 
-    @Test("Stack-trace rules mark frames, leave them out, up and down from a frame")
+    @Test("Stack-trace rules mark or exclude frames, also above and below a frame")
     func stacks() throws {
         let frames = ["start", "retry_once", "helper", "pay"]
         func with(_ rule: String, _ functions: [String] = frames) throws -> [[UInt8]] {
@@ -120,7 +120,7 @@ struct GroupingRulesTests {
     }
 
     @Test(
-        "A hash does not move with lines, addresses, crumbs, key order or white space; it moves with function and type"
+        "Lines, addresses, breadcrumbs, key order and white space do not change a hash; function and type do"
     )
     func properties() throws {
         var generator = SystemRandomNumberGenerator()
@@ -155,7 +155,7 @@ struct GroupingRulesTests {
     }
 
     @Test(
-        "Messages keep their names and lose their values",
+        "Messages keep identifiers, and values are replaced by placeholders",
         arguments: [
             ("order 17 of 2026-11-20T10:00:00Z failed", "order <num> of <date> failed"),
             ("http2 stream 5 reset by 10.0.0.7:443", "http2 stream <num> reset by <ip>"),

@@ -5,22 +5,22 @@ import WhorlTestSupport
 
 @testable import WhorlProcessing
 
-@Suite("Mangled names", .serialized)
+@Suite("Demangling", .serialized)
 struct NameReaderTests {
-    /// A C++ name of 265 bytes: a pair of pairs of pairs, each written as two references to the one before.
+    /// A C++ name of 265 bytes of nested pairs, each of which refers to the previous one twice.
     static let growingCxx: String = {
         let digits = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
         return (0..<25).reduce("_Z1fSt4pairIiiE") { $0 + "S_IS\(digits[$1])_S\(digits[$1])_E" }
     }()
 
-    /// A Swift name of 140 bytes: a generic type whose second argument refers to the whole first one.
+    /// A Swift name of 140 bytes: a generic type whose second argument refers to the whole first argument.
     static let growingSwift: String = {
         let digits = Array("DEFGHIJKLMNOPQRSTUVWXYZ")
         let argument = (0..<20).reduce("ACySiSiG") { "ACy" + $0 + "A\(digits[$1])G" }
         return "$s1a1GVy" + argument + "AXGD"
     }()
 
-    @Test("Names are made readable; too long and broken ones stay")
+    @Test("Mangled names are demangled; overlong and invalid ones stay unchanged")
     func readable() async {
         let cases: [(String, String?)] = [
             ("$s4Shop4CartV5totalSiyF", "Shop.Cart.total() -> Swift.Int"),
@@ -33,18 +33,18 @@ struct NameReaderTests {
         for (mangled, expected) in cases { #expect(names[mangled] == expected, "\(mangled)") }
     }
 
-    @Test("Names that grow without end cost neither memory nor time, and the next name is read all the same")
+    @Test("Names that expand exponentially use bounded memory and time, and the next name is demangled")
     func growing() async throws {
         let before = try residentBytes()
         #expect(Self.growingCxx.utf8.count == 265 && Self.growingSwift.utf8.count < 150)
         for (index, name) in [Self.growingSwift, Self.growingCxx].enumerated() {
             let start = ContinuousClock.now
             let names = await NameReader.shared.names([name, "_ZN4shop4Cart\(index)5otherEv"], projectID: 2)
-            #expect(names[name] == nil, "such a name stays as it is")
-            #expect(start.duration(to: .now) < allowed(.seconds(2)))
+            #expect(names[name] == nil, "the name stays unchanged")
+            #expect(start.duration(to: .now) < scaledBound(.seconds(2)))
         }
-        // The children that did the work: none may take more, and the kernel holds them to it.
-        // One that ended over a name is replaced a moment later.
+        // No worker process exceeds its memory limit, and the kernel enforces the limit.
+        // A worker that ended because of a name is replaced shortly afterwards.
         #expect(try await eventually { try !Self.demanglers().workers.isEmpty })
         let workers = try Self.demanglers().workers
         for child in workers {
@@ -59,7 +59,7 @@ struct NameReaderTests {
         #expect(try residentBytes() - before < 32 << 20)
     }
 
-    @Test("Results are cut to 4 KiB, whatever the demanglers recurse on")
+    @Test("Results are cut to 4 KiB, whatever structure the demanglers recurse on")
     func bounds() async {
         for unit in ["Sa", "ySa", "1a", "N", "P", "R", "I", "F", "T_", "S_", "x", "_"] {
             for prefix in ["$s", "_Z", "_ZN", "_R", "_RNv", "$S", "_T0"] {
@@ -70,10 +70,10 @@ struct NameReaderTests {
         }
     }
 
-    @Test("A child that is killed is replaced")
+    @Test("A killed worker process is replaced")
     func killed() async throws {
         _ = await NameReader.shared.names(["_ZN1a1bEv"], projectID: 4)
-        // The supervisors and workers of this process's reader.
+        // The supervisor processes that this process started.
         let children = try Self.demanglers().supervisors
         #expect(!children.isEmpty)
         for child in children { kill(child, SIGKILL) }
@@ -85,7 +85,7 @@ struct NameReaderTests {
         #expect(isBack)
     }
 
-    @Test("A project that sends names over their limits loses them for a minute, and no other does")
+    @Test("A project that exceeds its demangling time loses demangling for the rest of the minute; others do not")
     func share() {
         var costly = CostlyNames()
         for _ in 0..<20 {
@@ -99,7 +99,7 @@ struct NameReaderTests {
         #expect(costly.allows(1, minute: 6))
     }
 
-    @Test("What is remembered is bounded in bytes")
+    @Test("The cache of names is bounded in bytes")
     func cache() {
         var cache = NameCache(maxBytes: 1_000)
         for index in 0..<100 {
@@ -111,7 +111,7 @@ struct NameReaderTests {
         #expect(cache.result(for: "none") == .some(nil))
     }
 
-    /// The supervisors of this process's reader, and their workers.
+    /// The supervisor processes that this process started, and their workers.
     private static func demanglers() throws -> (supervisors: [Int32], workers: [Int32]) {
         let readers = try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }
             .filter { (try? String(contentsOfFile: "/proc/\($0)/comm", encoding: .utf8)) == "whorl-demangle\n" }

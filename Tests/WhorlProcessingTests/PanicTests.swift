@@ -2,9 +2,11 @@ import Testing
 import WhorlProcessing
 import WhorlProtocol
 
-@Suite("Panics and where they begin")
+@Suite("Grouping of panics")
 struct PanicTests {
-    /// The frames of a Rust panic, the oldest first; std wraps `main`, threads and tasks in functions of its panic module.
+    /// An event with the frames of a Rust panic, outermost first.
+    ///
+    /// The standard library wraps `main`, threads and tasks in functions of its panic module.
     private func panic(_ function: String, outer: [String], inner: [String] = PanicTests.raising) throws -> Event {
         let own = ["shop::serve", function]
         let frames = (outer + own + inner)
@@ -42,13 +44,13 @@ struct PanicTests {
         return Grouping(event, settings).hashes.map(\.hash)
     }
 
-    @Test("Panics of different functions are different issues, in main, in threads and in tasks")
+    @Test("Panics in different functions are different issues, in main, in threads and in tasks")
     func different() throws {
         for outer in [Self.main, Self.task] {
             let pay = hashes(try panic("shop::pay", outer: outer))
             let ship = hashes(try panic("shop::ship", outer: outer))
             #expect(Set(pay).isDisjoint(with: ship))
-            // What was wrong before, and stays so for who has it.
+            // Version 2 groups these panics together in tasks, and still does so for projects that use it.
             #expect(
                 hashes(try panic("shop::pay", outer: outer), .second)
                     == hashes(try panic("shop::ship", outer: outer), .second) || outer == Self.main
@@ -56,7 +58,7 @@ struct PanicTests {
         }
     }
 
-    @Test("The machinery at the crash end does not count, whichever it was, nor does a hook that it calls")
+    @Test("Frames of the panic runtime and of panic hooks do not contribute to the leading hash")
     func machinery() throws {
         let plain = hashes(try panic("shop::pay", outer: Self.main))
         for inner in [

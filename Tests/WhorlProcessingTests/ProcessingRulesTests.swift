@@ -5,10 +5,10 @@ import WhorlTestSupport
 
 @testable import WhorlProcessing
 
-@Suite("What happens to an event before it is kept") struct ProcessingRulesTests {
+@Suite("Event processing rules") struct ProcessingRulesTests {
     // MARK: - Scrubbing
 
-    @Test("Sensitive members are replaced wherever they stand, and nothing else changes")
+    @Test("Sensitive members are replaced at every depth, and nothing else changes")
     func scrubsKeys() throws {
         let text = """
             {"message":"hi","extra":{"password":"hunter2","Api-Key":"k","nested":[{"user_secret":{"a":1}}],"author":"Ann",
@@ -34,7 +34,7 @@ import WhorlTestSupport
     }
 
     @Test(
-        "Sensitive parts of texts are replaced",
+        "Sensitive parts of strings are replaced",
         arguments: [
             ("paid with 4111 1111 1111 1111 today", "paid with [Filtered] today"),
             ("paid with 4111-1111-1111-1111", "paid with [Filtered]"), ("amex 378282246310005.", "amex [Filtered]."),
@@ -62,7 +62,7 @@ import WhorlTestSupport
     }
 
     @Test(
-        "Neither length nor escapes hide a secret",
+        "Long values and escapes do not hide a secret",
         arguments: [
             #"{"extra":{"cookie":"LONG"}}"#, #"{"extra":{"p\u0061ssword":"hunter2"}}"#,
             #"{"message":"see https:\/\/bob:hunter2@host\/ LONG"}"#,
@@ -81,7 +81,7 @@ import WhorlTestSupport
         #expect(stored.contains("[Filtered]"))
     }
 
-    @Test("Addresses and mail go when the project says so, and only then")
+    @Test("IP and mail addresses are removed only if the project requests it")
     func scrubsPersons() throws {
         let text = """
             {"user":{"id":"1","ip_address":"203.0.113.9","email":"ann@example.com"},"extra":{"note":"from 203.0.113.9 by \
@@ -100,7 +100,7 @@ import WhorlTestSupport
         #expect(!gone.tags.contains { $0.value.contains("203.") })
     }
 
-    @Test("Own words and safe words")
+    @Test("Projects can add sensitive fields and safe fields")
     func ownWords() throws {
         var scrubbing = ScrubSettings()
         scrubbing.sensitiveFields = ["shoe size"]
@@ -120,7 +120,7 @@ import WhorlTestSupport
 
     // MARK: - Trimming
 
-    @Test("What is too much is cut in the same way each time, noted, and still JSON")
+    @Test("Oversized members are cut deterministically with a note, and the result is valid JSON")
     func trims() throws {
         var limits = FieldLimits()
         limits.stringBytes = 300
@@ -162,13 +162,13 @@ import WhorlTestSupport
         #expect(Array(root.member("extra")!.members).count == 20)
         let reasons = Set(event.storedNotes.map(\.reason))
         #expect(reasons == ["value_too_long", "too_many_elements", "too_many_members", "depth_limit"])
-        // What was cut is stable: a second pass finds nothing.
+        // The result is stable: a second pass changes nothing.
         let second = try processed(String(decoding: event.payload, as: UTF8.self), rules)
         #expect(second.storedNotes.isEmpty)
         #expect(second.hashes.map(\.hash) == event.hashes.map(\.hash))
     }
 
-    @Test("An event within its limits keeps its bytes")
+    @Test("An event within its limits is stored unchanged")
     func untouched() throws {
         var looked = 0
         for capture in try Capture.all() where capture.isIngest && capture.header("content-encoding") == nil {
@@ -196,7 +196,7 @@ import WhorlTestSupport
 
     // MARK: - Filters
 
-    @Test("Each filter drops what it names and nothing else")
+    @Test("Each filter drops only the events that it names")
     func filters() throws {
         var settings = FilterSettings()
         func reason(_ text: String, client: String? = nil) throws -> FilterReason? {
@@ -237,15 +237,15 @@ import WhorlTestSupport
         )
     }
 
-    @Test("A pattern takes time bounded by its length and the text's")
+    @Test("A glob match takes time bounded by the length of the pattern and of the text")
     func globTime() throws {
         let glob = try #require(Glob(String(repeating: "*a", count: 99) + "b"))
         let start = ContinuousClock.now
         #expect(!glob.matches(String(repeating: "a", count: 1_000_000)))
-        #expect(start.duration(to: .now) < allowed(.seconds(1)))
+        #expect(start.duration(to: .now) < scaledBound(.seconds(1)))
     }
 
-    // MARK: - Help
+    // MARK: - Helpers
 
     private var context: EventContext {
         EventContext(projectID: 1, eventID: nil, receivedAt: Date(timeIntervalSince1970: 1_763_673_600))

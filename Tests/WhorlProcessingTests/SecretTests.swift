@@ -3,7 +3,7 @@ import WhorlProtocol
 
 @testable import WhorlProcessing
 
-@Suite("Secrets in texts")
+@Suite("Secrets in strings")
 struct SecretTests {
     private func processed(_ event: JSON) throws -> ProcessedEvent {
         let context = EventContext(
@@ -30,7 +30,7 @@ struct SecretTests {
     ]
 
     @Test(
-        "Credentials in URLs stay nowhere: transaction, message, breadcrumb, exception, title, culprit",
+        "Credentials in URLs are removed from every member, the title and the culprit",
         arguments: texts
     )
     func urls(_ text: String) throws {
@@ -64,7 +64,7 @@ struct SecretTests {
         }
     }
 
-    @Test("A URL whose end was cut keeps no password; a port is none")
+    @Test("The password of a truncated URL is removed; a port is kept")
     func cutURL() throws {
         let padding = String(repeating: "x", count: 8_150)
         for (text, isKept) in [
@@ -79,7 +79,7 @@ struct SecretTests {
         }
     }
 
-    @Test("Ids, versions and fingerprints are looked into for URLs only")
+    @Test("Ids, versions and fingerprints are scrubbed of credentials in URLs only")
     func exempt() throws {
         let event: JSON = [
             "message": "see https://bob:hunter2@shop.example",
@@ -96,7 +96,7 @@ struct SecretTests {
         #expect(!payload.contains("hunter2"))
     }
 
-    @Test("Texts without credentials stay as they are")
+    @Test("Strings without credentials stay unchanged")
     func harmless() throws {
         for text in [
             "is this = that?", "/pay?page=3&sort=asc", "why? because a=b", "100% of /a?x=%zz", "// see foo@bar.example",

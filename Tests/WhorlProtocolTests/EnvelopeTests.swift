@@ -10,7 +10,7 @@ struct EnvelopeTests {
     }
 
     @Test(
-        "Items are found with and without a length, and with the liberties that SDKs take",
+        "Items are read with and without a length, and with the deviations of real SDKs",
         arguments: [
             ("{}", []), ("{}\n", []), ("{}\n\n\n", []), ("\n {}", []),
             ("{}\n{\"type\":\"event\"}\nabc", ["event=abc"]),
@@ -33,7 +33,7 @@ struct EnvelopeTests {
     }
 
     @Test(
-        "Broken framing is refused",
+        "Malformed framing is refused",
         arguments: [
             "", "\n\n", "x", "[]", "{}x", "{}\n{}", "{}\n{\"type\":1}\n", "{}\n{\"type\":\"\"}\n", "{}\n[]\n",
             "{}\n{\"type\":\"a\",\"length\":4}\nabc", "{}\n{\"type\":\"a\",\"length\":2}\nabc",
@@ -46,7 +46,7 @@ struct EnvelopeTests {
         #expect(throws: Envelope.FramingError.self) { try read(text) }
     }
 
-    @Test("Items and header lines are bounded")
+    @Test("The number of items and the length of header lines are limited")
     func bounds() throws {
         let many = "{}\n" + String(repeating: "{\"type\":\"a\"}\n\n", count: 251)
         #expect(throws: Envelope.FramingError.self) { try read(many) }
@@ -54,7 +54,7 @@ struct EnvelopeTests {
         #expect(throws: Envelope.FramingError.self) { try read(long) }
     }
 
-    @Test("The header's id is read with and without hyphens")
+    @Test("The header's event id is read with and without hyphens")
     func header() throws {
         let id = "7f9d34a8-c3b1-4a5e-9d0d-7f2b1c0e4a55"
         #expect(try read("{\"event_id\":\"\(id)\"}").eventID?.hex == id.filter { $0 != "-" })

@@ -3,11 +3,11 @@ import Testing
 import WhorlProtocol
 import WhorlTestSupport
 
-@Suite("The JSON reader")
+@Suite("JSON reader")
 struct JSONDocumentTests {
     private func read(_ text: String) throws -> JSON { JSON(try JSONDocument(Array(text.utf8)).root) }
 
-    @Test("Keys written with escapes are found as others are")
+    @Test("Keys with escapes are found like other keys")
     func escapedKeys() throws {
         let text = #"{"m\u0065ss\u0061ge":1,"a\/b":2,"\t":3,"\u00e9":4,"mess":5,"messages\u0021":6,"\u0000":7,"\\":8}"#
         let root = try JSONDocument(Array(text.utf8)).root
@@ -25,7 +25,7 @@ struct JSONDocumentTests {
     }
 
     @Test(
-        "What is JSON is read",
+        "Valid JSON is read",
         arguments: [
             "{}", "[]", " [ ] ", "0", "-0", "-0.5e-7", "1E+2", "\"\"", "null", "true", "false",
             "{\"a\":[1,{\"b\":null}],\"c\":\"d\"}", "\t\r\n{\"a\" : 1 }\n", "[\"\\u00e9\\n\\\"\\\\\\/\"]",
@@ -38,7 +38,7 @@ struct JSONDocumentTests {
     }
 
     @Test(
-        "What is no JSON is refused",
+        "Invalid JSON is refused",
         arguments: [
             "", " ", "{", "[", "]", "{]", "[1,]", "{\"a\":1,}", "{a:1}", "{\"a\" 1}", "{\"a\":}", "[1 2]", "01", "+1",
             "1.",
@@ -50,7 +50,7 @@ struct JSONDocumentTests {
         #expect(throws: JSONDocument.SyntaxError.self) { try read(text) }
     }
 
-    @Test("What SDKs get wrong is read all the same")
+    @Test("Common JSON errors of SDKs are tolerated")
     func tolerant() throws {
         #expect(try read("\u{FEFF}[1]") == [1])
         #expect(try read("[NaN,Infinity,-Infinity]") == [nil, nil, nil])
@@ -67,7 +67,7 @@ struct JSONDocumentTests {
         #expect(try JSONDocument(Array("{\"a\":1,\"\\u0061\":2}".utf8)).root["a"]?.int == 2)
     }
 
-    @Test("Numbers keep their digits, and only those that fit are numbers")
+    @Test("Numbers keep their digits, and only values in range convert to numbers")
     func numbers() throws {
         let root = try JSONDocument(Array("[1e400,1208925819614629174706176,5.0,1e3,0.1,-7]".utf8)).root
         let nodes = Array(root.elements)
@@ -78,7 +78,7 @@ struct JSONDocumentTests {
         #expect(JSON(root).text == "[1e400,1208925819614629174706176,5.0,1e3,0.1,-7]")
     }
 
-    @Test("Depth is bounded, and unclosed brackets by the million harm nobody")
+    @Test("Nesting depth is limited, and millions of unclosed brackets are refused")
     func depth() throws {
         let fits = String(repeating: "[", count: 128) + String(repeating: "]", count: 128)
         _ = try read(fits)
@@ -87,7 +87,7 @@ struct JSONDocumentTests {
         #expect(throws: JSONDocument.SyntaxError.self) { try read(String(repeating: "{\"a\":", count: 1_000_000)) }
     }
 
-    @Test("Text that is written reads back as it was")
+    @Test("Written text reads back as the same value")
     func writing() throws {
         let value: JSON = ["a\"\\\n\u{1}é😀": [1, -2, true, nil, "x", [:], []], "b": .double(0.5)]
         #expect(try read(value.text) == value)

@@ -2,9 +2,9 @@ import Foundation
 import Testing
 import WhorlProtocol
 
-@Suite("Small values of the protocol")
+@Suite("Protocol values")
 struct ValueTests {
-    @Test("A DSN is read in all its parts")
+    @Test("A DSN is parsed into its parts")
     func dsn() throws {
         let plain = try #require(DSN("https://abc123@errors.example.com/42"))
         #expect(plain.publicKey == "abc123" && plain.port == 443 && plain.projectID == "42")
@@ -21,7 +21,7 @@ struct ValueTests {
         }
     }
 
-    @Test("An event id is 32 hexadecimal digits or a UUID, and nothing else")
+    @Test("An event id is 32 hexadecimal digits or a UUID; anything else is refused")
     func eventID() {
         let hex = "7f9d34a8c3b14a5e9d0d7f2b1c0e4a55"
         #expect(EventID(hex.uppercased())?.hex == hex)
@@ -36,7 +36,7 @@ struct ValueTests {
     }
 
     @Test(
-        "A moment is read in the forms that SDKs use",
+        "Timestamps are read in every form that SDKs use",
         arguments: [
             ("2026-11-20T10:00:00Z", 1_795_168_800.0), ("2026-11-20T10:00:00", 1_795_168_800),
             ("2026-11-20T10:00:00.123456789Z", 1_795_168_800.123456789), ("2026-11-20 10:00:00+00:00", 1_795_168_800),
@@ -51,7 +51,7 @@ struct ValueTests {
     }
 
     @Test(
-        "What is no moment is refused",
+        "Invalid timestamps are refused",
         arguments: [
             "", "now", "2026-13-01", "2026-11-20T25:00:00Z", "2026-11-20T10:00:00+", "2026-11-20T10", "1e18", "NaN",
             "2026-11-20T10:00:00Zx",
@@ -61,7 +61,7 @@ struct ValueTests {
         #expect(Timestamp.parse(text) == nil)
     }
 
-    @Test("A moment is written as Sentry's API does")
+    @Test("Timestamps are written as in Sentry's API")
     func written() {
         #expect(Timestamp.format(Date(timeIntervalSince1970: 1_795_168_800.123456)) == "2026-11-20T10:00:00.123456Z")
         #expect(Timestamp.format(Date(timeIntervalSince1970: 0)) == "1970-01-01T00:00:00.000000Z")
@@ -69,7 +69,7 @@ struct ValueTests {
         #expect(Timestamp.format(.distantFuture).hasPrefix("4001"))
     }
 
-    @Test("Rate limits are read with categories and scopes, and nonsense is passed over")
+    @Test("Rate limits are read with categories and scopes, and invalid entries are skipped")
     func rateLimits() {
         let limits = RateLimit.parse(
             "60:error;default:project:quota_exceeded, 2700::organization, x:y, -1:error:key, 1.5:error"

@@ -6,7 +6,7 @@ import Testing
     private let start = ContinuousClock.now
 
     @Test(
-        "What the replay does next depends on the writer and the spool",
+        "The next replay action depends on the state of the writer and the spool",
         arguments: [
             (.tick, .look), (.looked(isAnswering: true, load: 0, records: 1), .tryWindow),
             (.looked(isAnswering: true, load: 0.25, records: 1), .tryWindow),
@@ -29,7 +29,7 @@ import Testing
         #expect(state.handle(event, at: start) == expected)
     }
 
-    @Test("A record that fails five times is set aside; success in between begins anew")
+    @Test("A record that fails five times becomes a dead letter; a success resets the count")
     func tries() {
         var state = ReplayState()
         let failed = ReplayState.Event.tried([.failed(1, reason: "odd")])
@@ -48,7 +48,7 @@ import Testing
         )
     }
 
-    @Test("After the spool could not be changed the replay waits, longer each time, until a change succeeds")
+    @Test("After a failed change of the spool the replay waits with increasing delays until a change succeeds")
     func backsOff() {
         var state = ReplayState()
         _ = state.handle(.spoolFailed, at: start)

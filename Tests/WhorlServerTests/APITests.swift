@@ -8,7 +8,7 @@ import WhorlStore
 import WhorlTelemetry
 import WhorlTestSupport
 
-@Suite("The JSON API")
+@Suite("JSON API")
 struct APITests {
     private func pool(_ collector: TestCollector) -> PostgresPool {
         PostgresPool(
@@ -31,14 +31,14 @@ struct APITests {
         ]
     }
 
-    /// The path of an endpoint with its parts filled in.
+    /// The path of an endpoint with its parameters replaced.
     private func path(_ endpoint: Endpoint, _ parts: [String: String]) -> String {
         var path = "/api/0" + endpoint.path
         for (name, value) in parts { path = path.replacingOccurrences(of: "{\(name)}", with: value) }
         return path
     }
 
-    @Test("No route tells a token of another organisation anything, and none works without a token")
+    @Test("No route reveals anything to a token of another organisation, and every route needs a token")
     func otherOrganisation() async throws {
         try await withCollector { collector in
             let id = EventID.random()
@@ -69,7 +69,7 @@ struct APITests {
                 if endpoint.path.contains("{") {
                     #expect(answer.status == 404, "\(name)")
                 } else {
-                    // Lists of what the token may see: nothing of ours is in them.
+                    // Lists contain only what the token may see, so nothing of the first organisation.
                     #expect(!answer.text.contains("acme") && !answer.text.contains("web"), "\(name)")
                 }
                 let anonymous = try await TestHTTP(port: collector.port)
@@ -77,7 +77,7 @@ struct APITests {
                 #expect(anonymous.status == 401, "\(name)")
                 #expect(try anonymous.json()["detail"]?.string != nil, "\(name)")
             }
-            // Nothing was changed by all this.
+            // None of these requests changed anything.
             let issue = try await collector.http.get("/api/0/issues/1/").json()
             #expect(issue["status"] == "unresolved")
             #expect(try await collector.http.get("/api/0/projects/acme/web/keys/\(key)/").json()["isActive"] == true)
@@ -109,7 +109,7 @@ struct APITests {
         }
     }
 
-    @Test("Every answer is as the OpenAPI document says")
+    @Test("Every response matches the OpenAPI document")
     func openAPI() async throws {
         try await withCollector { collector in
             let id = EventID.random()
@@ -137,7 +137,7 @@ struct APITests {
         }
     }
 
-    @Test("Pages of issues follow each other without gap or repetition while events arrive")
+    @Test("Pages of issues have no gaps or repetitions while events arrive")
     func pagination() async throws {
         try await withCollector { collector in
             for index in 0..<25 { _ = try await collector.send(event: fault("Fault\(index)")) }
@@ -167,7 +167,7 @@ struct APITests {
         }
     }
 
-    @Test("Search: several terms hold for one and the same event, and numbers are those of the chosen environment")
+    @Test("All terms of a search apply to one event, and counts are those of the selected environment")
     func search() async throws {
         try await withCollector { collector in
             _ = try await collector.send(event: fault("A", environment: "production", tags: ["checkout": "card"]))
@@ -183,7 +183,7 @@ struct APITests {
                 return (try answer.json().array ?? []).compactMap { $0["title"]?.string }.sorted()
             }
             await expect(["A: x"]) { try await titles("checkout:card environment:production") }
-            // Card and staging both occur, but in no event together.
+            // Card and staging both occur, but not in the same event.
             await expect([]) { try await titles("checkout:card environment:staging") }
             await expect(["B: x"]) { try await titles("checkout:\"gift card\"") }
             await expect(["A: x", "B: x"]) { try await titles("!checkout:card environment:staging") }
@@ -196,7 +196,7 @@ struct APITests {
             await expect(["A: x"]) { try await titles("\"A: x\"") }
             await expect([]) { try await titles("is:resolved") }
             await expect(["A: x", "B: x"]) { try await titles("", "&sort=freq") }
-            // Numbers and dates beyond every bound are refused, and do no harm.
+            // Numbers and dates out of range are refused.
             for query in [
                 "is%3Aodd", "timesSeen%3A999999999999b", "timesSeen%3A-9223372036854775808", "age%3A-999999w",
                 "firstSeen%3A9999-12-31",
@@ -219,13 +219,13 @@ struct APITests {
         }
     }
 
-    @Test("A resolved issue that gets an event is unresolved again, regressed, and counted")
+    @Test("A resolved issue that gets an event is unresolved again with substatus regressed, and is counted once")
     func regression() async throws {
         try await withCollector { collector in
             _ = try await collector.send(event: fault("A"))
             let resolved = try await collector.http.send("PUT", "/api/0/issues/1/", json: ["status": "resolved"])
             #expect(try resolved.json()["status"] == "resolved")
-            // Many at once are one regression.
+            // Many concurrent events cause one regression.
             await withTaskGroup(of: Void.self) { group in
                 for _ in 0..<40 { group.addTask { _ = try? await collector.send(event: fault("A")) } }
             }
@@ -244,7 +244,7 @@ struct APITests {
         }
     }
 
-    @Test("A deleted issue is gone, and the next event of its kind starts a new one")
+    @Test("A deleted issue is gone, and the next event of its group creates a new issue")
     func deletion() async throws {
         try await withCollector { collector in
             _ = try await collector.send(event: fault("A"))
@@ -259,7 +259,7 @@ struct APITests {
         }
     }
 
-    @Test("Projects and keys are made, changed and deleted; a disabled key is refused within ten seconds")
+    @Test("Projects and keys are created, changed and deleted; a disabled key is refused within ten seconds")
     func administration() async throws {
         try await withCollector { collector in
             let made = try await collector.http.send(
@@ -269,7 +269,7 @@ struct APITests {
             )
             #expect(made.status == 201)
             #expect(try made.json()["slug"] == "the-shop")
-            // Born at zero, so that its first issue is an increase.
+            // The counter exists at zero, so that the first issue is an increase.
             #expect(
                 try await collector.metric(#"whorl_issues_created_total{organization="acme",project="the-shop"}"#) == 0
             )
@@ -305,7 +305,7 @@ struct APITests {
     }
 }
 
-/// Checks JSON against the part of JSON Schema that the document uses.
+/// A validator for the part of JSON Schema that the OpenAPI document uses.
 struct SchemaCheck {
     let schemas: JSON
 
@@ -318,11 +318,11 @@ struct SchemaCheck {
         }
         let types = schema["type"]?.array?.compactMap(\.string) ?? schema["type"]?.string.map { [$0] } ?? []
         guard types.contains(where: { matches(value, $0) }) else {
-            return ["\(path): \(value.text.prefix(60)) is no \(types)"]
+            return ["\(path): \(value.text.prefix(60)) is not of type \(types)"]
         }
         var found: [String] = []
         if schema["format"]?.string == "date-time", let text = value.string, Timestamp.parse(text) == nil {
-            found.append("\(path): \(text) is no date")
+            found.append("\(path): \(text) is not a date")
         }
         for name in (schema["required"]?.array ?? []).compactMap(\.string) where value[name] == nil {
             found.append("\(path).\(name) is missing")

@@ -3,18 +3,18 @@ import Testing
 import WhorlProtocol
 import WhorlTestSupport
 
-@Suite("Alerting, with the shipped configuration and the real programs", .serialized)
+@Suite("Alerting with the shipped configuration and the real programs", .serialized)
 struct AlertingTests {
     private static let docker = TestCollector.repository + "/docker"
 
-    /// The shipped rules with their windows of minutes as seconds, so that an alert also resolves within a test.
+    /// The shipped rules with windows of seconds instead of minutes, so that an alert also resolves within a test.
     private static func rules() throws -> String {
         try String(contentsOfFile: docker + "/prometheus/rules/whorl.yml", encoding: .utf8)
             .replacingOccurrences(of: "[1d:5m]", with: "[1d:20s]").replacingOccurrences(of: "[5m]", with: "[20s]")
             .replacingOccurrences(of: "offset 5m", with: "offset 20s").replacingOccurrences(of: "< 300", with: "< 20")
     }
 
-    /// The shipped HAProxy configuration with the addresses of this test in it.
+    /// The shipped HAProxy configuration with the addresses of this test.
     private static func proxy(port: Int, collectors: [Int]) throws -> String {
         var text = try String(contentsOfFile: docker + "/haproxy/haproxy.cfg", encoding: .utf8)
         text = text.replacingOccurrences(of: "bind :8080", with: "bind 127.0.0.1:\(port)")
@@ -44,7 +44,7 @@ struct AlertingTests {
     }
 
     @Test(
-        "An exception through HAProxy, the first ever in its environment, fires at a webhook within 60 s, and resolves"
+        "The first error of an environment, sent through HAProxy, fires a webhook alert within 60 s and resolves"
     )
     func wholeTopology() async throws {
         let folder = try temporaryDirectory("alerting")
@@ -107,7 +107,7 @@ struct AlertingTests {
             let answer = try await monitoring.get("/api/v1/query?query=\(encoded)").json()
             return answer["data"]?["result"]?.array ?? []
         }
-        // Both are scraped, for longer than the shortened windows, so that what comes next is news.
+        // Prometheus has scraped both for longer than the shortened windows, so that new series count as new.
         let ready = try await eventually(within: .seconds(60)) {
             (try? await result("min_over_time(up[20s]) == 1 and up offset 20s == 1").count) == 2
         }
@@ -142,14 +142,14 @@ struct AlertingTests {
             notice("firing", "WhorlErrorsInNewEnvironment") && notice("firing", "WhorlNewIssue")
         }
         #expect(fired, "\(webhook.bodies)")
-        #expect(start.duration(to: .now) < allowed(.seconds(60)))
+        #expect(start.duration(to: .now) < scaledBound(.seconds(60)))
         #expect(webhook.bodies.contains { $0.contains(#""environment":"staging""#) })
         let resolved = try await eventually(within: .seconds(90)) {
             notice("resolved", "WhorlErrorsInNewEnvironment") && notice("resolved", "WhorlNewIssue")
         }
         #expect(resolved)
 
-        // The proxy leads to whichever collector is ready, and not to their metrics.
+        // The proxy forwards to any ready collector, and does not expose the metrics.
         let proxy = TestHTTP(port: proxyPort, token: TestCollector.token)
         #expect(try await proxy.get("/api/0/projects/acme/web/issues/").json().array?.count == 1)
         #expect(try await proxy.get("/metrics").status == 404)

@@ -6,9 +6,9 @@ import WhorlPostgres
 import WhorlProtocol
 import WhorlTestSupport
 
-@Suite("A few bytes cannot cost much memory", .serialized)
+@Suite("Small requests cannot use much memory", .serialized)
 struct AmplificationTests {
-    /// The bound of the whole process, whatever arrives.
+    /// The memory limit of the whole process in bytes, whatever arrives.
     private static let maxResident = 300e6
 
     private static func gzip(_ bytes: [UInt8]) -> [UInt8] {
@@ -32,14 +32,14 @@ struct AmplificationTests {
         return (0..<times).reduce(into: Array("{}\n".utf8)) { bytes, _ in bytes += item }
     }
 
-    /// A list of 26 million values, 50 MB of text.
+    /// JSON with a list of 26 million values, 50 MB of text.
     private static let zeros: [UInt8] = {
         var list = Array(",0".utf8)
         while list.count < 26 << 20 { list += list }
         return Array("{\"a\":[0".utf8) + list + Array("]}".utf8)
     }()
 
-    @Test("Lists of a million values are refused by item type, whatever the item says it is")
+    @Test("Items with lists of a million values are refused, whatever type they declare")
     func lists() async throws {
         try await withCollector { collector in
             let peak = try PeakMemory(of: collector.program.processID)
@@ -49,7 +49,7 @@ struct AmplificationTests {
                 let answer = try await collector.send(envelope: body, headers: ["Content-Encoding": "gzip"])
                 #expect(answer.status == (type == "event" ? 413 : 200), "\(type): \(answer.status) \(answer.text)")
             }
-            // Just below the size of an item, many at once.
+            // Events just below the size limit of an item, many at once.
             let event = Array(Self.zeros.prefix(1_000_000)) + Array("]}".utf8)
             let body = Self.gzip(Self.envelope("event", event))
             let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
@@ -66,7 +66,7 @@ struct AmplificationTests {
         }
     }
 
-    @Test("No coding makes more of a byte than gzip can")
+    @Test("No coding expands a body more than gzip can")
     func expansion() async throws {
         try await withCollector { collector in
             let file = Self.envelope("attachment", [UInt8](repeating: 0x20, count: 20 << 20))
@@ -81,7 +81,7 @@ struct AmplificationTests {
         }
     }
 
-    @Test("Header lines of items cannot hold lists")
+    @Test("Item headers with long lists are refused")
     func itemHeaders() async throws {
         try await withCollector { collector in
             let peak = try PeakMemory(of: collector.program.processID)
@@ -94,7 +94,7 @@ struct AmplificationTests {
         }
     }
 
-    @Test("Connections that declare large bodies and send nothing take no memory from anybody")
+    @Test("Connections that declare large bodies and send nothing do not reserve memory")
     func declaredBodies() async throws {
         try await withCollector { collector in
             var open: [Int32] = []
@@ -112,7 +112,7 @@ struct AmplificationTests {
                 try await collector.metric("whorl_memory_reserved_bytes{budget=\"received\"}") ?? 0 > 0
             }
             #expect(reserved)
-            // Those that only declare hold nothing, however many they are.
+            // Requests that only declare a body reserve nothing, however many there are.
             for _ in 0..<600 {
                 let connection = try LoopbackSocket.connect(port: collector.port)
                 let head = """
@@ -126,15 +126,15 @@ struct AmplificationTests {
             for _ in 0..<10 {
                 let start = ContinuousClock.now
                 #expect(try await collector.send(event: ["message": "small"]).status == 200)
-                #expect(start.duration(to: .now) < allowed(.seconds(2)))
+                #expect(start.duration(to: .now) < scaledBound(.seconds(2)))
             }
-            // A large body of somebody else arrives as well.
+            // A large body of another sender is accepted too.
             let large = Self.envelope("attachment", [UInt8](repeating: 7, count: 15 << 20))
             #expect(try await collector.send(envelope: large).status == 200)
         }
     }
 
-    @Test("Many large bodies of one sender at once are all kept, one after the other")
+    @Test("Many concurrent large bodies of one sender are all accepted, one after another")
     func manyAtOnce() async throws {
         try await withCollector { collector in
             let wide = Array(
@@ -160,7 +160,7 @@ struct AmplificationTests {
         }
     }
 
-    @Test("Heads that do not end take no more than 16 KiB each")
+    @Test("Incomplete heads hold at most 16 KiB each")
     func openHeads() async throws {
         try await withCollector { collector in
             let peak = try PeakMemory(of: collector.program.processID)
@@ -177,7 +177,7 @@ struct AmplificationTests {
         }
     }
 
-    @Test("Small bodies that do not end, of senders that nobody knows, keep nobody's event from being kept")
+    @Test("Incomplete small bodies of unknown senders do not keep events of others from being stored")
     func heldBodies() async throws {
         try await withCollector { collector in
             var open: [Int32] = []
@@ -187,7 +187,7 @@ struct AmplificationTests {
             for index in 0..<800 {
                 let connection = try LoopbackSocket.connect(port: collector.port, from: "127.0.1.\(1 + index % 4)")
                 open.append(connection)
-                // MSG_DONTWAIT: the collector may read no further.
+                // MSG_DONTWAIT, because the collector may stop reading.
                 _ = bytes.withUnsafeBytes {
                     send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | 0x40)
                 }
@@ -195,14 +195,14 @@ struct AmplificationTests {
             for _ in 0..<20 {
                 let start = ContinuousClock.now
                 #expect(try await collector.send(event: ["message": "small"]).status == 200)
-                #expect(start.duration(to: .now) < allowed(.seconds(2)))
+                #expect(start.duration(to: .now) < scaledBound(.seconds(2)))
             }
             let held = try await collector.metric("whorl_memory_reserved_bytes{budget=\"received\"}")
             #expect(held ?? .infinity < 30e6)
         }
     }
 
-    @Test("Heads of many fields are refused, and requests in one piece wait as bytes until earlier answers are read")
+    @Test("Heads with many fields are refused, and pipelined requests wait as bytes until earlier responses are read")
     func manyFields() async throws {
         try await withCollector { collector in
             let peak = try PeakMemory(of: collector.program.processID)
@@ -221,7 +221,7 @@ struct AmplificationTests {
             defer { for connection in open { close(connection) } }
             let pipelined = String(repeating: "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", count: 1_500)
             for index in 0..<600 {
-                // From an address of their own: each has its pace.
+                // A separate address, because requests are limited per address.
                 let connection = try LoopbackSocket.connect(
                     port: collector.port,
                     from: "127.0.0.2",
@@ -233,7 +233,7 @@ struct AmplificationTests {
             }
             #expect(try await collector.send(event: ["message": "small"]).status == 200)
             #expect(peak.stop() < 160e6)
-            // All of them are answered to who reads.
+            // A client that reads its responses gets all of them.
             let count = 300
             let last = "GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
             let one = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -247,7 +247,7 @@ struct AmplificationTests {
         }
     }
 
-    @Test("A wrong key is refused when 64 KiB of its body have come, not at the end")
+    @Test("A wrong key is refused after 64 KiB of the body, not at its end")
     func unknownKey() async throws {
         try await withCollector { collector in
             let connection = try LoopbackSocket.connect(port: collector.port)
@@ -272,14 +272,14 @@ struct AmplificationTests {
         }
     }
 
-    @Test("Bodies of every coding are given back before the database is waited for")
+    @Test("The memory of a decoded body is released before the request waits for the database")
     func released() async throws {
         try await withCollector { collector in
             #expect(try await collector.send(event: ["message": "first"]).status == 200)
             let peak = try PeakMemory(of: collector.program.processID)
             let holder = try await PostgresConnection.connect(collector.databaseURL, deadline: .now + .seconds(10))
             try await holder.script("BEGIN; LOCK TABLE issue", deadline: .now + .seconds(10))
-            // Not too regular: a coding may make a thousand bytes of one.
+            // With some noise, because a coding may expand at most a thousandfold.
             let noise = (0..<4_096).map { _ in UInt8.random(in: 0...255) }
             let large = Self.envelope(
                 "attachment",
@@ -293,7 +293,7 @@ struct AmplificationTests {
                         try await collector.send(envelope: body, headers: ["Content-Encoding": coding]).status
                     }
                 }
-                // While both wait for the lock, nothing is held for their bodies.
+                // While both requests wait for the lock, no memory is reserved for their bodies.
                 let isWaiting = try await eventually(within: .seconds(30)) {
                     let statement = PostgresStatement(
                         "test",
@@ -314,7 +314,7 @@ struct AmplificationTests {
         }
     }
 
-    @Test("Bombs of every coding, thirty at once, stay below the bound, and a small request waits for none of them")
+    @Test("Thirty concurrent decompression bombs stay below the memory limit and do not block small requests")
     func bombs() async throws {
         try await withCollector { collector in
             let peak = try PeakMemory(of: collector.program.processID)

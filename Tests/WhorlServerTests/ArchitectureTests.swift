@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import WhorlTestSupport
 
-/// What `docs/architecture.md` says about the layout is true.
+/// Checks the statements of `docs/architecture.md` about the layout of the code.
 @Suite struct ArchitectureTests {
     private static let repository = TestCollector.repository
 
@@ -10,7 +10,7 @@ import WhorlTestSupport
         try String(contentsOfFile: repository + "/" + path, encoding: .utf8)
     }
 
-    /// The rows of the table whose first cell is a number, as cells.
+    /// The rows of the table whose first cell is a number.
     private static func calls() throws -> [(file: String, function: String)] {
         try text("docs/architecture.md").split(separator: "\n")
             .compactMap { line in
@@ -20,7 +20,7 @@ import WhorlTestSupport
             }
     }
 
-    @Test("The path of an event has at most 20 files and 25 calls, and each of them exists")
+    @Test("The event path has at most 20 files and 25 calls, and each function exists")
     func path() throws {
         let calls = try Self.calls()
         #expect((20...25).contains(calls.count))
@@ -33,10 +33,10 @@ import WhorlTestSupport
         }
     }
 
-    @Test("Each call on the path is made by a file before it on the path")
+    @Test("Each call of the event path is made by an earlier file of the path")
     func order() throws {
         let calls = try Self.calls()
-        // How the callee is written where it is called; the type for initialisers.
+        // How a caller spells the call; initialisers use the type's name.
         func spelling(_ file: String, _ function: String) -> String {
             let type = file.split(separator: "/").last?.dropLast(6) ?? ""
             return function == "init" ? "\(type)(" : "\(function)("
@@ -49,7 +49,7 @@ import WhorlTestSupport
         }
     }
 
-    @Test("The targets of the package are those of the table, and each imports only those above it")
+    @Test("The package has the targets of the table, and each target imports only targets above it")
     func targets() throws {
         let text = try Self.text("docs/architecture.md")
         let start = try #require(text.range(of: "## Targets"))
@@ -71,14 +71,14 @@ import WhorlTestSupport
                     guard let module = words.first(where: { $0.hasPrefix("Whorl") }), words.contains("import"),
                         let place = named.firstIndex(of: String(module))
                     else { continue }
-                    // The program also sends test events through the client.
+                    // The server target also uses the client, for test events.
                     #expect(place < index || target == "WhorlServer", "\(target)/\(file) imports \(module)")
                 }
             }
         }
     }
 
-    @Test("Every file that the table of changes names exists")
+    @Test("Every file in the table of changes exists")
     func changes() throws {
         let text = try Self.text("docs/architecture.md")
         let start = try #require(text.range(of: "## Where to make a change"))

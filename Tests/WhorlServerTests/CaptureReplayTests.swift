@@ -3,9 +3,9 @@ import Testing
 import WhorlProtocol
 import WhorlTestSupport
 
-@Suite("Requests that real SDKs made")
+@Suite("Captured requests of real SDKs")
 struct CaptureReplayTests {
-    @Test("Every captured ingest request, byte for byte, is answered, counted and stored as the protocol says")
+    @Test("Every captured ingest request is answered, counted and stored as the protocol requires")
     func ingest() async throws {
         let expectations = try Capture.expectations()
         let captures = try Capture.all().filter(\.isIngest)
@@ -29,7 +29,7 @@ struct CaptureReplayTests {
         }
     }
 
-    @Test("Every captured API request to a route that is not served yet is answered with a JSON 404")
+    @Test("Captured API requests to unsupported routes are answered with a JSON 404")
     func unserved() async throws {
         let unserved = try String(contentsOfFile: Capture.folder + "/not-yet-served.txt", encoding: .utf8)
             .split(separator: "\n").filter { !$0.hasPrefix("#") }.map(String.init)
@@ -46,7 +46,7 @@ struct CaptureReplayTests {
                 } else if capture.method == "PUT",
                     capture.path.hasSuffix("/issues/") || capture.path.hasSuffix("/issues/?")
                 {
-                    // `sentry-cli issues … --all` names no issue: nobody changes all by leaving something out.
+                    // `sentry-cli issues … --all` sends no issue ids; a request without a selection is refused.
                     #expect(answer.status == 400, "\(capture.name)")
                 } else {
                     #expect((200..<300).contains(answer.status), "\(capture.name): \(route) \(answer.status)")
@@ -55,7 +55,7 @@ struct CaptureReplayTests {
         }
     }
 
-    /// The captured requests carry a made-up token; ours takes its place.
+    /// Replaces the placeholder token of a captured request with the collector's token.
     private static func withToken(_ bytes: [UInt8]) -> [UInt8] {
         guard let end = bytes.firstRange(of: [0x0D, 0x0A, 0x0D, 0x0A]) else { return bytes }
         let lines = String(decoding: bytes[..<end.lowerBound], as: UTF8.self).components(separatedBy: "\r\n")
@@ -76,7 +76,7 @@ struct CaptureReplayTests {
         }
     }
 
-    /// Items counted so far, by `type/outcome/reason`.
+    /// The number of items so far, by `type/outcome/reason`.
     private static func itemCounts(_ collector: TestCollector) async throws -> [String: Int] {
         var counts: [String: Int] = [:]
         for line in try await TestHTTP(port: collector.port).get("/metrics").text.split(separator: "\n")

@@ -19,7 +19,7 @@ struct CommandTests {
     }
 
     @Test(
-        "A bad value stops the start with a sentence that names the variable and the value",
+        "An invalid setting stops the start with one line that names the variable and the value",
         arguments: [
             ("PORT", "70000"), ("PORT", "http"), ("DATABASE_URL", "mysql://x"),
             ("WHORL_PUBLIC_URL", "errors.example.com"),
@@ -33,11 +33,11 @@ struct CommandTests {
         #expect(status == 64)
         #expect(output.split(separator: "\n").count == 1)
         #expect(output.contains(variable))
-        // The values of secrets stay out of messages.
+        // Messages do not contain the values of secrets.
         if !["DATABASE_URL", "WHORL_BOOTSTRAP_TOKEN"].contains(variable) { #expect(output.contains(value)) }
     }
 
-    @Test("A flag wins over its variable, and help lists every setting")
+    @Test("A flag overrides its variable, and the help lists every setting")
     func flags() async throws {
         let (status, output) = try await run(["serve", "--port", "99999"], ["PORT": "8000"])
         #expect(status == 64)
@@ -51,7 +51,7 @@ struct CommandTests {
         ] { #expect(help.output.contains(name)) }
     }
 
-    @Test("explain shows what counted and why the rest did not; a bad rule is named by its line")
+    @Test("explain shows what contributes to the hash and why the rest does not; an invalid rule is named by its line")
     func explain() async throws {
         let directory = try temporaryDirectory("explain")
         let event = directory + "/event.json"
@@ -78,7 +78,7 @@ struct CommandTests {
         #expect(try await run(["explain", directory + "/absent"]).status == 64)
     }
 
-    @Test("dictionary train says what it saves, and does not train from too little")
+    @Test("dictionary train refuses too few events, and dictionary list shows the shipped dictionary")
     func dictionary() async throws {
         try await withCollector { collector in
             let database = ["DATABASE_URL": collector.databaseURL]
@@ -90,7 +90,7 @@ struct CommandTests {
         }
     }
 
-    @Test("A secret can come from a file")
+    @Test("A secret can be read from a file")
     func secretFile() async throws {
         let directory = try temporaryDirectory("secret")
         let file = directory + "/token"
@@ -104,7 +104,7 @@ struct CommandTests {
         try FileManager.default.removeItem(atPath: directory)
     }
 
-    @Test("Projects, keys and tokens are made, listed and disabled, and --json prints one object")
+    @Test("Projects, keys and tokens are created, listed and disabled, and --json prints one object")
     func administration() async throws {
         let data = try temporaryDirectory("data")
         let environment = ["DATABASE_URL": try await TestCluster.shared.makeDatabase(), "WHORL_DATA_DIR": data]
@@ -146,7 +146,7 @@ struct CommandTests {
         try FileManager.default.removeItem(atPath: data)
     }
 
-    @Test("doctor finds nothing on a sound installation, and says what to do about a fault")
+    @Test("doctor reports no fault for a sound installation, and a remedy for each fault")
     func doctor() async throws {
         let data = try temporaryDirectory("data")
         let url = try await TestCluster.shared.makeDatabase()
@@ -169,7 +169,7 @@ struct CommandTests {
         try FileManager.default.removeItem(atPath: data)
     }
 
-    @Test("send-test sends a real event and reads it back through the API, through the database, or not at all")
+    @Test("send-test sends a real event and reads it back through the API or the database, if it has access")
     func sendTest() async throws {
         try await withCollector { collector in
             let nowhere = ["WHORL_DATA_DIR": "/nonexistent/whorl"]
@@ -199,7 +199,7 @@ struct CommandTests {
         }
     }
 
-    @Test("serve refuses pending migrations when it may not apply them")
+    @Test("serve --no-migrate refuses to start with pending migrations")
     func noMigrate() async throws {
         let data = try temporaryDirectory("data")
         let url = try await TestCluster.shared.makeDatabase(migrated: false)

@@ -2,10 +2,10 @@ import Foundation
 import Testing
 import WhorlTestSupport
 
-@Suite("What is shipped for deployment")
+@Suite("Deployment files")
 struct DeploymentTests {
     @Test(
-        "The programs that read the files accept them: compose, HAProxy, Prometheus, its rules and their tests, Alertmanager"
+        "compose, HAProxy, Prometheus, Alertmanager and the linters accept the shipped files"
     )
     func files() async throws {
         let python = try await PythonEnvironment.make(
@@ -26,7 +26,7 @@ struct DeploymentTests {
         ] { #expect(program.output.contains("ok    \(check)"), "\(check)") }
     }
 
-    @Test("promtool finds nothing wrong with the metrics of a collector that has been at work")
+    @Test("promtool accepts the metrics of a collector that has processed events")
     func metrics() async throws {
         try await withCollector { collector in
             for level in ["error", "warning", "fatal"] {
@@ -60,7 +60,7 @@ struct DeploymentTests {
         }
     }
 
-    @Test("A token guards the metrics where one is set")
+    @Test("If a metrics token is set, /metrics requires it")
     func token() async throws {
         try await withCollector(environment: ["WHORL_METRICS_TOKEN": "s3cret"]) { collector in
             let http = TestHTTP(port: collector.port)

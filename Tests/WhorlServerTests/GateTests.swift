@@ -2,7 +2,7 @@ import Testing
 
 @testable import WhorlAPI
 
-@Suite("The gate in front of the API")
+@Suite("Concurrency limits of the API")
 struct GateTests {
     private enum Step: Sendable {
         case come(Int, String, GateLines<String>.Answer)
@@ -10,31 +10,31 @@ struct GateTests {
         case giveUp(Int, String, Bool)
     }
 
-    /// Two places and two in line for each key.
+    /// Sequences for two places and two waiting places per key.
     private static let orders: [[Step]] = [
         [.come(1, "a", .enters), .come(2, "a", .enters), .leave("a", nil), .leave("a", nil)],
-        // The first that waits is the first that enters; the line is bounded.
+        // Waiting requests enter in order, and their number is limited.
         [
             .come(1, "a", .enters), .come(2, "a", .enters), .come(3, "a", .waits), .come(4, "a", .waits),
             .come(5, "a", .refused), .leave("a", 3), .leave("a", 4), .leave("a", nil), .leave("a", nil),
         ],
-        // One key's line is nothing to another.
+        // Waiting requests of one key do not affect another key.
         [
             .come(1, "a", .enters), .come(2, "a", .enters), .come(3, "a", .waits), .come(4, "b", .enters),
             .come(5, "b", .enters), .leave("b", nil), .leave("a", 3), .leave("a", nil), .leave("a", nil),
             .leave("b", nil),
         ],
-        // Who gave up is passed over; who is inside cannot give up.
+        // A request that gave up is skipped; a request that has entered cannot give up.
         [
             .come(1, "a", .enters), .come(2, "a", .enters), .come(3, "a", .waits), .come(4, "a", .waits),
             .giveUp(3, "a", true), .giveUp(3, "a", false), .giveUp(1, "a", false), .leave("a", 4), .leave("a", nil),
             .leave("a", nil),
         ],
-        // Leaving what nobody entered changes nothing.
+        // Leaving without having entered changes nothing.
         [.leave("a", nil), .giveUp(1, "a", false)],
     ]
 
-    @Test("Each order of coming, waiting and leaving", arguments: orders.indices)
+    @Test("Every sequence of entering, waiting and leaving gives the expected results", arguments: orders.indices)
     func order(_ index: Int) {
         var lines = GateLines<String>(places: 2, waitingPlaces: 2)
         for step in Self.orders[index] {
@@ -47,7 +47,7 @@ struct GateTests {
         #expect(lines.keys == 0)
     }
 
-    @Test("A place is given back once, also when nobody refers to it any more; waiting ends")
+    @Test("A place is released exactly once, also on deallocation, and waiting times out")
     func places() async throws {
         let gate = Gate<Int>(places: 1, waitingPlaces: 1, patience: .milliseconds(20))
         var place: GatePlace? = try await gate.enter(1)

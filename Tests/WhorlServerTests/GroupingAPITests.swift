@@ -4,7 +4,7 @@ import WhorlPostgres
 import WhorlProtocol
 import WhorlTestSupport
 
-@Suite("Grouping, explained, tried and undone")
+@Suite("Grouping API")
 struct GroupingAPITests {
     private let project = "/api/0/projects/acme/web/"
 
@@ -39,7 +39,7 @@ struct GroupingAPITests {
         try await collector.http.get("/api/0/issues/\(id)/").json()
     }
 
-    /// What of an issue has to come back after a merge was undone.
+    /// The values of an issue that must be restored after a merge is undone.
     private func numbers(_ collector: TestCollector, _ id: String) async throws -> [String] {
         let shown = try await issue(collector, id)
         let tags = try await collector.http.get("/api/0/issues/\(id)/tags/").json()
@@ -55,8 +55,8 @@ struct GroupingAPITests {
         return numbers
     }
 
-    @Test("Merged issues become one by their hashes, new events follow, and parting them brings back what was")
-    func mergeAndPart() async throws {
+    @Test("Merging moves hashes and new events to one issue, and unmerging restores the original issues")
+    func mergeAndUnmerge() async throws {
         try await withCollector { collector in
             for user in ["7", "8"] {
                 #expect(try await collector.send(event: fault("A", "first", user: user)).status == 200)
@@ -73,12 +73,12 @@ struct GroupingAPITests {
             let only = try await issues(collector)
             #expect(only.count == 1)
             #expect(only.first?["count"]?.string == "3")
-            // The user who met both counts once.
+            // A user with events in both issues counts once.
             #expect(only.first?["userCount"]?.int == 2)
-            // Who asks for the other one is shown where it went.
+            // The id of the merged issue leads to the target issue.
             #expect(try await issue(collector, b)["id"]?.string == a)
 
-            // New events of either kind join it; a user who is known under the other hash is not counted again.
+            // New events of both kinds join it; a user who is known under the other hash is not counted again.
             #expect(try await collector.send(event: fault("B", "second", user: "8", release: "shop@2")).status == 200)
             let joined = try await issue(collector, a)
             #expect(joined["count"]?.string == "4")
@@ -95,19 +95,19 @@ struct GroupingAPITests {
             #expect(try await numbers(collector, a) == before[0])
             let after = try await numbers(collector, b)
             #expect(after[0..<3] == before[1][0..<3])
-            // What came in between is where it belongs.
+            // The event that arrived after the merge belongs to its original issue.
             #expect(after[3] == "\"2\"" && after[4] == "2")
             #expect(try await issues(collector).count == 2)
-            // One hash has to stay, and others are not its own.
+            // The last hash cannot be removed, and neither can a hash of another issue.
             let own = try #require(
                 try await collector.http.get("/api/0/issues/\(a)/hashes/").json().array?.first?["id"]?.string
             )
             #expect(try await collector.http.send("DELETE", "/api/0/issues/\(a)/hashes/?id=\(own)").status == 400)
             #expect(try await collector.http.send("DELETE", "/api/0/issues/\(a)/hashes/?id=\(foreign)").status == 400)
             #expect(try await collector.http.send("PUT", project + "issues/?id=\(a)", json: ["merge": 1]).status == 400)
-            // Who names a merged issue means the one that is shown.
+            // The merge is repeated for the following checks.
             _ = try await collector.http.send("PUT", project + "issues/?id=\(a)&id=\(b)", json: ["merge": 1])
-            // The id of a merged issue leads to the other one when it is read; deleting it deletes nothing.
+            // Reading a merged issue leads to its target; deleting it deletes nothing.
             #expect(try await collector.http.send("DELETE", project + "issues/?id=\(b)").status == 204)
             #expect(try await collector.http.send("DELETE", "/api/0/issues/\(b)/").status == 404)
             #expect(try await issues(collector).count == 1)
@@ -116,7 +116,7 @@ struct GroupingAPITests {
         }
     }
 
-    @Test("Events that arrive while issues are merged and parted are counted where their hash points in the end")
+    @Test("Events that arrive during merges and unmerges are counted in the issue of their hash")
     func mergeUnderLoad() async throws {
         try await withCollector { collector in
             for type in ["A", "B"] { _ = try await collector.send(event: fault(type, type)) }
@@ -156,7 +156,7 @@ struct GroupingAPITests {
                 try await group.waitForAll()
             }
             for id in ids {
-                // What had to wait for a lock for too long comes by way of the spool.
+                // Events that waited too long for a lock arrive through the spool.
                 let isWhole = try await eventually(within: .seconds(15)) {
                     let shown = try await issue(collector, id)
                     return shown["count"]?.string == "81" && shown["userCount"]?.int == 8
@@ -167,7 +167,7 @@ struct GroupingAPITests {
         }
     }
 
-    @Test("An event is explained: what counted, what did not and why, and the rule that decided")
+    @Test("The grouping of an event is explained: what contributes, what does not and why, and the rule that applied")
     func explained() async throws {
         try await withCollector { collector in
             let id = EventID.random()
@@ -198,7 +198,7 @@ struct GroupingAPITests {
         }
     }
 
-    @Test("Rules are tried before they are kept, refused with the line that is wrong, and then decide")
+    @Test("Rules can be previewed, are refused with the line of an error, and apply after they are saved")
     func rules() async throws {
         try await withCollector { collector in
             for type in ["TimeoutA", "TimeoutB", "Other"] {
@@ -216,7 +216,7 @@ struct GroupingAPITests {
             #expect(preview["events"]?.int == 3 && preview["issuesNow"]?.int == 3 && preview["issuesThen"]?.int == 2)
             #expect(preview["merges"]?.array?.first?["parts"]?.array?.count == 2)
             #expect(preview["splitCount"]?.int == 0 && preview["isComplete"] == true)
-            // Nothing was kept of it.
+            // The preview saved nothing.
             #expect(try await collector.http.get(project).json()["fingerprintingRules"]?.string == "")
 
             let wrong = try await collector.http.send(
@@ -239,7 +239,7 @@ struct GroupingAPITests {
         }
     }
 
-    @Test("Stored events are grouped anew by a job, with all of their numbers, and moved back")
+    @Test("A job regroups stored events with all of their counts, and can be reverted")
     func regrouped() async throws {
         try await withCollector { collector in
             for user in ["7", "8"] {
@@ -289,7 +289,7 @@ struct GroupingAPITests {
             #expect(done["moved"]?.int ?? 0 >= 4 && done["processed"] == done["total"])
             let together = try await issue(collector, ids[0])
             #expect(together["count"]?.string == "4" && together["userCount"]?.int == 2)
-            // Both lead to the issue that their events are in now.
+            // Both ids lead to the issue that now contains the events.
             #expect(try await issue(collector, ids[1])["id"] == together["id"])
             #expect(try await numbers(collector, ids[2]) == before[2])
             #expect(
@@ -313,7 +313,7 @@ struct GroupingAPITests {
         }
     }
 
-    @Test("Issues with the same frames are suggested")
+    @Test("Issues with the same frames are listed as similar")
     func similar() async throws {
         try await withCollector { collector in
             _ = try await collector.send(event: fault("A", "pay", extra: ["one", "two", "three"]))
@@ -328,12 +328,12 @@ struct GroupingAPITests {
         }
     }
 
-    @Test("A project that moves to another algorithm keeps its issues whole")
+    @Test("A project that changes its grouping version keeps its issues")
     func transition() async throws {
         try await withCollector { collector in
             let old = ["options": ["whorl:grouping_version": 1]] as JSON
             #expect(try await collector.http.send("PUT", project, json: old).status == 200)
-            // The function's closure number is part of the name to the first algorithm only.
+            // The number of a closure is part of the function's name in the first version only.
             func event(_ closure: Int) -> JSON {
                 [
                     "platform": "go",
@@ -381,7 +381,7 @@ struct GroupingAPITests {
             try await setting("{\"version\":2,\"previous\":1,\"previousUntil\":\(until)}")
             try await algorithms(2)
             #expect(try await issues(collector).count == 1)
-            // The transition is over: the new algorithm alone finds the same issue, whatever the closure's number.
+            // After the transition the new version alone finds the same issue, whatever the closure's number.
             try await setting("{\"version\":2}")
             let isJoined = try await eventually(within: .seconds(10)) {
                 let id = EventID.random()
@@ -391,7 +391,7 @@ struct GroupingAPITests {
             }
             #expect(isJoined)
             let last = try await issues(collector)
-            // An event that came before the change was noticed may have its own issue under the old algorithm.
+            // An event that arrived before the collector saw the change can have its own issue under the old version.
             #expect(last.contains { $0["count"]?.string.flatMap { Int($0) } ?? 0 >= 2 })
             await connection.close()
         }

@@ -5,9 +5,9 @@ import WhorlPostgres
 import WhorlProtocol
 import WhorlTestSupport
 
-@Suite("Requests that are meant to hurt")
+@Suite("Hostile requests")
 struct HostileTests {
-    @Test("Each of the corpus is answered as it should be, while a bystander sees no error and waits for nothing")
+    @Test("Every case of the corpus is answered as expected, and another client sees no errors or delays")
     func corpus() async throws {
         let environment = [
             "WHORL_BOOTSTRAP_ORG": "default", "WHORL_BOOTSTRAP_PROJECT": "default", "WHORL_HEAD_TIMEOUT_SECONDS": "2",
@@ -21,8 +21,8 @@ struct HostileTests {
             #expect(cases.count >= 120)
             let connection = try await PostgresConnection.connect(collector.databaseURL, deadline: .now + .seconds(10))
             let peak = try PeakMemory(of: collector.program.processID)
-            let bystander = Bystander(collector)
-            // Those that wait for a deadline do so together.
+            let bystander = ConcurrentClient(collector)
+            // The cases that wait for a deadline run concurrently.
             try await withThrowingTaskGroup(of: [String].self) { group in
                 for stalled in cases where stalled.then == .stall {
                     group.addTask {
@@ -53,7 +53,7 @@ struct HostileTests {
             let sorted = seen.sorted { $0.time < $1.time }
             let p99 = sorted[min(sorted.count * 99 / 100, sorted.count - 1)].time
             let slowest = sorted.suffix(5).map { "\($0.time) after \($0.name)" }
-            // How long it waits is a promise of release builds; a debug build on a busy machine may take any time.
+            // The latency bound applies to release builds; a debug build on a busy machine can take any time.
             if TestCollector.isRelease {
                 #expect(p99 < .milliseconds(100), "p99 of \(sorted.count); slowest \(slowest)")
             }
@@ -64,7 +64,7 @@ struct HostileTests {
             print(
                 "\(cases.count) cases; bystander p99 \(p99), slowest \(slowest.last ?? ""); peak \(Int(memory / 1e6)) MB"
             )
-            // Nothing of a sender reaches the log but on one line of JSON.
+            // Data of a sender appears in the log only within single lines of valid JSON.
             for line in collector.program.output.split(separator: "\n") {
                 #expect((try? JSONDocument(Array(line.utf8))) != nil, "\(line.prefix(200))")
             }
@@ -100,12 +100,12 @@ struct HostileTests {
         }
         let text = String(decoding: exchange.received, as: UTF8.self)
         for word in expected["answer_lacks"]?.array ?? [] where text.contains(word.string ?? "") {
-            faults.append("the answer holds \(word)")
+            faults.append("the answer contains \(word)")
         }
         let wanted = expected["stored"]?.int ?? 0
         var stored = try await count(connection) - before
         if hostile.then == .reset, stored != wanted {
-            // Whoever goes away may be served a moment later, or not at all.
+            // A request whose client disconnects is processed with a delay or not at all.
             _ = try await eventually(within: .seconds(2)) { try await count(connection) - before == wanted }
             stored = try await count(connection) - before
         }
@@ -119,7 +119,7 @@ struct HostileTests {
     private static func eventFaults(_ id: String, _ expected: JSON, _ collector: TestCollector) async throws -> [String]
     {
         let answer = try await collector.http.get("/api/0/projects/default/default/events/\(id)/")
-        guard answer.status == 200 else { return ["the event is not shown: \(answer.status)"] }
+        guard answer.status == 200 else { return ["the event cannot be read: \(answer.status)"] }
         let event = try answer.json()
         var faults: [String] = []
         for (pointer, value) in expected["event"]?.object ?? [] {
@@ -135,7 +135,7 @@ struct HostileTests {
                 faults.append("\(pointer) is \((seen ?? .null).text.prefix(200)), not \(value.text.prefix(200))")
             }
         }
-        if expected["errors"] == true, event["errors"]?.array?.isEmpty ?? true { faults.append("nothing is noted") }
+        if expected["errors"] == true, event["errors"]?.array?.isEmpty ?? true { faults.append("no error is noted") }
         return faults
     }
 
@@ -144,7 +144,7 @@ struct HostileTests {
         return try await connection.execute(statement, deadline: .now + .seconds(10)).first?.read("n") ?? -1
     }
 
-    /// Another project with a key, and a key that is switched off.
+    /// Creates another project with a key, and a disabled key.
     private static func otherKeys(_ collector: TestCollector) async throws -> [String: String] {
         let other = try await collector.http.send(
             "POST",
@@ -163,7 +163,7 @@ struct HostileTests {
             "/api/0/projects/default/default/keys/\(disabled)/",
             json: ["isActive": false]
         )
-        // Collectors notice within a few seconds.
+        // Collectors see the change within a few seconds.
         let auth = ["X-Sentry-Auth": "Sentry sentry_version=7, sentry_key=\(disabled)"]
         let isOff = try await eventually {
             try await collector.send(envelope: Array("{}\n".utf8), headers: auth).status == 403
@@ -175,11 +175,11 @@ struct HostileTests {
     }
 }
 
-/// A client that sends ten well-behaved requests a second, on a thread of its own, and measures how long answers take.
-private final class Bystander: Sendable {
+/// A client that sends ten valid requests a second on its own thread, and measures the response times.
+private final class ConcurrentClient: Sendable {
     private struct Seen {
         var times: [(time: Duration, name: String)] = []
-        /// The case that was sent last.
+        /// The name of the case that was sent last.
         var name = "the stalled ones"
         var errors = 0
         var isOver = false
@@ -194,10 +194,10 @@ private final class Bystander: Sendable {
         Thread.detachNewThread { [self] in run() }
     }
 
-    /// Remembers which case is being sent, so that it is known what a slow answer waited for.
+    /// Records which case is being sent, so that a slow response can be attributed to it.
     func note(_ name: String) { seen.withLock { $0.name = name } }
 
-    /// Ends it, and returns what it saw.
+    /// Stops the client, and returns its measurements.
     func stop() async throws -> (times: [(time: Duration, name: String)], errors: Int) {
         isRunning.store(false, ordering: .relaxed)
         _ = try await eventually { self.seen.withLock(\.isOver) }
@@ -205,7 +205,7 @@ private final class Bystander: Sendable {
     }
 
     private func run() {
-        // An envelope without items: the whole way in, and nothing to store.
+        // An envelope without items takes the whole ingest path and stores nothing.
         let head = """
             POST /api/1/envelope/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\
             X-Sentry-Auth: Sentry sentry_version=7, sentry_key=\(TestCollector.publicKey)\r\n\r\n{}\n

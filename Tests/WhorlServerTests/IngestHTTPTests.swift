@@ -4,7 +4,7 @@ import WhorlPostgres
 import WhorlProtocol
 import WhorlTestSupport
 
-/// Checks what an asynchronous question answers.
+/// Expects that an asynchronous expression returns a value.
 func expect<Value: Equatable & Sendable>(
     _ expected: Value,
     sourceLocation: SourceLocation = #_sourceLocation,
@@ -18,12 +18,12 @@ func expect<Value: Equatable & Sendable>(
     }
 }
 
-@Suite("The write side over HTTP")
+@Suite("Ingest over HTTP")
 struct IngestHTTPTests {
     private let key = TestCollector.publicKey
     private let event = Array(#"{"message":"m"}"#.utf8)
 
-    @Test("Credentials are taken from every place, and their faults answered as the protocol says")
+    @Test("Credentials are read from every place, and wrong ones are answered as the protocol requires")
     func credentials() async throws {
         try await withCollector { collector in
             let http = TestHTTP(port: collector.port)
@@ -61,7 +61,7 @@ struct IngestHTTPTests {
         }
     }
 
-    @Test("The envelope's own DSN is used where nothing else names a key, and must agree where something does")
+    @Test("The DSN of the envelope is used if the request names no key, and must match otherwise")
     func envelopeDSN() async throws {
         try await withCollector { collector in
             func send(_ dsn: String, _ query: String) async throws -> Int {
@@ -79,7 +79,7 @@ struct IngestHTTPTests {
         }
     }
 
-    @Test("Browsers may send from anywhere and read the answer, errors included; other methods are refused")
+    @Test("Browsers can send from any origin and read every response; other methods are refused")
     func origins() async throws {
         try await withCollector { collector in
             let http = TestHTTP(port: collector.port)
@@ -101,7 +101,7 @@ struct IngestHTTPTests {
                 #expect(answer.status == 405)
                 #expect(answer.headers["allow"]?.contains("POST") == true)
             }
-            // Antique browsers send an event as the address of an image.
+            // Old browsers send an event in the URL of an image.
             let data =
                 Data(event).base64EncodedString().addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
             let image = try await http.get("/api/1/store/?sentry_key=\(key)&sentry_data=\(data)")
@@ -110,7 +110,7 @@ struct IngestHTTPTests {
         }
     }
 
-    @Test("Bad bodies get 4xx with a cause and store nothing")
+    @Test("Invalid bodies are answered with 4xx and a cause, and store nothing")
     func badBodies() async throws {
         try await withCollector(environment: ["WHORL_MAX_BODY_BYTES": "200000", "WHORL_MAX_INFLATED_BYTES": "3000000"])
         {
@@ -166,7 +166,7 @@ struct IngestHTTPTests {
         return Array(try Data(contentsOf: URL(fileURLWithPath: file + ".gz")))
     }
 
-    @Test("The client's address comes from a trusted proxy only, and only where the event asks for it")
+    @Test("The client's address is read from a trusted proxy only, and stored only if the event asks for it")
     func clientAddress() async throws {
         try await withCollector(environment: ["WHORL_TRUSTED_PROXIES": "127.0.0.0/8"]) { collector in
             func address(_ event: JSON) async throws -> JSON? {
@@ -193,7 +193,7 @@ struct IngestHTTPTests {
         }
     }
 
-    @Test("What was changed in an event is noted on it")
+    @Test("Changes to an event are noted on it")
     func notes() async throws {
         try await withCollector { collector in
             let id = EventID.random()
@@ -209,7 +209,7 @@ struct IngestHTTPTests {
             #expect(stored["_meta"]?["release"] != nil)
             #expect(stored["dateCreated"] == stored["dateReceived"])
 
-            // A clock that is 40 days behind is put right, and the page says so.
+            // A clock that is 40 days behind is corrected, and the event says so.
             let drifted = EventID.random()
             let sent = Timestamp.format(Date(timeIntervalSinceNow: -40 * 86_400))
             let header: JSON = ["event_id": .string(drifted.hex), "sent_at": .string(sent)]

@@ -4,9 +4,9 @@ import WhorlPostgres
 import WhorlProtocol
 import WhorlTestSupport
 
-@Suite("Work that waits holds up nobody else", .serialized)
+@Suite("Isolation of waiting requests", .serialized)
 struct IsolationTests {
-    @Test("While statements wait for a lock, health answers, events are kept and nothing blocks the thread pool")
+    @Test("While statements wait for a lock, health checks answer, events are stored and the thread pool is free")
     func lockedTable() async throws {
         try await withCollector { collector in
             #expect(try await collector.send(event: ["message": "before"]).status == 200)
@@ -24,14 +24,14 @@ struct IsolationTests {
                 for index in 0..<5 {
                     let start = ContinuousClock.now
                     #expect(try await collector.http.get("/livez").status == 200)
-                    #expect(start.duration(to: .now) < allowed(.seconds(1)))
+                    #expect(start.duration(to: .now) < scaledBound(.seconds(1)))
                     #expect(try await collector.http.get("/health").status == 200)
                     #expect(try await collector.send(event: ["message": .string("during \(index)")]).status == 200)
-                    #expect(start.duration(to: .now) < allowed(.seconds(2.5)))
+                    #expect(start.duration(to: .now) < scaledBound(.seconds(2.5)))
                 }
                 try await group.waitForAll()
             }
-            #expect(try await collector.metric("whorl_db_up") == 1, "a lock is not an absent database")
+            #expect(try await collector.metric("whorl_db_up") == 1, "a lock does not count as an outage")
             try await holder.script("ROLLBACK", deadline: .now + .seconds(10))
             await holder.close()
             #expect(try await collector.http.get("/api/0/projects/acme/web/issues/").status == 200)
@@ -42,14 +42,14 @@ struct IsolationTests {
     }
 }
 
-@Suite("What a search may cost", .serialized)
+@Suite("Cost of searches", .serialized)
 struct SearchCostTests {
-    @Test("A search over its time answers 503 with the term to narrow; others and events are not affected")
+    @Test("A search that exceeds its time is answered with 503 and the slow term; other requests are not affected")
     func slowSearch() async throws {
         try await withCollector { collector in
             let connection = try await PostgresConnection.connect(collector.databaseURL, deadline: .now + .seconds(10))
             #expect(try await collector.send(event: ["message": "one"]).status == 200)
-            // A search takes as long as it likes: each row that it looks at waits.
+            // Searches take very long, because each row that they read sleeps.
             try await connection.script(
                 """
                 CREATE FUNCTION slow(text) RETURNS text LANGUAGE sql VOLATILE
@@ -75,7 +75,7 @@ struct SearchCostTests {
                     let start = ContinuousClock.now
                     #expect(try await collector.http.get("/health").status == 200)
                     #expect(try await collector.http.get("/livez").status == 200)
-                    #expect(start.duration(to: .now) < allowed(.seconds(1)))
+                    #expect(start.duration(to: .now) < scaledBound(.seconds(1)))
                 }
                 try await group.waitForAll()
             }
@@ -85,7 +85,7 @@ struct SearchCostTests {
         }
     }
 
-    @Test("A token has so many requests at once; more wait, and too many are refused")
+    @Test("The number of concurrent and of waiting requests per token is limited; the rest is refused")
     func tokenGate() async throws {
         try await withCollector { collector in
             let holder = try await PostgresConnection.connect(collector.databaseURL, deadline: .now + .seconds(10))
@@ -97,7 +97,7 @@ struct SearchCostTests {
                 var first: [Int] = []
                 for try await status in group {
                     first.append(status)
-                    // Those over the bound are refused at once, while the others still wait.
+                    // Requests above the limit are refused at once, while the others wait.
                     if first.count == 20 { try await holder.script("ROLLBACK", deadline: .now + .seconds(10)) }
                 }
                 return first

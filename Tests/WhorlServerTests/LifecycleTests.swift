@@ -6,7 +6,7 @@ import WhorlPrivateCluster
 import WhorlProtocol
 import WhorlTestSupport
 
-@Suite("A collector's life")
+@Suite("Collector lifecycle")
 struct LifecycleTests {
     private static func processes(of cluster: PrivateCluster) throws -> [Int32] {
         try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }
@@ -15,7 +15,7 @@ struct LifecycleTests {
             }
     }
 
-    @Test("A first start that cannot listen shows its token all the same, since it is shown once")
+    @Test("A first start that cannot listen still prints its token, which is printed only once")
     func occupiedPort() async throws {
         try await withCollector { collector in
             let program = try RunningProgram(
@@ -32,7 +32,7 @@ struct LifecycleTests {
         }
     }
 
-    @Test("A frozen Postgres flips health, events are kept in time all the same, and recovery comes by itself")
+    @Test("With a frozen Postgres, health fails and events are accepted in time; recovery is automatic")
     func frozenPostgres() async throws {
         let directory = try temporaryDirectory("frozen")
         let cluster = try await PrivateCluster.locate(dataDirectory: directory)
@@ -45,20 +45,20 @@ struct LifecycleTests {
             let start = ContinuousClock.now
             let answer = try await collector.send(event: ["message": "during"])
             #expect(answer.status == 200)
-            #expect(start.duration(to: .now) < allowed(.seconds(2)))
+            #expect(start.duration(to: .now) < scaledBound(.seconds(2)))
             let flipped = try await eventually(within: .seconds(5)) {
                 let probe = ContinuousClock.now
                 let health = try await collector.http.get("/health")
-                #expect(probe.duration(to: .now) < allowed(.seconds(1)))
+                #expect(probe.duration(to: .now) < scaledBound(.seconds(1)))
                 return health.status == 503 && health.text == #"{"status":"unhealthy"}"#
             }
             #expect(flipped)
             #expect(try await collector.http.get("/readyz").status == 200)
             #expect(try await collector.http.get("/livez").status == 200)
-            // The breaker is open: nobody waits any more.
+            // The circuit breaker is open, so requests do not wait any more.
             let second = ContinuousClock.now
             #expect(try await collector.send(event: ["message": "during"]).status == 200)
-            #expect(second.duration(to: .now) < allowed(.milliseconds(500)))
+            #expect(second.duration(to: .now) < scaledBound(.milliseconds(500)))
             #expect(try await collector.metric("whorl_db_up") == 0)
             for process in processes { kill(process, SIGCONT) }
             await expect(true) {
@@ -72,14 +72,14 @@ struct LifecycleTests {
         try FileManager.default.removeItem(atPath: directory)
     }
 
-    @Test("SIGTERM under load: what was taken is answered, the exit is clean and within ten seconds")
+    @Test("SIGTERM under load: accepted requests are answered, and the program exits cleanly within ten seconds")
     func terminate() async throws {
         let collector = try await TestCollector.start()
         let answered = try await withThrowingTaskGroup(of: Int.self) { group in
             for index in 0..<8 {
                 group.addTask {
                     var count = 0
-                    // Until the listener is gone; an answer that came has to be one of these.
+                    // Sends until the listener is closed; every response must have one of these statuses.
                     while let answer = try? await collector.send(event: ["message": .string("load \(index)")]) {
                         #expect(answer.status == 200 || answer.status == 503)
                         if answer.status == 200 { count += 1 }
@@ -98,7 +98,7 @@ struct LifecycleTests {
         }
         let start = ContinuousClock.now
         #expect(try await collector.program.exitStatus(within: 10) == 0)
-        #expect(start.duration(to: .now) < allowed(.seconds(10)))
+        #expect(start.duration(to: .now) < scaledBound(.seconds(10)))
         let connection = try await PostgresConnection.connect(collector.databaseURL, deadline: .now + .seconds(5))
         let rows = try await connection.execute(
             PostgresStatement("test", "SELECT count(*) AS n FROM event"),
@@ -108,7 +108,7 @@ struct LifecycleTests {
         await connection.close()
     }
 
-    @Test("The private Postgres: first start with its block, kill -9, second start in time with the data, clean stop")
+    @Test("Private Postgres: first start, SIGKILL, second start with the data, clean stop")
     func privateCluster() async throws {
         let data = try temporaryDirectory("private")
         let environment = ["PATH": "/usr/bin:/bin", "PORT": "0", "WHORL_DATA_DIR": data, "WHORL_LOG_FORMAT": "json"]
@@ -129,19 +129,19 @@ struct LifecycleTests {
         first.signal(SIGKILL)
         try await first.exitStatus()
         let cluster = try await PrivateCluster.locate(dataDirectory: data)
-        // The server outlives us, and the next start finds it.
+        // Postgres survives the collector, and the next start finds it.
         #expect(cluster.processID.map { kill($0, 0) == 0 } == true)
 
         let start = ContinuousClock.now
         let second = try RunningProgram(TestCollector.executable, ["serve"], environment: environment)
         let line = try await second.line(containing: "\"listening\"")
-        #expect(start.duration(to: .now) < allowed(.seconds(3)))
+        #expect(start.duration(to: .now) < scaledBound(.seconds(3)))
         let port = try #require(
             Int(line.split(separator: "server.address\":\"http://127.0.0.1:")[1].prefix { $0 != "\"" })
         )
         let issues = try await TestHTTP(port: port, token: token).get("/api/0/projects/default/default/issues/").json()
         #expect(issues.array?.first?["title"] == "kept")
-        // A command uses the cluster that runs, and leaves it running.
+        // A command uses the running cluster, and leaves it running.
         let list = try RunningProgram(
             TestCollector.executable,
             ["project", "list", "--json"],
@@ -157,7 +157,7 @@ struct LifecycleTests {
     }
 
     @Test(
-        "A first start that is killed half-way leaves a data directory that starts; SIGTERM while starting stops Postgres"
+        "After a first start is killed, the data directory is usable; SIGTERM during a start stops Postgres"
     )
     func interruptedStart() async throws {
         let data = try temporaryDirectory("interrupted")
@@ -179,10 +179,10 @@ struct LifecycleTests {
         try? FileManager.default.removeItem(atPath: data)
     }
 
-    @Test("The request log names method, route, status and duration, and never a payload, key or path")
+    @Test("The request log contains method, route, status and duration, but no payload, key or path")
     func requestLog() async throws {
         try await withCollector { collector in
-            // Requests that were taken are many, and in the log only when it shows everything.
+            // Accepted requests are logged at debug level only.
             _ = try await collector.send(envelope: Array("confidential".utf8))
             _ = try await collector.http.get("/no/such/path?secret=confidential")
             let line = try await collector.program.line(containing: "/api/{project}/envelope")

@@ -3,11 +3,11 @@ import Testing
 import WhorlProtocol
 import WhorlTestSupport
 
-@Suite("What a project lets in, over HTTP")
+@Suite("Project limits over HTTP")
 struct LimitsHTTPTests {
     private let project = "/api/0/projects/acme/web/"
 
-    /// Changes settings, and waits until the collector has noticed, which one of its events shows.
+    /// Changes settings, and waits until the collector applies them.
     private func change(
         _ collector: TestCollector,
         _ path: String,
@@ -20,7 +20,7 @@ struct LimitsHTTPTests {
         #expect(isNoticed)
     }
 
-    @Test("A key's limit answers 429 with the headers that SDKs read; another project is not touched; reports pass")
+    @Test("A key over its limit gets 429 with rate limit headers; other projects and client reports are not limited")
     func keyLimit() async throws {
         try await withCollector { collector in
             let other =
@@ -42,7 +42,7 @@ struct LimitsHTTPTests {
             #expect(refused.status == 429)
             #expect(refused.headers["retry-after"].flatMap { Int($0) }.map { (1...3_600).contains($0) } == true)
             #expect(refused.headers["x-sentry-rate-limits"]?.hasSuffix("::key:quota_exceeded") == true)
-            // A report of what the client dropped comes through, and with it the news of the limit.
+            // A client report is accepted, and its response also contains the rate limit.
             let report =
                 #"{}"# + "\n" + #"{"type":"client_report"}"# + "\n"
                 + #"{"discarded_events":[{"reason":"ratelimit_backoff","category":"error","quantity":3}]}"#
@@ -58,9 +58,9 @@ struct LimitsHTTPTests {
                     body: Array("{}\n{\"type\":\"event\"}\n{\"message\":\"x\"}".utf8)
                 )
             #expect(free.status == 200)
-            // Far over the limit nobody looks into the body any more: even what is no envelope is answered 429.
+            // Far above the limit the body is not read: even an invalid envelope is answered with 429.
             for _ in 0..<60 { _ = try await collector.send(event: ["message": "flood"]) }
-            #expect(try await collector.send(envelope: Array("no envelope".utf8)).status == 429)
+            #expect(try await collector.send(envelope: Array("not an envelope".utf8)).status == 429)
             #expect(
                 try await collector.metric(
                     #"whorl_ingest_items_total{type="event",outcome="rate_limited",reason="quota_exceeded"}"#
@@ -69,7 +69,7 @@ struct LimitsHTTPTests {
         }
     }
 
-    @Test("Every item ends in one outcome, which stats_v2 adds up, and a dropped event is found by its id")
+    @Test("Every item has one outcome, stats_v2 sums them, and a dropped event is found by its id")
     func outcomes() async throws {
         try await withCollector { collector in
             try await change(collector, project + "filters/localhost/", ["active": true]) {
@@ -118,7 +118,7 @@ struct LimitsHTTPTests {
         }
     }
 
-    @Test("Origins and addresses that are not let in are refused; others are not")
+    @Test("Origins and addresses that are not allowed are refused; others are accepted")
     func allowLists() async throws {
         try await withCollector(environment: ["WHORL_TRUSTED_PROXIES": "127.0.0.1"]) { collector in
             let body = Array("{}\n{\"type\":\"event\"}\n{\"message\":\"x\"}".utf8)
@@ -148,7 +148,7 @@ struct LimitsHTTPTests {
         }
     }
 
-    @Test("Settings are read back as they were set, and bad ones are refused with a sentence")
+    @Test("Settings are read back as written, and invalid ones are refused with a reason")
     func settings() async throws {
         try await withCollector { collector in
             let set: JSON = [
@@ -177,7 +177,7 @@ struct LimitsHTTPTests {
         }
     }
 
-    @Test("An issue that floods keeps every event and count, and so many payloads")
+    @Test("An issue with many events keeps every event and count, but a limited number of payloads")
     func flood() async throws {
         try await withCollector(environment: ["WHORL_PAYLOADS_PER_MINUTE": "5"]) { collector in
             var ids: [EventID] = []
@@ -193,7 +193,7 @@ struct LimitsHTTPTests {
             #expect(try await collector.send(event: ["message": "flood"], id: ids[29]).status == 200)
             let issue = try await collector.http.get("/api/0/issues/1/").json()
             #expect(issue["count"] == "30" && issue["userCount"] == 4)
-            // Thirty events may fall into two minutes.
+            // The thirty events can fall into two different minutes.
             let thin = issue["thinEvents"]?.int ?? 0
             #expect(thin == 25 || thin == 20)
             let last = try await collector.http.get(project + "events/\(ids[29].hex)/").json()
@@ -204,7 +204,7 @@ struct LimitsHTTPTests {
         }
     }
 
-    @Test("Guessing keys from an address stops being looked at; a good key from there goes on")
+    @Test("An address that guesses keys is blocked for wrong keys; a valid key still works")
     func guessing() async throws {
         try await withCollector(environment: ["WHORL_BAD_CREDENTIALS_PER_MINUTE": "20"]) { collector in
             var statuses: Set<Int> = []
@@ -223,7 +223,7 @@ struct LimitsHTTPTests {
         }
     }
 
-    @Test("Ten thousand requests that are cut off leave no descriptor, task or memory behind")
+    @Test("Ten thousand aborted requests leak no descriptors, tasks or memory")
     func aborted() async throws {
         try await withCollector { collector in
             let body = Array("{}\n{\"type\":\"event\"}\n{\"message\":\"x\"}".utf8)

@@ -3,7 +3,7 @@ import Testing
 import WhorlProtocol
 import WhorlTestSupport
 
-/// HAProxy with the shipped configuration in front of one collector: names, ports and the second server replaced.
+/// HAProxy with the shipped configuration in front of one collector, with names and ports adapted.
 private struct Proxy {
     let program: RunningProgram
     let port: Int
@@ -38,7 +38,7 @@ private struct Proxy {
         return proxy
     }
 
-    /// How many requests HAProxy passed on, and how many answers came back.
+    /// The number of requests that HAProxy forwarded, and the number of responses that it received.
     func counts() async throws -> (requests: Int, answers: Int) {
         let output = try RunningProgram(
             "/usr/bin/python3",
@@ -67,9 +67,9 @@ private struct Proxy {
     }
 }
 
-@Suite("Behind the shipped proxy", .serialized)
+@Suite("Shipped proxy configuration", .serialized)
 struct ProxyTests {
-    /// Requests that the collector has answered and those that it refused as malformed; HAProxy's own checks are left out.
+    /// The requests that the collector answered and those that it refused as malformed, without HAProxy's own checks.
     private func counts(_ collector: TestCollector) async throws -> (answered: Int, malformed: Int) {
         let answer = try await TestHTTP(port: collector.port).get("/metrics")
         func sum(_ start: String) -> Int {
@@ -80,8 +80,10 @@ struct ProxyTests {
         return (sum("http_requests_total{"), sum("whorl_http_malformed_requests_total "))
     }
 
-    /// Sends a case through the proxy: the collector may see no request that HAProxy did not pass on, and each answer has to
-    /// belong to one that it saw.
+    /// Sends a case through the proxy and compares the counts of both programs.
+    ///
+    /// The collector must see no request that HAProxy did not forward.
+    /// Each response must belong to a request that the collector saw.
     private func compare(
         _ hostile: HostileCase,
         _ proxy: Proxy,
@@ -108,7 +110,7 @@ struct ProxyTests {
         return (agrees, "\(seen); \(Set(exchange.answers.map(\.status)))")
     }
 
-    @Test("Each HTTP case of the corpus is one request to both, or to neither")
+    @Test("HAProxy and the collector agree on the number of requests in each HTTP case of the corpus")
     func sameCount() async throws {
         try await withCollector { collector in
             let proxy = try await Proxy.start(collector)
@@ -117,7 +119,7 @@ struct ProxyTests {
             #expect(cases.count > 80)
             for hostile in cases {
                 var comparison = try await compare(hostile, proxy, collector)
-                // What the collector counts late of the case before belongs to that one.
+                // The collector may have counted a request of the previous case late, so a mismatch is checked again.
                 if !comparison.agrees { comparison = try await compare(hostile, proxy, collector) }
                 #expect(comparison.agrees, "\(hostile.name): \(comparison.seen)")
             }
@@ -126,14 +128,14 @@ struct ProxyTests {
         }
     }
 
-    @Test("The proxy bounds the connections of an address")
+    @Test("The proxy limits the number of connections per address")
     func connections() async throws {
         try await withCollector { collector in
             let proxy = try await Proxy.start(collector)
             var open: [Int32] = []
             defer { for connection in open { close(connection) } }
             for _ in 0..<600 { open.append(try LoopbackSocket.connect(port: proxy.port, from: "127.0.0.8")) }
-            // The last ones were closed at once; another address is served.
+            // The last connections were closed at once; another address is served.
             var closed = 0
             let isBounded = try await eventually {
                 closed = open.count { connection in

@@ -3,7 +3,7 @@ import Testing
 import WhorlProtocol
 import WhorlTestSupport
 
-@Suite("The real sentry-sdk for Python", .serialized)
+@Suite("sentry-sdk for Python", .serialized)
 struct PythonSDKTests {
     private static let folder = TestCollector.repository + "/Tests/Fixtures/sdk"
 
@@ -47,7 +47,7 @@ struct PythonSDKTests {
 
     private func frames(_ exception: JSON?) -> [JSON] { exception?["stacktrace"]?["frames"]?.array ?? [] }
 
-    @Test("What it reports is shown as it was, one issue for one fault", arguments: ["newest", "1.45.1", "0.14.4"])
+    @Test("Reported events are shown unchanged, one issue per fault", arguments: ["newest", "1.45.1", "0.14.4"])
     func everyScenario(version: String) async throws {
         let requirements = try String(contentsOfFile: "\(Self.folder)/requirements-\(version).txt", encoding: .utf8)
         let python = try await PythonEnvironment.make("sdk-\(version)", requirements: requirements)
@@ -89,7 +89,7 @@ struct PythonSDKTests {
         #expect(ids.count == 12)
         var issues: Set<String> = []
         for id in ids { issues.insert(try await event(collector, id)["groupID"]?.string ?? "") }
-        // One fault with twelve numbers in its messages, beside the one of the plain scenario.
+        // Twelve messages with different numbers join the issue of the plain scenario.
         #expect(issues.count == 1)
         let issue = try await issue(of: try await event(collector, ids[0]), collector)
         #expect(issue["count"] == "13")

@@ -3,8 +3,8 @@ import Testing
 import WhorlProtocol
 import WhorlTestSupport
 
-/// Faults of real programs, sent from two builds whose lines stand elsewhere.
-@Suite("One fault of two builds is one issue")
+/// Errors of real programs, sent from two builds with different line numbers.
+@Suite("The same error from two builds is one issue")
 struct RebuiltProgramTests {
     private func issues(_ collector: TestCollector) async throws -> [JSON] {
         try await collector.http.get("/api/0/projects/acme/web/issues/?query=").json().array ?? []
@@ -20,8 +20,8 @@ struct RebuiltProgramTests {
         try #require(status == 0, "\(program.output)")
     }
 
-    /// Expects so many events in one issue.
-    private func expectOne(_ collector: TestCollector, _ count: Int) async throws {
+    /// Expects `count` events in one issue.
+    private func expectOneIssue(_ collector: TestCollector, _ count: Int) async throws {
         let isThere = try await eventually(within: .seconds(20)) {
             try await issues(collector).compactMap { $0["count"]?.string.flatMap { Int($0) } }.reduce(0, +) == count
         }
@@ -30,7 +30,7 @@ struct RebuiltProgramTests {
         #expect(found.count == 1, "\(found.compactMap { $0["title"]?.string })")
     }
 
-    @Test("A Swift program with our client")
+    @Test("A Swift program with the Whorl client")
     func swift() async throws {
         try await withCollector { collector in
             let folder = TestCollector.repository + "/Tests/Fixtures/consumer"
@@ -41,7 +41,7 @@ struct RebuiltProgramTests {
                     ["WHORL_DSN": collector.dsn, "RELEASE": "shop@\(order)", "ORDER": "\(order)"]
                 )
             }
-            try await expectOne(collector, 2)
+            try await expectOneIssue(collector, 2)
             let id = try await issues(collector).first?["id"]?.string ?? ""
             let event = try await collector.http.get("/api/0/issues/\(id)/events/latest/").json()
             #expect(event["culprit"]?.string?.contains("report(_:)") == true)
@@ -88,13 +88,13 @@ struct RebuiltProgramTests {
                     [:]
                 )
             }
-            try await expectOne(collector, 2)
+            try await expectOneIssue(collector, 2)
         }
     }
 
     @Test("A Node program")
     func node() async throws {
-        // No SDK comes from Debian: the program sends the stack that V8 wrote, in the shape of Sentry's SDK for Node.
+        // Debian has no Sentry SDK for Node, so the program sends V8's stack trace in the format of that SDK.
         let program = """
             function charge(order) { throw new TypeError(`order ${order.id} refused`); }
             class Shop { async handle(order) { await null; return charge(order); } }
@@ -128,7 +128,7 @@ struct RebuiltProgramTests {
                     [:]
                 )
             }
-            try await expectOne(collector, 2)
+            try await expectOneIssue(collector, 2)
         }
     }
 }

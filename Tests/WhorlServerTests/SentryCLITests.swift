@@ -3,9 +3,9 @@ import Testing
 import WhorlProtocol
 import WhorlTestSupport
 
-@Suite("The real sentry-cli", .serialized)
+@Suite("sentry-cli", .serialized)
 struct SentryCLITests {
-    @Test("Its commands work unchanged", arguments: ["3.8.2", "2.58.6"])
+    @Test("Its commands work without changes", arguments: ["3.8.2", "2.58.6"])
     func commands(version: String) async throws {
         let python = try await PythonEnvironment.make("cli-\(version)", requirements: "sentry-cli==\(version)\n")
         let home = try temporaryDirectory("home")

@@ -5,7 +5,7 @@ import WhorlTestSupport
 @testable import WhorlServer
 
 @Suite struct SettingTests {
-    @Test("README.md has the table that comes from the declarations of the settings")
+    @Test("README.md contains the table that is generated from the declared settings")
     func readme() throws {
         let text = try String(contentsOfFile: TestCollector.repository + "/README.md", encoding: .utf8)
         let rows = text.split(separator: "\n").filter { $0.hasPrefix("|") }.map(String.init)
@@ -23,7 +23,7 @@ import WhorlTestSupport
         #expect(Setting.dataDirectory.flag == "--data-dir")
     }
 
-    @Test("Every default is a value that its setting allows")
+    @Test("Every default is a valid value of its setting")
     func defaults() throws {
         let settings = try ServeSettings(SettingSource(environment: [:]))
         #expect(settings.port == 8_000)
@@ -35,7 +35,7 @@ import WhorlTestSupport
         }
     }
 
-    @Test("A number outside its range, or none at all, is an error with name, value and range")
+    @Test("A number out of range or invalid number causes an error with name, value and range")
     func badNumbers() {
         for setting in Setting.all {
             guard case .integer(let range, _) = setting.kind else { continue }
@@ -63,7 +63,7 @@ import WhorlTestSupport
         #expect(throws: SettingsError.self) { try source.addFlags(["--database-url", "x"]) }
     }
 
-    @Test("The help names every setting with its default and what it allows")
+    @Test("The help lists every setting with its default and allowed values")
     func help() {
         for setting in Setting.all {
             #expect(SettingHelp.text.contains(setting.name))

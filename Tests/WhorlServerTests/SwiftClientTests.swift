@@ -3,9 +3,9 @@ import Testing
 import WhorlProtocol
 import WhorlTestSupport
 
-@Suite("The Swift client in the example application")
+@Suite("Swift client in the example application")
 struct SwiftClientTests {
-    @Test("A thrown error arrives with its stack, request, scope and breadcrumbs; one fault is one issue; metrics tell")
+    @Test("A thrown error arrives with stack, request, scope and breadcrumbs in one issue, and metrics are exposed")
     func example() async throws {
         try await withCollector { collector in
             let shop = try RunningProgram(
@@ -84,7 +84,7 @@ struct SwiftClientTests {
         #expect(text.contains(#"http_requests_total{code="400",method="GET",route="/orders/{id}"} 1"#))
         #expect(text.contains(#"http_requests_total{code="404",method="GET",route="__unmatched__"} 1"#))
         #expect(text.contains(#"http_request_duration_seconds_count{method="GET",route="/orders/{id}"} 5"#))
-        // The scrape itself is the one request that is under way.
+        // The scrape itself is the only request in progress.
         #expect(text.contains(#"http_requests_in_progress{route="/metrics"} 1"#))
         #expect(!text.contains("absent") && !text.contains("orders/17"))
     }

@@ -1,11 +1,11 @@
 import Testing
 import WhorlThreads
 
-@Suite("Backing off")
+@Suite("Backoff")
 struct BackoffTests {
     private let start = ContinuousClock.now
 
-    @Test("Each failure doubles the wait up to its bound; a success ends it; failures together count once")
+    @Test("Each failure doubles the wait up to its limit, a success resets it, and concurrent failures count once")
     func table() {
         var backoff = Backoff(first: .seconds(1), longest: .seconds(5))
         #expect(backoff.mayTry(at: start) && backoff.wait == nil)
@@ -14,7 +14,7 @@ struct BackoffTests {
             backoff.failed(at: now)
             #expect(backoff.wait == .seconds(expected))
             #expect(!backoff.mayTry(at: now))
-            // Another attempt that was under way fails a moment later.
+            // A concurrent attempt fails shortly afterwards.
             backoff.failed(at: now + .milliseconds(10))
             #expect(backoff.wait == .seconds(expected))
             now += .seconds(expected)

@@ -7,8 +7,8 @@ import WhorlTestSupport
 
 @testable import WhorlSpool
 
-@Suite("The spool") struct SpoolTests {
-    @Test("What was appended is there after the process is gone, once each, in order")
+@Suite("Spool") struct SpoolTests {
+    @Test("Appended records survive the process, each once and in order")
     func survives() async throws {
         try await withDirectory { directory in
             let spool = try open(directory)
@@ -16,9 +16,9 @@ import WhorlTestSupport
                 for number in 0..<200 { group.addTask { try await spool.append(record(number)) } }
                 try await group.waitForAll()
             }
-            // Twice the same event is one.
+            // A duplicate event is stored once.
             try await spool.append(record(7))
-            // As a process that is killed leaves it: no close, no checkpoint.
+            // The copy has the state after a SIGKILL, without close and checkpoint.
             let copy = directory + "-killed"
             try FileManager.default.copyItem(atPath: directory, toPath: copy)
             defer { try? FileManager.default.removeItem(atPath: copy) }
@@ -33,7 +33,7 @@ import WhorlTestSupport
         }
     }
 
-    @Test("A second owner is refused, and the first goes on")
+    @Test("A second owner is refused, and the first keeps working")
     func owner() async throws {
         try await withDirectory { directory in
             let spool = try open(directory)
@@ -43,7 +43,7 @@ import WhorlTestSupport
         }
     }
 
-    @Test("Over its bytes or its age it refuses, and drops nothing")
+    @Test("Above its size or age limit the spool refuses records and drops none")
     func bounds() async throws {
         try await withDirectory { directory in
             var limits = Spool.Limits()
@@ -57,14 +57,14 @@ import WhorlTestSupport
             try await spool.remove([1])
             try await spool.append(record(3, receivedAt: now, project: 3))
             try await spool.remove(try await spool.oldest(10).map(\.id))
-            // An old record is a sign that nobody drains.
+            // An old record shows that the spool is not being replayed.
             try await spool.append(record(4, receivedAt: now - 8 * 86_400 * 1_000_000))
             await #expect(throws: SpoolError.full) { try await spool.append(record(5, receivedAt: now)) }
             #expect(await !spool.canAppend)
         }
     }
 
-    @Test("A flood of one project leaves room for others, also after a restart and after a replay")
+    @Test("One project cannot fill the spool, also after a restart and a replay")
     func shares() async throws {
         try await withDirectory { directory in
             let limits = Self.eightyRecords
@@ -75,7 +75,7 @@ import WhorlTestSupport
                 kept += 1
             }
             #expect(kept == 70)
-            #expect(await spool?.canAppend == false, "less than a usual record")
+            #expect(await spool?.canAppend == false, "less room than an average record needs")
             for number in 200..<205 { try await spool?.append(record(number, project: 2)) }
             spool = nil
             let again = try open(directory, limits)
@@ -88,7 +88,7 @@ import WhorlTestSupport
         }
     }
 
-    @Test("A project that is the only one may take all of the spool")
+    @Test("A single project can use the whole spool")
     func onlyProject() async throws {
         try await withDirectory { directory in
             let limits = Self.eightyRecords
@@ -98,7 +98,7 @@ import WhorlTestSupport
         }
     }
 
-    @Test("A file of an earlier version is counted by project when it is opened")
+    @Test("The records of a file of an earlier version are counted by project when it is opened")
     func olderFile() async throws {
         try await withDirectory { directory in
             let limits = Self.eightyRecords
@@ -123,7 +123,7 @@ import WhorlTestSupport
         }
     }
 
-    @Test("A flipped bit makes one dead letter; the rest goes on")
+    @Test("A record with a flipped bit becomes a dead letter; the others stay readable")
     func flippedBit() async throws {
         try await withDirectory { directory in
             let spool = try open(directory)
@@ -143,7 +143,7 @@ import WhorlTestSupport
         }
     }
 
-    @Test("A damaged file is set aside, counted, and what can be read of it is saved")
+    @Test("A damaged file is moved aside and counted, and its readable records are recovered")
     func damagedFile() async throws {
         try await withDirectory { directory in
             do {
@@ -170,7 +170,7 @@ import WhorlTestSupport
         }
     }
 
-    @Test("A file that was set aside and not searched to its end is searched by the next start, letters included")
+    @Test("An interrupted recovery of a damaged file continues at the next start, including dead letters")
     func interruptedSearch() async throws {
         try await withDirectory { directory in
             do {
@@ -192,7 +192,7 @@ import WhorlTestSupport
         }
     }
 
-    @Test("A value of another type is a damaged record, and does not end the process")
+    @Test("A column value of the wrong type makes a damaged record and does not crash the process")
     func wrongTypes() async throws {
         try await withDirectory { directory in
             let spool = try open(directory)
@@ -209,7 +209,7 @@ import WhorlTestSupport
     }
 
     @Test(
-        "A file that is no database is set aside",
+        "A file that is not a database is moved aside",
         arguments: ["", "not a database at all, but long enough to be looked at"]
     )
     func noDatabase(_ content: String) async throws {
@@ -223,7 +223,7 @@ import WhorlTestSupport
         }
     }
 
-    @Test("A dead letter can be retried and dropped while the collector runs")
+    @Test("Dead letters can be retried and dropped while the collector runs")
     func deadLetters() async throws {
         try await withDirectory { directory in
             let spool = try open(directory)
@@ -243,7 +243,7 @@ import WhorlTestSupport
         }
     }
 
-    @Test("Old dead letters and all of a project that is gone are removed, and leave nothing in the file")
+    @Test("Old dead letters and all records of a deleted project are removed and leave no data in the file")
     func cleaning() async throws {
         try await withDirectory { directory in
             let spool = try open(directory)
@@ -253,7 +253,7 @@ import WhorlTestSupport
             try await other.write { database in
                 try database.execute(sql: "UPDATE dead_letter SET buried_at = 0 WHERE id = 1")
             }
-            // One letter too old; one letter and one record of the project that is gone.
+            // One dead letter is too old; one dead letter and one record belong to the deleted project.
             #expect(try await spool.clean { $0 == 2 } == 3)
             #expect(await spool.held.records == 2)
             #expect(await spool.held.deadLetters == 1)
@@ -265,7 +265,7 @@ import WhorlTestSupport
         }
     }
 
-    @Test("A letter that is retried is as old as its return, so that it does not make the spool full")
+    @Test("The age of a retried dead letter starts at the retry, so that it does not make the spool full")
     func retriedAge() async throws {
         try await withDirectory { directory in
             var limits = Spool.Limits()
@@ -274,7 +274,7 @@ import WhorlTestSupport
             let now = Int64(Date().timeIntervalSince1970 * 1_000_000)
             try await spool.append(record(1, receivedAt: now - 20 * 86_400 * 1_000_000))
             try await spool.deadLetter(Int64(1), reason: "refused")
-            #expect(await spool.canAppend, "letters do not count")
+            #expect(await spool.canAppend, "dead letters do not count")
             #expect(try DeadLetters(directory: directory).retry(nil) == 1)
             await spool.refresh()
             #expect(await spool.held.records == 1)
@@ -283,7 +283,7 @@ import WhorlTestSupport
         }
     }
 
-    @Test("A file that cannot be opened is tried again after a while, not for every event")
+    @Test("A file that cannot be opened is retried after a delay, not for every event")
     func reopening() async throws {
         try await withDirectory { directory in
             let spool = try open(directory)
@@ -301,9 +301,9 @@ import WhorlTestSupport
         }
     }
 
-    // MARK: - Help
+    // MARK: - Helpers
 
-    /// Room for eighty records of these tests, which arrived in 1970.
+    /// Limits with room for eighty records of these tests, which have timestamps in 1970.
     private static var eightyRecords: Spool.Limits {
         var limits = Spool.Limits()
         limits.age = .seconds(100 * 365 * 86_400)
@@ -319,7 +319,7 @@ import WhorlTestSupport
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         var limits = limits
-        // The records of these tests arrived in 1970.
+        // The records of these tests have timestamps in 1970.
         if limits.bytes == Spool.Limits().bytes { limits.age = .seconds(100 * 365 * 86_400) }
         return try Spool(directory: directory, limits: limits, logger: logger, registry: registry)
     }

@@ -19,7 +19,7 @@ import WhorlTestSupport
         return configuration
     }()
 
-    /// The event `id` of a project, 10 bytes unless said otherwise.
+    /// A submitted event with this id and project, 10 bytes by default.
     private static func event(_ id: Int, project: Int = 1, bytes: Int = 10) -> Queue.Event {
         let uuid = UUID(uuid: (UInt8(id), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
         return .submitted(.init(key: EventKey(project, uuid), bytes: bytes, since: start, payload: id))
@@ -65,7 +65,7 @@ import WhorlTestSupport
         return words.isEmpty ? "-" : words.joined(separator: "; ")
     }
 
-    @Test("Every event in every state has the actions of the table")
+    @Test("Every event in every state has the actions from the table")
     func table() {
         let late = Self.start + EventWriter.queuePatience
         let rows = Self.events.map { name, event in
@@ -82,7 +82,7 @@ import WhorlTestSupport
         #expect(text == TextTable.aligned(Self.table))
     }
 
-    @Test("A batch that missed its deadline halves the next one; full batches that are stored double it again")
+    @Test("A batch that misses its deadline halves the batch size; full batches that are stored double it")
     func sizes() {
         var configuration = Self.configuration
         configuration.batchEvents = 8
@@ -110,7 +110,7 @@ import WhorlTestSupport
         #expect(submit(1).count == 8)
     }
 
-    @Test("One batch holds no more bytes than it may")
+    @Test("A batch does not exceed its byte limit")
     func bytes() {
         var queue = Queue(Self.configuration)
         _ = queue.handle(Self.event(1, bytes: 60), at: Self.start)

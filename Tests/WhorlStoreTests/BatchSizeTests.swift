@@ -2,15 +2,15 @@ import Testing
 
 @testable import WhorlStore
 
-@Suite("The size of a batch")
+@Suite("Batch size")
 struct BatchSizeTests {
-    @Test("It is halved by each missed deadline, down to one event, and doubled by full batches")
+    @Test("Each missed deadline halves it, down to one event, and stored full batches double it")
     func adapts() {
         var size = BatchSize(maximum: 200)
         #expect(size.events == 200)
         size.missedDeadline(200)
         #expect(size.events == 100)
-        // A batch that was on its way when the size was halved already.
+        // A batch that was already in progress when the size was halved.
         size.missedDeadline(200)
         #expect(size.events == 100)
         size.missedDeadline(3)

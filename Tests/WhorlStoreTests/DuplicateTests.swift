@@ -9,7 +9,7 @@ import WhorlTestSupport
 
 @testable import WhorlStore
 
-@Suite("The same event is one row")
+@Suite("Duplicate detection")
 struct DuplicateTests {
     private func prepared(_ id: EventID, at moment: Date, isReplay: Bool, _ codec: PayloadCodec) throws -> PreparedEvent
     {
@@ -20,7 +20,7 @@ struct DuplicateTests {
         return prepared
     }
 
-    /// Two collectors' writers on one database.
+    /// Runs the body with the writers of two collectors on one database.
     private func withWriters(
         _ body: (EventWriter, EventWriter, PostgresPool, PayloadCodec) async throws -> Void
     ) async throws {
@@ -53,7 +53,7 @@ struct DuplicateTests {
         try await pool.execute(SQLFragment("SELECT count(*) AS n FROM event"), operation: "test").first?.read("n") ?? -1
     }
 
-    @Test("At midnight through two collectors at once: one row for each id")
+    @Test("Events submitted to two collectors at midnight are stored once per id")
     func midnight() async throws {
         try await withWriters { first, second, pool, codec in
             let midnight = Date(timeIntervalSince1970: (Date().timeIntervalSince1970 / 86_400).rounded(.down) * 86_400)
@@ -70,7 +70,7 @@ struct DuplicateTests {
         }
     }
 
-    @Test("Spooled on a day, sent again and stored two days later, then replayed: one row")
+    @Test("An event that is spooled, resent and stored two days later, then replayed, is stored once")
     func replayed() async throws {
         try await withWriters { first, second, pool, codec in
             let id = EventID.random()
@@ -81,13 +81,13 @@ struct DuplicateTests {
             #expect(stored == .stored(isNewIssue: true, isRegression: false))
             #expect(try await second.submit(spooled) == .duplicate)
             #expect(try await count(pool) == 1)
-            // The longest that a spool keeps anything.
+            // The longest time that a spool keeps an event.
             let old = try prepared(id, at: now.addingTimeInterval(-7 * 86_400), isReplay: true, codec)
             #expect(try await second.submit(old) == .duplicate)
         }
     }
 
-    @Test("Replayed days later while its sender sends it again at the same moment: one row for each id")
+    @Test("An event that is replayed days later while it is resent at the same moment is stored once")
     func replayedAtOnce() async throws {
         try await withWriters { first, second, pool, codec in
             let now = Date()
@@ -106,7 +106,7 @@ struct DuplicateTests {
         }
     }
 
-    @Test("Spooled on a day, replayed two days later, then sent again: one row")
+    @Test("An event that is spooled, replayed two days later, then resent, is stored once")
     func replayedFirst() async throws {
         try await withWriters { first, second, pool, codec in
             let now = Date()
@@ -127,7 +127,7 @@ struct DuplicateTests {
         }
     }
 
-    @Test("Away from midnight no lock is taken")
+    @Test("Live events away from midnight take no lock")
     func locks() throws {
         let codec = try PayloadCodec(
             pool: PostgresPool(
@@ -151,18 +151,18 @@ struct DuplicateTests {
         }
     }
 
-    @Test("An outcome whose write was lost half-way counts once")
+    @Test("An outcome whose commit result was lost counts once")
     func outcomes() async throws {
         try await withPool { pool, url in
             let recorder = OutcomeRecorder(pool: pool, logger: Logger(label: "test"), registry: MetricsRegistry())
             recorder.count(projectID: 1, category: "error", outcome: .filtered, reason: "x", quantity: 7, at: Date())
-            // The commit succeeds after the collector has given it up.
+            // The commit succeeds after the collector has stopped waiting for it.
             let connection = try await PostgresConnection.connect(url, deadline: .now + .seconds(10))
             try await connection.script(
                 """
                 CREATE FUNCTION break_once() RETURNS trigger LANGUAGE plpgsql AS $$
                 BEGIN
-                    -- A commit that nobody waits for any more, and that a request to cancel does not stop.
+                    -- A slow commit that the client does not wait for and that a cancel request does not stop.
                     BEGIN
                         PERFORM pg_sleep(3);
                     EXCEPTION WHEN query_canceled THEN
@@ -187,7 +187,7 @@ struct DuplicateTests {
             other.count(projectID: 1, category: "error", outcome: .filtered, reason: "y", quantity: 5, at: Date())
             await other.write()
             try await connection.script("DROP TRIGGER break_once ON outcome_write", deadline: .now + .seconds(10))
-            // Counted meanwhile, and written after the one that was lost.
+            // Counted in the meantime, and written after the lost one.
             other.count(projectID: 1, category: "error", outcome: .filtered, reason: "y", quantity: 2, at: Date())
             await recorder.write()
             var sums: [Int] = []
@@ -208,7 +208,7 @@ struct DuplicateTests {
         }
     }
 
-    @Test("Retention goes on while the clocks agree to the hour, and refuses otherwise")
+    @Test("Retention runs only if the clocks differ by less than an hour")
     func clocks() throws {
         let now = Date()
         try DatabaseClock.check(now, against: now.addingTimeInterval(3_500))

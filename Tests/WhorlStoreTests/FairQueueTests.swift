@@ -2,7 +2,7 @@ import Testing
 
 @testable import WhorlStore
 
-@Suite("The queue of events takes projects by turns")
+@Suite("The event queue serves projects in turn")
 struct FairQueueTests {
     private func queue(_ elements: String) -> FairQueue<Character, String> {
         var queue = FairQueue<Character, String>()
@@ -11,7 +11,7 @@ struct FairQueueTests {
     }
 
     @Test(
-        "Turns, with the order of arrival within a project",
+        "Projects take turns, in order of arrival within a project",
         arguments: [
             ("", ""), ("aaa", "a0 a1 a2"), ("aaab", "a0 b3 a1 a2"), ("abab", "a0 b1 a2 b3"),
             ("aaaabbc", "a0 b4 c6 a1 b5 a2 a3"),
@@ -25,7 +25,7 @@ struct FairQueueTests {
         #expect(queue.isEmpty && queue.weight == 0)
     }
 
-    @Test("A flood of one project: the event of another is the second that is taken, however many wait")
+    @Test("Behind any number of events of one project, another project's event is taken second")
     func flood() {
         var queue = queue(String(repeating: "a", count: 10_000))
         for _ in 0..<3_000 { _ = queue.popFirst() }
@@ -38,7 +38,7 @@ struct FairQueueTests {
         #expect(queue.load(of: "b") == (0, 0))
     }
 
-    @Test("What was taken does not stay in memory")
+    @Test("Taken elements are released from memory")
     func memory() {
         final class Body: Sendable {}
         var queue = FairQueue<Int, Body>()
@@ -47,7 +47,7 @@ struct FairQueueTests {
         #expect(taken == nil && queue.count == 2)
     }
 
-    @Test("What is taken out is gone from turns and counts")
+    @Test("Removed elements no longer count and are not taken")
     func removal() {
         var queue = queue("aabbc")
         let removed = queue.removeAll { $0.hasPrefix("b") || $0 == "a0" }

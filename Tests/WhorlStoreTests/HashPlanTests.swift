@@ -2,20 +2,20 @@ import Testing
 
 @testable import WhorlStore
 
-@Suite("What a batch has to make")
+@Suite("Plan of the hashes of a batch")
 struct HashPlanTests {
     private func key(_ text: String, project: Int = 1) -> HashPlan.Key {
         .init(projectID: project, hash: Array(text.utf8))
     }
     private func known(_ issue: Int) -> HashPlan.Known { .init(id: issue * 10, issueID: issue, homeIssueID: issue) }
 
-    @Test("Events whose hashes are all known need nothing")
+    @Test("Events with known hashes need no new rows")
     func nothing() {
         let plan = HashPlan([[key("a"), key("s")]], known: [key("a"): known(1), key("s"): known(2)])
         #expect(plan.isEmpty)
     }
 
-    @Test("An event without a known hash founds an issue; the next one with its hash finds it")
+    @Test("An event without a known hash creates an issue, and the next event with that hash joins it")
     func founds() {
         let plan = HashPlan([[key("a"), key("s")], [key("a")], [key("b"), key("s")]], known: [:])
         #expect(plan.founders == [0])
@@ -27,7 +27,7 @@ struct HashPlanTests {
         )
     }
 
-    @Test("A leading hash that is new joins the issue of the first further hash that is known")
+    @Test("A new leading hash joins the issue of the first further hash that is known")
     func joins() {
         let plan = HashPlan(
             [[key("a"), key("x"), key("s"), key("t")]],
@@ -42,7 +42,7 @@ struct HashPlanTests {
         )
     }
 
-    @Test("The leading hash decides where hashes of an event point to different issues; projects are apart")
+    @Test("The leading hash decides if the hashes of an event point to different issues; projects are separate")
     func decides() {
         let plan = HashPlan(
             [[key("a"), key("s")], [key("a", project: 2)]],

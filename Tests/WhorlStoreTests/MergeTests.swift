@@ -7,7 +7,7 @@ import WhorlTestSupport
 
 @testable import WhorlStore
 
-@Suite("Hashes while issues are merged")
+@Suite("New hashes during a merge")
 struct MergeTests {
     private func prepared(_ function: String, _ codec: PayloadCodec) throws -> PreparedEvent {
         let event: JSON = [
@@ -30,9 +30,7 @@ struct MergeTests {
         return PreparedEvent(try EventPipeline.reprocess(event.encoded()[...], context), codec)
     }
 
-    @Test(
-        "A hash that is made while its issue is being merged leads to where the issue went, and home to where it was from"
-    )
+    @Test("A hash created during a merge points to the merged issue, and its home is the original issue")
     func resolvedDuringMerge() async throws {
         try await withPool { pool, url in
             let deadline = ContinuousClock.now + .seconds(20)
@@ -70,7 +68,7 @@ struct MergeTests {
             #expect(isWaiting)
             try await merging.script("COMMIT", deadline: deadline)
             _ = try await made
-            // What stored the event would find its issue hidden, and look the hash up once more.
+            // The writer would find its issue hidden, and look up the hash again.
             let id = try await pool.transaction("test", timeout: .seconds(15)) { connection, deadline in
                 try await HashResolver.resolve([(event, nil)], connection, deadline)[event.hashKey]
             }

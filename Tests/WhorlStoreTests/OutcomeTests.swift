@@ -9,7 +9,7 @@ import WhorlTestSupport
 
 @Suite("Outcomes")
 struct OutcomeTests {
-    @Test("Whatever number a sender claims, sums neither overflow nor keep others from being written")
+    @Test("Huge quantities from clients neither overflow sums nor block other outcomes")
     func hugeQuantities() async throws {
         try await withPool { pool, _ in
             let recorder = OutcomeRecorder(pool: pool, logger: Logger(label: "test"), registry: MetricsRegistry())

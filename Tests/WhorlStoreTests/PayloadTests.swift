@@ -5,11 +5,11 @@ import WhorlTestSupport
 
 @testable import WhorlStore
 
-@Suite("Payloads")
+@Suite("Payload compression")
 struct PayloadTests {
-    /// Events of an SDK that the shipped dictionary was not trained from.
+    /// An event of an SDK that is not in the training data of the shipped dictionary.
     ///
-    /// The application's texts hold a marker.
+    /// All texts of the application contain a marker.
     private func payload(_ number: Int) -> [UInt8] {
         let integrations = (0..<30).map { "\"AcmeIntegration\(($0 * 7 + number) % 40)Hook\"" }
         let frames = (0..<3)
@@ -27,7 +27,7 @@ struct PayloadTests {
 
     private static let marker = "Quokka"
 
-    @Test("Of an event only keys of the protocol and strings of the SDK are learned")
+    @Test("The training text of an event contains only protocol keys and strings of the SDK")
     func trainingText() throws {
         let text = String(decoding: try #require(TrainingText.text(of: payload(3))), as: UTF8.self)
         #expect(!text.contains(Self.marker))
@@ -38,7 +38,7 @@ struct PayloadTests {
         #expect(TrainingText.text(of: [0xff]) == nil)
     }
 
-    @Test("Every size comes back as it was, with and without a dictionary", arguments: [0, 1, 100, 5_000, 3_000_000])
+    @Test("Payloads of any size survive a round trip, also without a codec", arguments: [0, 1, 100, 5_000, 3_000_000])
     func roundTrip(size: Int) async throws {
         try await withPool { pool, _ in
             let codec = try PayloadCodec(pool: pool)
@@ -50,7 +50,7 @@ struct PayloadTests {
         }
     }
 
-    @Test("Damaged payloads and unknown dictionaries are errors")
+    @Test("Damaged payloads and unknown dictionaries cause errors")
     func damaged() async throws {
         try await withPool { pool, _ in
             let codec = try PayloadCodec(pool: pool)
@@ -60,14 +60,14 @@ struct PayloadTests {
             for place in stride(from: 0, to: payload.count, by: 7) {
                 var changed = payload
                 changed[place] ^= 0x55
-                // It may by chance still be a frame; then it is one of the size that it says.
+                // A changed payload can still be a valid frame of its declared size.
                 _ = try? codec.decompress(changed, codec: number)
             }
             #expect(throws: PostgresError.self) { try codec.decompress([], codec: number) }
         }
     }
 
-    @Test("A dictionary is trained from stored events, used by those who load it, and found by those who need it")
+    @Test("A dictionary is trained from stored events, used after loading, and loaded on demand for reading")
     func training() async throws {
         try await withPool { pool, _ in
             try await Partitions(pool: pool).createAhead(of: Date())
@@ -87,14 +87,14 @@ struct PayloadTests {
             try await new.load()
             let (codec, compressed) = new.compress(payload(5)[...])
             #expect(codec == 100)
-            // Who has not loaded it yet loads it when a row needs it.
+            // A codec that has not loaded the dictionary loads it on demand.
             #expect(throws: PostgresError.self) { try old.decompress(compressed, codec: codec) }
             try await old.know([codec])
             #expect(try old.decompress(compressed, codec: codec) == payload(5))
         }
     }
 
-    @Test("Too few events are no reason for a dictionary")
+    @Test("Training with too few events fails")
     func tooFew() async throws {
         try await withPool { pool, _ in
             try await Partitions(pool: pool).createAhead(of: Date())

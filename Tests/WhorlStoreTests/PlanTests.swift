@@ -6,10 +6,10 @@ import WhorlTestSupport
 
 @testable import WhorlStore
 
-/// What the hot reads are answered from, in a store of some size: an index each, never a whole table.
+/// Checks that frequent reads of a large store use an index and never scan a whole table.
 @Suite("Query plans")
 struct PlanTests {
-    /// Indexes of partitions count by the name of their parent.
+    /// Index and table scans since the start; indexes of partitions count under the name of their parent.
     private static let uses: SQLFragment = """
         SELECT coalesce(parent.relname, own.relname) AS name, coalesce(sum(s.idx_scan), 0)::int8 AS scans
         FROM pg_stat_user_indexes s
@@ -25,7 +25,7 @@ struct PlanTests {
         GROUP BY 1
         """
 
-    @Test("Hot reads use their indexes and read no large table from end to end")
+    @Test("Frequent reads use their indexes and scan no large table")
     func plans() async throws {
         let configuration = PostgresPoolConfiguration(size: 1, timeout: .seconds(60), session: "SET jit = off")
         try await withPool(configuration: configuration) { pool, url in

@@ -4,7 +4,7 @@ import WhorlPostgres
 import WhorlStore
 import WhorlTestSupport
 
-@Suite("The product's SQL")
+@Suite("SQL statements")
 struct StatementTests {
     @Test("Every statement can be prepared against the migrated schema")
     func prepared() async throws {
@@ -20,7 +20,7 @@ struct StatementTests {
         await connection.close()
     }
 
-    @Test("The list of statements holds every statement that the sources of the store define")
+    @Test("The list of statements contains every statement that the store defines")
     func complete() throws {
         let folder = TestCollector.repository + "/Sources/WhorlStore"
         let files = try #require(FileManager.default.enumerator(atPath: folder)).compactMap { $0 as? String }
@@ -28,7 +28,7 @@ struct StatementTests {
         for file in files where file.hasSuffix(".swift") {
             let text = try String(contentsOfFile: folder + "/" + file, encoding: .utf8)
             defined += text.components(separatedBy: "= PostgresStatement(").count - 1
-            // Statements that differ in the name of a table are made by a function.
+            // A function makes the statements that differ only in the name of a table.
             defined += text.components(separatedBy: "= deleted(\"").count - 1
             defined += text.components(separatedBy: "= ofDeletedProjects(\"").count - 1
             defined += text.components(separatedBy: "= names(\"").count - 1
@@ -66,7 +66,7 @@ struct StatementTests {
     }
 
     @Test(
-        "A bad query is refused with a sentence",
+        "An invalid search query is refused",
         arguments: ["is:nonsense", "a:\"open", "a OR b", "(a)", "timesSeen:many", "firstSeen:soon", "x:[a", "x:[]"]
     )
     func refused(text: String) async throws {

@@ -6,9 +6,9 @@ import WhorlTestSupport
 
 @testable import WhorlStore
 
-@Suite("A database of an earlier version")
+@Suite("Upgrade of a database of an earlier version")
 struct UpgradeTests {
-    @Test("Its projects with issues move to the new algorithm by a transition; its hashes are at home where they point")
+    @Test("Projects with issues get a grouping transition, and the home of each hash is its current issue")
     func transition() async throws {
         let url = try await TestCluster.shared.makeDatabase(migrated: false)
         let deadline = ContinuousClock.now + .seconds(30)
@@ -28,7 +28,7 @@ struct UpgradeTests {
             deadline: deadline
         )
         try await schemaMigrator.migrate(connection, deadline: deadline)
-        // A collector of the version before writes no home.
+        // A collector of the previous version writes no home issue.
         try await connection.script(
             "INSERT INTO grouping_hash (project_id, id, hash, issue_id) VALUES (1, 4, '\\x01', 7)",
             deadline: deadline

@@ -2,9 +2,9 @@ import CoreMetrics
 import Testing
 import WhorlTelemetry
 
-@Suite("The metrics registry")
+@Suite("Metrics registry")
 struct MetricsTests {
-    @Test("Counters, gauges and histograms are written in both forms")
+    @Test("Counters, gauges and histograms are rendered in both formats")
     func rendering() {
         let registry = MetricsRegistry()
         registry.counters("shop_orders_total", "Orders \"made\".", labels: ["kind"]).child("a\"b\\c\nd")
@@ -26,7 +26,7 @@ struct MetricsTests {
         #expect(open.contains("Orders \\\"made\\\"."))
     }
 
-    @Test("Label sets are bounded: what is over the bound is one child, and counted")
+    @Test("Label sets are limited; those above the limit are counted in one child")
     func bounds() {
         let registry = MetricsRegistry()
         let family = registry.counters("shop_visits_total", "Visits.", labels: ["who"], limit: 3)
@@ -37,7 +37,7 @@ struct MetricsTests {
         #expect(text.split(separator: "\n").filter { $0.hasPrefix("shop_visits_total{") }.count == 4)
     }
 
-    @Test("Label values are short and hold no control characters")
+    @Test("Label values are truncated and contain no control characters")
     func labelValues() {
         let registry = MetricsRegistry()
         registry.counters("a_total", "A.", labels: ["x"]).child(String(repeating: "é", count: 1_000_000) + "\u{0}")
@@ -45,7 +45,7 @@ struct MetricsTests {
         #expect(registry.render(.prometheusText).contains("a_total{x=\"\(String(repeating: "é", count: 32))\"} 1\n"))
     }
 
-    @Test("A counter never falls, and counts from many tasks lose nothing")
+    @Test("A counter never decreases, and no concurrent increment is lost")
     func counting() async {
         let counter = Counter()
         await withTaskGroup(of: Void.self) { group in
@@ -56,7 +56,7 @@ struct MetricsTests {
     }
 
     @Test(
-        "The form is chosen by the Accept header",
+        "The Accept header selects the format",
         arguments: [
             (nil, false), ("*/*", false), ("text/plain", false), ("application/openmetrics-text; version=1.0.0", true),
             ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.9", false),
@@ -68,14 +68,14 @@ struct MetricsTests {
         #expect((ExpositionFormat(accept: accept).contentType.hasPrefix("application/openmetrics")) == isOpen)
     }
 
-    @Test("Libraries that count through swift-metrics appear, with names that Prometheus takes")
+    @Test("Metrics of libraries that use swift-metrics appear with valid Prometheus names")
     func libraries() {
         let registry = MetricsRegistry()
         let factory = TelemetryMetricsFactory(registry: registry)
         factory.makeCounter(label: "http.client-requests", dimensions: [("status.code", "200")]).increment(by: 2)
         factory.makeCounter(label: "http.client-requests", dimensions: [("status.code", "200")]).increment(by: 1)
         factory.makeTimer(label: "latency", dimensions: []).recordNanoseconds(1_500_000_000)
-        // The same name with other dimensions cannot stand beside the first, and must not stop the program.
+        // The same name with other label names conflicts with the first metric, and must not crash the program.
         factory.makeCounter(label: "http.client-requests", dimensions: []).increment(by: 1)
         let text = registry.render(.prometheusText)
         #expect(text.contains("http_client_requests_total{status_code=\"200\"} 3\n"))

@@ -1,7 +1,7 @@
 import Foundation
 import WhorlProtocol
 
-/// A request of a real client, as it was recorded.
+/// A recorded request of a real client.
 package struct Capture: Sendable {
     package let name: String
     package let method: String
@@ -14,19 +14,19 @@ package struct Capture: Sendable {
         try FixtureFile.all("captures").map { try Capture($0.name, JSON($0.root)) }
     }
 
-    /// What has to become of each ingest request, by its name.
+    /// The expected outcome of each ingest request, by the name of the request.
     package static func expectations() throws -> JSON {
         JSON(try JSONDocument(Array(Data(contentsOf: URL(fileURLWithPath: folder + "/expectations.json")))).root)
     }
 
     package static var folder: String { TestCollector.repository + "/Tests/Fixtures/captures" }
 
-    /// Whether the request is one of the write side.
+    /// Whether the request is an ingest request, not a request to the read API.
     package var isIngest: Bool { !path.hasPrefix("/api/0/") }
 
     package func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
 
-    /// The request as it went over the wire, with `Connection: close` so that its answer has an end.
+    /// The request as it is sent over the wire, with `Connection: close` so that the server ends the response.
     package var wireBytes: [UInt8] {
         var head = "\(method) \(path) HTTP/1.1\r\n"
         for (name, value) in headers where name != "connection" && !name.hasPrefix(":") {
@@ -39,7 +39,7 @@ package struct Capture: Sendable {
     private init(_ name: String, _ request: JSON) throws {
         self.name = name
         guard let method = request["method"]?.string, let path = request["path"]?.string else {
-            throw TestFailure("\(name) is no capture")
+            throw TestFailure("\(name) is not a capture")
         }
         self.method = method
         self.path = path

@@ -1,4 +1,6 @@
-/// Asks again and again until the answer is yes, at most until the deadline: for what another program does in its own time.
+/// Checks a condition every 50 ms until it holds or `limit` has passed, for effects of another program.
+///
+/// Returns whether the condition held.
 package func eventually(
     within limit: Duration = .seconds(20),
     _ condition: () async throws -> Bool

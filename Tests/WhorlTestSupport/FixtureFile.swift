@@ -1,9 +1,9 @@
 import Foundation
 import WhorlProtocol
 
-/// Fixtures that lie together in files of lines, one JSON object each; `make fixture NAME=…` prints one.
+/// Fixtures in JSON Lines files, one JSON object per line; `make fixture NAME=…` prints one.
 package enum FixtureFile {
-    /// The fixtures of a folder in `Tests/Fixtures`, as `file/fixture`, in the order of their names.
+    /// All fixtures of a folder in `Tests/Fixtures`, named `file/fixture`, in the order of the file names.
     package static func all(_ folder: String) throws -> [(name: String, root: JSONNode)] {
         let path = TestCollector.repository + "/Tests/Fixtures/" + folder
         return try FileManager.default.contentsOfDirectory(atPath: path).filter { $0.hasSuffix(".jsonl") }.sorted()

@@ -2,9 +2,9 @@ import CWhorlCompression
 import Foundation
 import WhorlProtocol
 
-/// A request that is meant to hurt, and what has to come of it; see `Tests/Fixtures/hostile/README.md`.
+/// A hostile request and its expected outcome; see `Tests/Fixtures/hostile/README.md`.
 package struct HostileCase: Sendable {
-    /// What is done after the bytes are sent.
+    /// What the test does after it has sent the bytes.
     package enum Then: String, Sendable {
         case read
         case halfClose = "half-close"
@@ -12,13 +12,13 @@ package struct HostileCase: Sendable {
         case stall
     }
 
-    /// The name, as `file/fixture`.
+    /// The name, in the form `file/fixture`.
     package let name: String
     package let bytes: [UInt8]
     package let then: Then
     package let expected: JSON
 
-    /// Every case, with what stands in braces replaced.
+    /// Every case, with the placeholders in braces replaced by `values`.
     package static func all(_ values: [String: String]) throws -> [HostileCase] {
         try FixtureFile.all("hostile").map { try HostileCase($0.name, JSON($0.root), values) }
     }
@@ -27,7 +27,7 @@ package struct HostileCase: Sendable {
         let builder = Builder(values: values)
         self.name = name
         guard let then = Then(rawValue: content["then"]?.string ?? "read"), let expected = content["expect"] else {
-            throw TestFailure("\(name) is no case")
+            throw TestFailure("\(name) is not a case")
         }
         self.then = then
         self.expected = expected
@@ -40,7 +40,7 @@ package struct HostileCase: Sendable {
         }
     }
 
-    /// Makes bytes of the parts of a case.
+    /// Builds the bytes of a case from its parts.
     private struct Builder {
         let values: [String: String]
 

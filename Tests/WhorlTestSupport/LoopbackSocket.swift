@@ -1,11 +1,12 @@
 import Glibc
 
-/// A TCP connection to a port of this machine, as a plain descriptor.
+/// A TCP connection to a port of this machine, as a file descriptor.
 package enum LoopbackSocket {
-    /// The descriptor, connected; the caller closes it.
+    /// The descriptor of a new connection; the caller closes it.
     ///
-    /// `source` is the address that the peer sees, one of 127.0.0.0/8. `receiveBuffer` is how many bytes the kernel takes
-    /// of an answer that is not read; it chooses itself where none is given.
+    /// `source` is the address that the peer sees, one of 127.0.0.0/8.
+    /// `receiveBuffer` is the size of the kernel's receive buffer in bytes, which bounds how much unread data it holds.
+    /// Without it the kernel chooses the size.
     package static func connect(
         port: Int,
         from source: String = "127.0.0.1",
@@ -47,7 +48,7 @@ package enum LoopbackSocket {
         return connection
     }
 
-    /// A port that nobody listens on at this moment, for programs that cannot choose one themselves.
+    /// A port that is free at this moment, for programs that cannot choose one themselves.
     package static func freePort() throws -> Int {
         let connection = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(connection) }

@@ -1,16 +1,16 @@
 import Foundation
 
-/// The most memory that a process has in RAM while a test runs, as the kernel counts it.
+/// The peak resident memory of a process while a test runs, as the kernel reports it.
 package final class PeakMemory: Sendable {
     private let processID: Int32
 
-    /// Begins to measure: the kernel's peak is set back to the present value.
+    /// Starts the measurement and resets the kernel's peak to the current value.
     package init(of processID: Int32) throws {
         self.processID = processID
         try "5".write(toFile: "/proc/\(processID)/clear_refs", atomically: false, encoding: .utf8)
     }
 
-    /// The peak since then, in bytes; infinite when it cannot be read.
+    /// The peak since the start, in bytes; infinite if it cannot be read.
     package func stop() -> Double {
         guard let status = try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8),
             let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),

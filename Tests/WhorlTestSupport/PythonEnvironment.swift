@@ -1,12 +1,12 @@
 import Foundation
 
-/// A virtual environment of Python with packages from PyPI, kept below `.build` from run to run.
+/// A Python virtual environment with packages from PyPI, kept below `.build` between runs.
 package struct PythonEnvironment: Sendable {
     package let folder: String
 
     package func program(_ name: String) -> String { folder + "/bin/" + name }
 
-    /// Finds or makes the environment; `requirements` are the lines of a requirements file.
+    /// Finds or creates the environment; `requirements` is the content of a requirements file.
     package static func make(_ name: String, requirements: String) async throws -> PythonEnvironment {
         let folder = TestCollector.repository + "/.build/venvs/" + name
         let marker = folder + "/requirements.txt"
@@ -17,7 +17,7 @@ package struct PythonEnvironment: Sendable {
         try await run("/usr/bin/env", ["python3", "-m", "venv", folder], variables)
         let wanted = folder + "/wanted.txt"
         try requirements.write(toFile: wanted, atomically: true, encoding: .utf8)
-        // Packages come from where this machine's pip is told to get them.
+        // pip uses the package index and the proxy that this machine configures.
         let pip = ProcessInfo.processInfo.environment.filter { $0.key.hasPrefix("PIP_") || $0.key.hasSuffix("_proxy") }
         try await run(
             environment.program("pip"),

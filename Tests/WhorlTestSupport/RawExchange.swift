@@ -1,15 +1,17 @@
 import Foundation
 import Glibc
 
-/// What came back on one connection: every answer, and whether the server closed it.
+/// The data received on one connection: every response, and whether the server closed the connection.
 package struct RawExchange: Sendable {
     package let answers: [TestAnswer]
     package let received: [UInt8]
     package let isClosed: Bool
     package let duration: Duration
 
-    /// Sends bytes to a port of this machine and collects what comes back, until the server closes the connection, or is
-    /// quiet for `quiet` after an answer, or `limit` is over.
+    /// Sends bytes to a port of this machine and collects the responses.
+    ///
+    /// It stops when the server closes the connection, when nothing arrives for `quiet` seconds after a response, or
+    /// after `limit` seconds.
     package static func run(
         port: Int,
         _ bytes: [UInt8],
@@ -62,7 +64,7 @@ package struct RawExchange: Sendable {
             if poller.revents & Int16(POLLOUT) != 0 {
                 let count = bytes[sent...]
                     .withUnsafeBytes { send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-                // A server may answer, and close, before it has read everything.
+                // A server can respond and close the connection before it has read everything.
                 if count > 0 { sent += count } else if count < 0, errno != EAGAIN { sent = bytes.count }
             }
             if poller.revents & Int16(POLLIN | POLLHUP | POLLERR) != 0 {

@@ -2,7 +2,7 @@ import CWhorlProcess
 import Foundation
 import Glibc
 
-/// A program that a test started, with its output line by line as it comes.
+/// A program that a test started, with its output read line by line.
 package final class RunningProgram: @unchecked Sendable {
     package let processID: Int32
     private let name: String
@@ -12,7 +12,7 @@ package final class RunningProgram: @unchecked Sendable {
     private var status: Int32?
     private let condition = NSCondition()
 
-    /// Starts a program with just this environment.
+    /// Starts a program with only the variables of `environment`.
     package init(_ path: String, _ arguments: [String], environment: [String: String] = [:]) throws {
         name = path.split(separator: "/").last.map(String.init) ?? path
         var ends: [Int32] = [0, 0]
@@ -33,7 +33,7 @@ package final class RunningProgram: @unchecked Sendable {
     /// The whole output so far.
     package var output: String { locked { lines.joined(separator: "\n") } }
 
-    /// Waits for a line that holds the text, and returns it.
+    /// Waits for a line that contains the text, and returns it.
     package func line(containing text: String, within seconds: Double = 60) async throws -> String {
         try await waiting(seconds, "a line with \"\(text)\"") { [self] in
             if let line = lines.first(where: { $0.contains(text) }) { return line }
@@ -44,7 +44,7 @@ package final class RunningProgram: @unchecked Sendable {
         }
     }
 
-    /// Waits for the end and returns the exit status; 128 and the signal's number where a signal ended it.
+    /// Waits for the end of the program; returns its exit status, or 128 plus the number of the signal that ended it.
     @discardableResult
     package func exitStatus(within seconds: Double = 60) async throws -> Int32 {
         try await waiting(seconds, "the end of \(name)") { [self] in isOutputDone ? status : nil }
@@ -52,7 +52,7 @@ package final class RunningProgram: @unchecked Sendable {
 
     package func signal(_ number: Int32) { kill(processID, number) }
 
-    /// Asks the program to end, and ends it when it does not.
+    /// Sends SIGTERM, and SIGKILL if the program is still running after 20 s.
     package func stop() async {
         signal(SIGTERM)
         if (try? await exitStatus(within: 20)) == nil { signal(SIGKILL) }
@@ -128,7 +128,7 @@ package final class RunningProgram: @unchecked Sendable {
     }
 }
 
-/// What went wrong in the machinery of a test.
+/// A failure of the test support code, not of the code under test.
 package struct TestFailure: Error, CustomStringConvertible {
     package let description: String
     package init(_ description: String) { self.description = description }

@@ -1,14 +1,14 @@
 import Foundation
 import WhorlProtocol
 
-/// Whether a value of ours and one of Foundation's are the same.
+/// Whether a JSON value of Whorl and a JSON value of Foundation are equal.
 package func sameValue(_ ours: JSON, _ theirs: Any) -> Bool {
     switch (ours, theirs) {
     case (.null, is NSNull): true
     case (.string(let text), let other as String): text == other
     case (.bool(let value), let other as Bool): value == other
     case (.number(let digits), let other as NSNumber):
-        // Foundation rounds some numbers through a decimal.
+        // Foundation rounds some numbers because it parses them as decimals.
         Double(digits).map { abs($0 - other.doubleValue) <= abs($0) * 1e-12 } ?? false
     case (.array(let elements), let other as [Any]):
         elements.count == other.count && zip(elements, other).allSatisfy { sameValue($0, $1) }

@@ -5,7 +5,7 @@ import WhorlPrivateCluster
 import WhorlStore
 import WhorlTelemetry
 
-/// A real Postgres for the tests of one process: made fresh, on a Unix socket, and gone when the process is.
+/// A real Postgres cluster for the tests of one process, on a Unix socket; it is removed when the process ends.
 package actor TestCluster {
     package static let shared = TestCluster()
 
@@ -13,7 +13,7 @@ package actor TestCluster {
     private var nextDatabase = 0
     private var keeper: Keeper?
 
-    /// A fresh database with the product's schema, and its URL.
+    /// Creates a database, with the product's schema if `migrated`, and returns its URL.
     package func makeDatabase(migrated: Bool = true) async throws -> String {
         let maintenance = try await url()
         nextDatabase += 1
@@ -25,7 +25,7 @@ package actor TestCluster {
         return maintenance.replacingOccurrences(of: "@/postgres?", with: "@/\(name)?")
     }
 
-    /// The URL of the database that administration happens in.
+    /// The URL of the maintenance database.
     private func url() async throws -> String {
         if let started { return try await started.value }
         let task = Task { try await start() }
@@ -45,7 +45,9 @@ package actor TestCluster {
     }
 }
 
-/// Ends the cluster when this process ends, however it ends: a shell waits for the end of a pipe that only we hold.
+/// Stops and removes the cluster when this process ends for any reason.
+///
+/// A shell waits for end of file on a pipe whose write end only this process holds.
 private final class Keeper {
     private let pipe = Pipe()
     private let process = Process()
@@ -70,7 +72,7 @@ private final class Keeper {
     }
 }
 
-/// A new directory that every user may pass, so that Postgres' user reaches what is in it.
+/// A new directory that every user can enter, so that the Postgres user can reach its contents.
 package func temporaryDirectory(_ name: String) throws -> String {
     let path = "/tmp/whorl-test-\(name)-\(UUID().uuidString.prefix(8).lowercased())"
     try FileManager.default.createDirectory(
@@ -81,7 +83,7 @@ package func temporaryDirectory(_ name: String) throws -> String {
     return path
 }
 
-/// Lends a pool on a fresh database to the body, and closes it afterwards.
+/// Runs the body with a pool on a new database, and closes the pool afterwards.
 package func withPool<Value>(
     configuration: PostgresPoolConfiguration = .init(timeout: .seconds(10)),
     registry: MetricsRegistry = MetricsRegistry(),

@@ -3,9 +3,9 @@ import Glibc
 import Testing
 import WhorlProtocol
 
-/// A collector that runs as a program of its own, as in production, on a free port and a fresh database.
+/// A collector that runs as a separate program, as in production, on a free port and a new database.
 package struct TestCollector: Sendable {
-    /// The organisation, project, key and token that every test collector begins with.
+    /// The organisation, project, key and token that every test collector creates at startup.
     package static let organization = "acme"
     package static let project = "web"
     package static let publicKey = "b3d1c6a0f7e84a2f9c5d0e1f2a3b4c5d"
@@ -16,25 +16,23 @@ package struct TestCollector: Sendable {
     package let databaseURL: String
     package let dataDirectory: String
 
-    /// The API and everything else over HTTP, with the token.
+    /// An HTTP client for the collector that sends the token.
     package var http: TestHTTP { TestHTTP(port: port, token: Self.token) }
     package var dsn: String { "http://\(Self.publicKey)@127.0.0.1:\(port)/1" }
 
-    /// The program that is tried: the debug build, or what `WHORL_TEST_EXECUTABLE` names.
+    /// The program under test: the debug build, or the path in `WHORL_TEST_EXECUTABLE`.
     package static var executable: String { named ?? built }
 
-    /// The program beside the bundle of tests, which the same build made.
+    /// The program next to the test bundle, from the same build.
     private static let built = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
         .appendingPathComponent("whorl").path
 
-    /// Whether the program is a release build, which has to keep the bounds that the project promises.
+    /// Whether the program is a release build, which must keep the bounds that the project promises.
     package static var isRelease: Bool { named != nil }
 
     private static var named: String? { ProcessInfo.processInfo.environment["WHORL_TEST_EXECUTABLE"] }
 
-    /// How much memory the whole process may take at any time, in bytes.
-    ///
-    /// A debug build takes more.
+    /// The memory limit of the whole process in bytes; a debug build needs more.
     package static var maxMemory: Double { isRelease ? 300e6 : 400e6 }
 
     /// The folder of the repository.
@@ -43,7 +41,9 @@ package struct TestCollector: Sendable {
             .deletingLastPathComponent().path
     }
 
-    /// Starts a collector and waits until it listens; a wrapper is a program that starts it, with its arguments.
+    /// Starts a collector and waits until it listens.
+    ///
+    /// `wrapper` is a program with its arguments that runs the collector as its child.
     package static func start(
         databaseURL: String? = nil,
         environment: [String: String] = [:],
@@ -76,7 +76,7 @@ package struct TestCollector: Sendable {
         )
     }
 
-    /// The value of a metric without timestamps, by its line's start; nil when there is no such line.
+    /// The value of a metric; `name` is its line without the value, and the result is nil if no such line exists.
     package func metric(_ name: String) async throws -> Double? {
         let answer = try await TestHTTP(port: port).get("/metrics")
         for line in answer.text.split(separator: "\n") where line.hasPrefix(name + " ") {
@@ -100,14 +100,14 @@ package struct TestCollector: Sendable {
     }
 }
 
-/// Runs a collector for the body, and stops it afterwards.
+/// Runs the body with a collector, and stops the collector afterwards.
 package func withCollector<Value>(
     databaseURL: String? = nil,
     environment: [String: String] = [:],
     _ body: (TestCollector) async throws -> Value
 ) async throws -> Value {
     let collector = try await TestCollector.start(databaseURL: databaseURL, environment: environment)
-    // A directory that the test chose is the test's.
+    // A directory that the test passed in belongs to the test.
     defer {
         if environment["WHORL_DATA_DIR"] == nil { try? FileManager.default.removeItem(atPath: collector.dataDirectory) }
     }
@@ -122,18 +122,18 @@ package func withCollector<Value>(
 }
 
 extension TestCollector {
-    /// Fails when a task of the collector's thread pool ran late in the last minute, which shows that something blocked it.
+    /// Fails if a task of the collector's thread pool ran late in the last minute, because something blocked the pool.
     ///
-    /// A release build must stay below 50 ms. For a debug build the bound grows with how busy the machine is.
+    /// The bound is 50 ms for a release build. For a debug build it is one second times ``MachineSpeed/factor``.
     package func expectFreeThreadPool(_ location: SourceLocation = #_sourceLocation) async throws {
         let delay = try await metric("whorl_thread_pool_delay_seconds")
-        let bound = Self.isRelease ? 0.05 : MachinePace.factor
+        let bound = Self.isRelease ? 0.05 : MachineSpeed.factor
         #expect((delay ?? .infinity) <= bound, "a task ran \(delay ?? -1) s late", sourceLocation: location)
     }
 }
 
 extension TestCollector {
-    /// A new token of the organisation that may read, made by the program's own command.
+    /// Creates a new token with read access to the organisation, with the `token create` command.
     package func makeToken() async throws -> String {
         let program = try RunningProgram(
             Self.executable,

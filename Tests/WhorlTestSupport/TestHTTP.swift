@@ -2,10 +2,10 @@ import Foundation
 import Glibc
 import WhorlProtocol
 
-/// An answer to a request of a test.
+/// The response to a test's request.
 package struct TestAnswer: Sendable {
     package let status: Int
-    /// By lower-case name.
+    /// The headers, by lower-case name.
     package let headers: [String: String]
     package let body: [UInt8]
 
@@ -15,7 +15,7 @@ package struct TestAnswer: Sendable {
     package func json() throws -> JSON { JSON(try JSONDocument(body).root) }
 }
 
-/// Sends requests to a port of this machine, byte for byte as told, on a connection of their own.
+/// An HTTP client that sends exactly the given bytes to a port of this machine, one connection per request.
 package struct TestHTTP: Sendable {
     package let port: Int
     package var token: String?
@@ -42,19 +42,19 @@ package struct TestHTTP: Sendable {
         return try await raw(Array((head + "\r\n").utf8) + (body ?? []))
     }
 
-    /// Sends JSON.
+    /// Sends a JSON body.
     package func send(_ method: String, _ path: String, json: JSON) async throws -> TestAnswer {
         try await send(method, path, headers: ["Content-Type": "application/json"], body: json.encoded())
     }
 
-    /// Sends bytes and reads one answer.
+    /// Sends bytes and reads one response.
     package func raw(_ bytes: [UInt8]) async throws -> TestAnswer {
         try await withCheckedThrowingContinuation { done in
             Thread.detachNewThread { done.resume(with: Result { try exchange(bytes) }) }
         }
     }
 
-    /// The same on the calling thread, for who measures time and must not wait for other tasks.
+    /// Does the same on the calling thread, for time measurements that must not wait for other tasks.
     package func exchange(_ bytes: [UInt8]) throws -> TestAnswer {
         let connection = try LoopbackSocket.connect(port: port)
         defer { close(connection) }
@@ -65,7 +65,7 @@ package struct TestHTTP: Sendable {
         while sent < bytes.count {
             let count = bytes[sent...]
                 .withUnsafeBytes { Glibc.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            // A server may answer, and close, before it has read everything.
+            // A server can respond and close the connection before it has read everything.
             if count <= 0 { break }
             sent += count
         }
@@ -84,9 +84,9 @@ package struct TestHTTP: Sendable {
 }
 
 extension TestAnswer {
-    /// Every answer that stands in the bytes, one after the other.
+    /// All responses in the bytes, in order.
     ///
-    /// Answers to HEAD have no bodies, whatever length they name.
+    /// Responses to HEAD have no bodies, whatever length they declare.
     static func all(in bytes: [UInt8], hasBodies: Bool = true) -> [TestAnswer] {
         var answers: [TestAnswer] = []
         var rest = bytes
@@ -97,7 +97,7 @@ extension TestAnswer {
         return answers
     }
 
-    /// The answer once all of it is there.
+    /// Parses one response; nil until it is complete.
     static func parse(
         _ bytes: [UInt8],
         isComplete: Bool,

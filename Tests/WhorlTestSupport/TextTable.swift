@@ -1,9 +1,9 @@
-/// Tables in test sources: one row a line, cells separated by `|`, aligned for the reader.
+/// Tables in test sources: one row per line, cells separated by `|` and aligned with spaces.
 package enum TextTable {
-    /// A row with one blank around each cell's separator.
+    /// A row with one space on each side of every separator.
     package static func row(_ cells: [String]) -> String { cells.joined(separator: " | ") }
 
-    /// The text with the alignment of its cells removed, so that it can be compared with rows.
+    /// The text without the alignment of its cells, so that it can be compared with rows.
     package static func aligned(_ text: String) -> String {
         text.split(separator: "\n")
             .map { line in

@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 
-/// A small HTTP server that keeps what is posted to it, for webhooks.
+/// A small HTTP server that records the bodies posted to it, for webhook tests.
 package final class WebhookReceiver: @unchecked Sendable {
     package let port: Int
     private let listener: Int32
@@ -26,7 +26,7 @@ package final class WebhookReceiver: @unchecked Sendable {
         Thread.detachNewThread { [self] in serve() }
     }
 
-    /// The bodies so far.
+    /// The bodies received so far.
     package var bodies: [String] { lock.withLock { received } }
 
     package func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
@@ -64,7 +64,7 @@ package final class WebhookReceiver: @unchecked Sendable {
     }
 }
 
-/// A port of this machine that was free a moment ago, for programs that cannot pick one themselves.
+/// A port of this machine that is free at this moment, for programs that cannot choose one themselves.
 package func freePort() throws -> Int {
     let receiver = try WebhookReceiver()
     defer { receiver.stop() }

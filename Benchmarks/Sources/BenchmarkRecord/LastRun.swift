@@ -1,10 +1,10 @@
 import Foundation
 
-/// The numbers of the last run on this machine, so that a change shows at once.
+/// The numbers of the last run on this machine, so that a change is visible at once.
 ///
-/// They lie in the build folder of the benchmarks, by the name of the tool; whoever deletes it begins anew.
+/// They are stored in the build folder of the benchmarks, one file per tool; without it there is nothing to compare.
 public enum LastRun {
-    /// Prints the ratio of each number to that of the last run, then keeps the new ones.
+    /// Prints the ratio of each number to that of the last run, then stores the new numbers.
     public static func compare(_ tool: String, _ numbers: [String: Double]) throws {
         let folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
             .resolvingSymlinksInPath()
@@ -19,7 +19,7 @@ public enum LastRun {
                 print("  \(padded)", String(format: "%10.2f -> %10.2f   x %.2f", before, value, value / before))
             }
         } else {
-            print("\nthere is no earlier run on this machine to compare with")
+            print("\nno earlier run on this machine to compare with")
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted]

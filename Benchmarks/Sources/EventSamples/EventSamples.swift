@@ -1,4 +1,4 @@
-/// Events as applications send them, made up: the same number gives the same event.
+/// Synthetic events as applications send them; the same number gives the same event.
 public enum EventSamples {
     /// A short event: one exception with three frames, about 1 KB.
     public static func small(issue: Int) -> String {
@@ -10,7 +10,7 @@ public enum EventSamples {
         """
     }
 
-    /// A usual event of a web application: 26 frames with source and variables, breadcrumbs, contexts; about 33 KB.
+    /// A typical event of a web application: 26 frames with source and variables, breadcrumbs, contexts; about 33 KB.
     public static func typical(issue: Int) -> String {
         let frames = (0..<26).map { frame($0, issue, lines: 5) }.joined(separator: ",")
         let crumbs = (0..<40)

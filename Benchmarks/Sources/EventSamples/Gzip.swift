@@ -1,8 +1,8 @@
 import Foundation
 
-/// Gzip members, so that a new envelope header can stand before a payload that was compressed once.
+/// Gzip members, so that a new envelope header can precede a payload that was compressed once.
 public enum Gzip {
-    /// The bytes in a member of their own, stored and not compressed: for the few bytes that differ from event to event.
+    /// The bytes as a separate member, stored without compression, for the few bytes that differ between events.
     public static func stored(_ bytes: [UInt8]) -> [UInt8] {
         precondition(bytes.count < 65_536)
         let size = UInt16(bytes.count)
@@ -15,7 +15,7 @@ public enum Gzip {
         return member
     }
 
-    /// The bytes compressed by the system's gzip, at its usual level.
+    /// The bytes compressed by the system's gzip at its default level.
     public static func compressed(_ bytes: [UInt8]) throws -> [UInt8] {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/gzip")
@@ -24,7 +24,7 @@ public enum Gzip {
         process.standardInput = input
         process.standardOutput = output
         try process.run()
-        // Written from another thread: gzip's output may fill its pipe before the input is used up.
+        // A separate thread writes, because gzip's output can fill its pipe before it has read all input.
         let writer = input.fileHandleForWriting
         let data = Data(bytes)
         Thread.detachNewThread {

@@ -1,16 +1,16 @@
 import Foundation
 import Glibc
 
-/// What processes have used, read from `/proc`.
+/// The resource usage of processes, read from `/proc`.
 public enum ProcessUsage {
-    /// CPU seconds of a process and of its children that have ended.
+    /// The CPU seconds of a process and of its ended children.
     public static func cpuSeconds(_ process: Int32) -> Double {
         guard let fields = stat(process), fields.count > 16 else { return 0 }
         let ticks = [13, 14, 15, 16].compactMap { Double(fields[$0]) }.reduce(0, +)
         return ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 
-    /// The largest resident size so far, in bytes.
+    /// The peak resident size, in bytes.
     public static func peakMemory(_ process: Int32) -> Int { status(process, "VmHWM:") }
 
     /// The resident size, in bytes.
@@ -24,7 +24,7 @@ public enum ProcessUsage {
         return kilobytes * 1_024
     }
 
-    /// The processes of the Postgres whose cluster lies in a directory.
+    /// The processes of the Postgres cluster in a directory.
     public static func postgres(in directory: String) -> [Int32] {
         ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { Int32($0) }
             .filter {

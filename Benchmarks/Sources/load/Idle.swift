@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Processes
 
-/// The memory of a collector that holds many connections open while it works.
+/// Measures the memory of a collector that has many idle connections while it works.
 enum Idle {
     static func run(_ executable: String, connections: Int) throws {
         var limit = rlimit()
@@ -11,7 +11,7 @@ enum Idle {
         guard limit.rlim_max > rlim_t(connections + 500),
             setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
         else {
-            FileHandle.standardError.write(Data("not allowed to open so many connections\n".utf8))
+            FileHandle.standardError.write(Data("the limit of open files is too low for so many connections\n".utf8))
             exit(1)
         }
         let server = try Server(executable: executable, settings: ["WHORL_MAX_CONNECTIONS": "\(connections + 100)"])
@@ -22,7 +22,7 @@ enum Idle {
             let connection = LoadGenerator.connect(to: server.port)
             guard connection >= 0 else { break }
             open.append(connection)
-            // Every second one has sent something, as a connection that is kept alive.
+            // Every second connection has sent a request and is kept alive.
             if number % 2 == 0 {
                 _ = "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
                     .withCString { send(connection, $0, strlen($0), Int32(MSG_NOSIGNAL)) }

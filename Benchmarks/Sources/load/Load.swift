@@ -2,12 +2,12 @@ import BenchmarkRecord
 import EventSamples
 import Foundation
 
-/// Measures a whole collector: starts a release server on a private Postgres, drives it, and prints what an event costs.
+/// Measures a whole collector: starts a release server on a private Postgres, sends load, prints the cost per event.
 ///
 ///     load PATH-OF-WHORL [SECONDS [ROUNDS]]      the table of docs/performance.md, compared with the last run here
-///     load PATH-OF-WHORL scale [EVENTS ISSUES]   the same event, and reads, before and after filling the store
-///     load PATH-OF-WHORL idle CONNECTIONS        the same with connections that say nothing
-///     load PATH-OF-WHORL steady RATE [SECONDS]   answers at a steady rate, as applications send
+///     load PATH-OF-WHORL scale [EVENTS ISSUES]   the cost per event, and reads, before and after filling the store
+///     load PATH-OF-WHORL idle CONNECTIONS        the same with idle connections
+///     load PATH-OF-WHORL steady RATE [SECONDS]   response times at a steady rate, as applications send
 @main
 struct Load {
     struct Scenario {
@@ -34,7 +34,7 @@ struct Load {
         }
     }
 
-    /// Every scenario so many times; the medians.
+    /// Runs every scenario `rounds` times and prints the medians.
     private static func table(_ executable: String, seconds: Double, rounds: Int) throws {
         let server = try Server(executable: executable)
         defer { server.stop() }
@@ -43,7 +43,7 @@ struct Load {
                 try Row.median(
                     (0..<rounds)
                         .map { round in
-                            // The first seconds make issues, partitions and plans that later ones find.
+                            // The first seconds create issues, partitions and query plans that later rounds reuse.
                             try Row(scenario, server, seconds: seconds, warmUp: round == 0 ? 2 : 0.2)
                         }
                 )
@@ -53,7 +53,7 @@ struct Load {
         try check(rows)
     }
 
-    /// Ends with an error when something acknowledged is missing, or the thread pool was blocked for 50 ms.
+    /// Exits with an error if acknowledged events are missing, an event was refused, or the pool was blocked for 50 ms.
     static func check(_ rows: [Row]) throws {
         guard rows.allSatisfy({ $0.acknowledged == $0.stored && $0.refused == 0 }) else {
             FileHandle.standardError.write(Data("acknowledged and stored events differ\n".utf8))

@@ -2,22 +2,22 @@ import EventSamples
 import Foundation
 import Glibc
 
-/// Sends envelopes over a few connections, each waiting for its answer before it sends the next.
+/// Sends envelopes over several connections; each connection waits for the response before it sends the next one.
 final class LoadGenerator: @unchecked Sendable {
     struct Outcome {
         var acknowledged = 0
         var refused = 0
-        /// Microseconds from the last byte sent to the answer, sorted.
+        /// The times from the last byte sent to the response in microseconds, sorted.
         var latencies: [Int] = []
         var seconds = 0.0
     }
 
     private let port: Int
     private let key: String
-    /// The compressed item with its header, one for each issue.
+    /// The compressed items with their headers, one for each issue.
     private let payloads: [[UInt8]]
     private let connections: Int
-    /// Requests per second, all connections together; nil for as many as there are answers.
+    /// The request rate of all connections together; nil for no limit.
     private let ratePerSecond: Int?
     private let lock = NSLock()
     private var outcome = Outcome()
@@ -92,7 +92,7 @@ final class LoadGenerator: @unchecked Sendable {
         return Array(head.utf8) + body
     }
 
-    /// A connection to a port of this machine; negative when there is none.
+    /// A connection to a port of this machine; negative if it fails.
     static func connect(to port: Int) -> Int32 {
         let connection = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
@@ -109,7 +109,7 @@ final class LoadGenerator: @unchecked Sendable {
         return connected == 0 ? connection : -1
     }
 
-    /// The status of the answer to a read.
+    /// Sends a GET request and returns the status of the response.
     static func get(_ path: String, port: Int, token: String) -> Int? {
         let connection = connect(to: port)
         guard connection >= 0 else { return nil }
@@ -119,7 +119,7 @@ final class LoadGenerator: @unchecked Sendable {
         return answer(connection)
     }
 
-    /// The status of an answer, its short body read away.
+    /// Reads a whole response and returns its status.
     private static func answer(_ connection: Int32) -> Int? {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4_096)

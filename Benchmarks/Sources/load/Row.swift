@@ -1,7 +1,7 @@
 import Foundation
 import Processes
 
-/// What one round of a scenario came to.
+/// The results of one round of a scenario.
 struct Row {
     let name: String
     var acknowledged: Int
@@ -12,16 +12,16 @@ struct Row {
     var postgresCPU: Double
     var p50: Double
     var p99: Double
-    /// The worst delay of a task on the thread pool, in milliseconds.
+    /// The longest delay of a task on the thread pool, in milliseconds.
     var poolDelay: Double
     var peakMemory: Int
     var disk: Double
     var wal: Double
 
-    /// CPU milliseconds of an event, all processes.
+    /// The CPU time per event of all processes, in milliseconds.
     var cpu: Double { collectorCPU + postgresCPU }
 
-    /// Drives the server with the scenario, after some seconds that do not count.
+    /// Runs the scenario against the server, after a warm-up that is not measured.
     init(
         _ scenario: Load.Scenario,
         _ server: Server,
@@ -58,7 +58,7 @@ struct Row {
         wal = Double(after.wal - before.wal) / events
     }
 
-    /// The median of every number by itself; what was acknowledged and stored is added up.
+    /// The median of each number; event counts are summed, and the pool delay and peak memory are maxima.
     static func median(_ rounds: [Row]) -> Row {
         var row = rounds[0]
         func median<Value: Comparable>(_ path: KeyPath<Row, Value>) -> Value {
@@ -101,7 +101,7 @@ struct Row {
         return lines.map { "| " + $0.joined(separator: " | ") + " |" }.joined(separator: "\n")
     }
 
-    /// What is worth comparing with another run.
+    /// The numbers to compare with other runs.
     var comparable: [(String, Double)] {
         [
             ("\(name) CPU ms/event", cpu), ("\(name) acked/s", rate), ("\(name) p99 ms", p99),
@@ -110,7 +110,7 @@ struct Row {
     }
 }
 
-/// The value below which a part of the sorted values lies.
+/// The value at a percentile of the sorted values.
 func percentile(_ sorted: [Int], _ part: Double) -> Int {
     sorted.isEmpty ? 0 : sorted[Int(Double(sorted.count - 1) * part)]
 }

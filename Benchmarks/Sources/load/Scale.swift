@@ -1,9 +1,8 @@
 import Foundation
 
-/// Whether costs grow with the store: measures an empty one, fills it with events and issues of some weeks, and measures
-/// again.
+/// Checks whether costs grow with the store: measures an empty store, fills it with some weeks of data, measures again.
 ///
-/// The events are copies of one that was sent, over all hashes and days, with the aggregates that belong to them.
+/// The new events are copies of received ones, spread over all hashes and days, with the matching aggregates.
 enum Scale {
     static func run(_ executable: String, events: Int, issues: Int) throws {
         let server = try Server(executable: executable, settings: ["WHORL_RETENTION_DAYS": "60"])
@@ -12,10 +11,10 @@ enum Scale {
         print("empty store\n" + Row.table([empty]))
         let start = now()
         try server.script(filling(events: events, issues: issues))
-        // What was filled in counts as acknowledged.
+        // The inserted events count as acknowledged.
         server.acknowledged = try server.measure().events
         print("\n\(events) events of \(issues) issues in \((now() - start) / 1_000_000_000) s")
-        // After a checkpoint every page is written whole once; a running server has that behind it.
+        // After a checkpoint Postgres writes every page in full once; the warm-up excludes that.
         let full = try Row.median(
             (0..<3).map { round in try Row(Load.typical(), server, seconds: 4, warmUp: round == 0 ? 30 : 2) }
         )
@@ -32,7 +31,7 @@ enum Scale {
         try Load.check([empty, full])
     }
 
-    /// The median and the slowest of fifty reads of each kind.
+    /// Prints the median and the maximum of fifty reads of each kind.
     private static func reads(_ server: Server) throws {
         let token = try server.command(["token", "create", "--org", "bench", "--name", "bench"])
         let issue = try server.query(
@@ -55,7 +54,7 @@ enum Scale {
             for _ in 0..<50 {
                 let start = now()
                 guard LoadGenerator.get(path, port: server.port, token: token) == 200 else {
-                    FileHandle.standardError.write(Data("\(path) was not answered\n".utf8))
+                    FileHandle.standardError.write(Data("\(path) did not return 200\n".utf8))
                     exit(1)
                 }
                 times.append(Int((now() - start) / 1_000))
@@ -86,7 +85,7 @@ enum Scale {
                 END IF;
             END LOOP;
         END $$;
-        -- Few issues have most events: the number of each falls with its place.
+        -- Few issues have most events: the number decreases with the place of the issue.
         CREATE TEMP TABLE spread AS
             SELECT n, least(\(issues), 1 + floor(\(issues) * power(random(), 3))::int) AS place,
                 now() - random() * interval '29 days' AS at
@@ -123,7 +122,7 @@ enum Scale {
                 FROM hash_environment WHERE project_id = 1 GROUP BY 1) AS a ON a.hash_id = f.hash_id
             JOIN (SELECT hash_id, count(*) AS users FROM hash_user
                 WHERE project_id = 1 AND environment_id = 0 GROUP BY 1) AS u ON u.hash_id = f.hash_id;
-        -- Otherwise the server would do this beside the measure.
+        -- Otherwise the server would do this during the measurement.
         VACUUM (ANALYZE);
         CHECKPOINT;
         """

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Processes
 
-/// A collector with a private Postgres in a folder of its own, for as long as the benchmark runs.
+/// A collector with a private Postgres in its own folder, for the duration of the benchmark.
 final class Server {
     struct Measure {
         let events: Int
@@ -15,7 +15,7 @@ final class Server {
     let key = "b3d1c6a0f7e84a2f9c5d0e1f2a3b4c5d"
     let port: Int
     let process = Process()
-    /// Events that were answered with 200 so far.
+    /// The number of events that were answered with 200 so far.
     var acknowledged = 0
     private let executable: String
     private let folder: String
@@ -41,13 +41,13 @@ final class Server {
         process.standardError = errors
         try process.run()
         port = try Self.port(in: errors.fileHandleForReading)
-        // What follows is one line a request; somebody has to read it.
+        // The log then has one line per request; reading it keeps the pipe from filling up.
         Thread.detachNewThread {
             while !errors.fileHandleForReading.availableData.isEmpty {}
         }
     }
 
-    /// Waits for the line `listening`.
+    /// Waits for the line `listening`, and returns its port.
     private static func port(in log: FileHandle) throws -> Int {
         var text = ""
         while true {
@@ -65,7 +65,7 @@ final class Server {
         }
     }
 
-    /// Waits, for a while, until everything that was acknowledged has come into the table, by way of the spool too.
+    /// Measures after every acknowledged event is stored, also through the spool, or after 20 s.
     func measure() throws -> Measure {
         let deadline = now() + 20_000_000_000
         var measure = try read()
@@ -76,7 +76,7 @@ final class Server {
         return measure
     }
 
-    /// The worst delay of a task on the collector's thread pool in the last minute, in seconds.
+    /// The longest delay of a task on the collector's thread pool in the last minute, in seconds.
     func threadPoolDelay() throws -> Double {
         let text = try metrics()
         let line = text.split(separator: "\n").first { $0.hasPrefix("whorl_thread_pool_delay_seconds ") }
@@ -86,7 +86,7 @@ final class Server {
         return value
     }
 
-    /// The answer of `/metrics`, head included.
+    /// The response of `/metrics`, including the head.
     private func metrics() throws -> String {
         let connection = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard connection >= 0 else { throw POSIXError(.EMFILE) }
@@ -130,16 +130,16 @@ final class Server {
         )
     }
 
-    /// Runs a command of the program beside the collector, and returns the last line that it prints.
+    /// Runs a command of the program while the collector runs, and returns the last line of its output.
     func command(_ arguments: [String]) throws -> String {
         let output = try Self.output(of: executable, arguments, ["PATH": "/usr/bin:/bin", "WHORL_DATA_DIR": folder])
         return String(output.split(separator: "\n").last ?? "")
     }
 
-    /// Runs statements.
+    /// Runs SQL statements.
     func script(_ sql: String) throws { _ = try query(sql) }
 
-    /// Runs a query; columns of a row are separated by `|`.
+    /// Runs a query; the columns of a row are separated by `|`.
     func query(_ sql: String) throws -> String {
         let pidFile = try String(contentsOfFile: cluster + "/postmaster.pid", encoding: .utf8)
         let sockets = String(pidFile.split(separator: "\n", omittingEmptySubsequences: false)[4])

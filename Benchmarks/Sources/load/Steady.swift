@@ -1,6 +1,6 @@
 import Foundation
 
-/// How fast answers come at a rate that leaves the machine time to rest.
+/// Measures response times at a rate below the capacity of the machine.
 enum Steady {
     static func run(_ executable: String, rate: Int, seconds: Double) throws {
         let server = try Server(executable: executable)

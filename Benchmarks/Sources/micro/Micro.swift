@@ -5,8 +5,9 @@ import Glibc
 import WhorlProcessing
 import WhorlProtocol
 
-/// Measures the steps of an event's path: CPU microseconds for one event, best of five rounds; compared with the last run
-/// on this machine.
+/// Measures the steps of the event path and compares them with the last run on this machine.
+///
+/// A number is the CPU time per event in microseconds, the best of five rounds.
 @main
 struct Micro {
     static func main() async throws {
@@ -56,7 +57,7 @@ struct Micro {
     }
 }
 
-/// CPU seconds of this process.
+/// The CPU time of this process in seconds.
 func cpuSeconds() -> Double {
     var time = timespec()
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)

@@ -7,8 +7,9 @@ import WhorlPrivateCluster
 import WhorlProtocol
 import WhorlStore
 
-/// Compares ways of storing payloads: each by itself, without and with a dictionary, and a batch of one project as one
-/// block; for traffic of many issues and for one issue that floods.
+/// Compares forms of stored payloads, for traffic of many issues and for many events of one issue.
+///
+/// The forms are single payloads without and with a dictionary, and a batch of one project as one block.
 struct PayloadForms {
     let pool: PostgresPool
     let cluster: PrivateCluster
@@ -21,7 +22,7 @@ struct PayloadForms {
         for (traffic, issues) in [("mixed", 500), ("flood", 1)] {
             let events = (0..<Self.batch)
                 .map { number in
-                    // Events of one issue differ in their ids and in little else.
+                    // Events of one issue differ in their ids and hardly in anything else.
                     let id = EventID.random().hex
                     return Array(
                         EventSamples.typical(issue: number % issues)
@@ -40,7 +41,7 @@ struct PayloadForms {
         return measures
     }
 
-    /// Writes batches in a form to a table of its own and reads single events back.
+    /// Writes batches in one form to a new table and reads single events back.
     private func form(
         _ name: String,
         _ compress: () -> [[UInt8]]
@@ -84,7 +85,7 @@ struct PayloadForms {
         for id in 1...20 {
             let select: SQLFragment = "SELECT payload FROM form WHERE id = \(id)"
             let payload: [UInt8]? = try await pool.execute(select, operation: "bench").first?.read("payload")
-            // The dictionary's number reads blocks without one too.
+            // The codec number of the dictionary also decodes blocks without a dictionary.
             if let payload { _ = try codec.decompress(payload, codec: 1) }
         }
         report(name + ": read one, µs", Double((ContinuousClock.now - read).components.attoseconds) / 1e12 / 20)

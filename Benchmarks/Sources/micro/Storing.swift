@@ -10,10 +10,11 @@ import WhorlProtocol
 import WhorlStore
 import WhorlTelemetry
 
-/// Measures what it takes to compress events and to write them in batches to a Postgres of its own, and what other forms
-/// of storing payloads would take.
+/// Measures the cost of compressing events and writing them in batches to a private Postgres.
+///
+/// It also measures other forms of stored payloads.
 enum Storing {
-    /// The name and the number of each measure.
+    /// The name and the value of each measurement.
     static func measure() async throws -> [(name: String, value: Double)] {
         let folder = "/tmp/whorl-micro-\(getpid())"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -33,7 +34,7 @@ enum Storing {
     private static func measure(_ cluster: PrivateCluster) async throws -> [(name: String, value: Double)] {
         let connection = try await PostgresConnection.connect(cluster.url, deadline: .now + .seconds(10))
         try await schemaMigrator.migrate(connection, deadline: .now + .seconds(60))
-        // What a project needs to have issues.
+        // A project needs this row before it can have issues.
         try await connection.script("INSERT INTO project_counter (project_id) VALUES (1)", deadline: .now + .seconds(5))
         await connection.close()
         var logger = Logger(label: "micro")
@@ -80,7 +81,7 @@ enum Storing {
                 for event in events { group.addTask { _ = try await writer.submit(event) } }
                 try await group.waitForAll()
             }
-            // The first round makes the issues.
+            // The first round creates the issues.
             guard round > 0 else { continue }
             let after = ProcessUsage.postgres(in: cluster.directory).map(ProcessUsage.cpuSeconds).reduce(0, +)
             costs.append(((cpuSeconds() - own) * 1e3, (after - server) * 1e3))

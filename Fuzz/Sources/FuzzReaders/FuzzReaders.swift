@@ -3,10 +3,10 @@ import Synchronization
 import WhorlProcessing
 import WhorlProtocol
 
-/// What libFuzzer calls with each input; `FUZZ_TARGET` names the reader that is tried.
+/// The function that libFuzzer calls with each input; `FUZZ_TARGET` selects the reader.
 ///
-/// Nothing may trap, run away or read outside of its bytes. What is read has to hold together: a value that was read and
-/// written reads again as itself.
+/// No reader may trap, exceed its cost limit or read outside of the input.
+/// A value that was read, written and read again must be equal.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let bytes = Array(UnsafeBufferPointer(start: data, count: count))
@@ -28,11 +28,11 @@ private func read(_ bytes: [UInt8]) {
     case "rules": rules(String(decoding: bytes, as: UTF8.self))
     case "credentials": credentials(String(decoding: bytes, as: UTF8.self))
     case "answers": answers(String(decoding: bytes, as: UTF8.self))
-    default: fatalError("FUZZ_TARGET names no reader")
+    default: fatalError("unknown reader in FUZZ_TARGET")
     }
 }
 
-/// The program's start, under the name that SwiftPM gives it; libFuzzer's own `main` is left out.
+/// The program's entry point, with the name that SwiftPM expects; libFuzzer's own `main` is not linked.
 @_cdecl("FuzzReaders_main")
 public func start(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) -> CInt {
     var (count, arguments) = (count, arguments)
@@ -56,9 +56,9 @@ private func json(_ bytes: [UInt8]) {
     guard let document = try? JSONDocument(bytes) else { return }
     let value = JSON(document.root)
     guard let again = try? JSON(JSONDocument(value.encoded()).root) else {
-        fatalError("what was written does not read")
+        fatalError("the written value cannot be read")
     }
-    precondition(again == value, "what was written reads differently")
+    precondition(again == value, "the written value reads differently")
     walk(document.root)
 }
 
@@ -97,15 +97,15 @@ private func credentials(_ text: String) {
         query: { $0 == "sentry_key" && parts.count > 2 ? parts[2] : nil },
         envelopeDSN: DSN(text)
     )
-    if let dsn = DSN(text) { precondition(DSN(dsn.description) == dsn, "a DSN that was written reads differently") }
+    if let dsn = DSN(text) { precondition(DSN(dsn.description) == dsn, "a written DSN reads differently") }
     _ = (
         EventID(text)?.hex, Timestamp.parse(text).map(Timestamp.format), RateLimit.parse(text).count, Level(name: text)
     )
 }
 
-/// What a server says about limits: a status, `Retry-After` and `X-Sentry-Rate-Limits`, a line each.
+/// A server's rate limits: a status, `Retry-After` and `X-Sentry-Rate-Limits`, one per line.
 ///
-/// Whatever it says, the client waits for a finite time and remembers few categories.
+/// For any input the client waits for a finite time and stores few categories.
 private func answers(_ text: String) {
     let lines = text.split(separator: "\n", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
     var headers: [String: String] = [:]
@@ -114,8 +114,8 @@ private func answers(_ text: String) {
     var limits = ActiveLimits()
     let now = ContinuousClock.now
     for _ in 0..<3 { limits.note(TransportAnswer(status: Int(lines[0]) ?? 429, headers: headers), at: now) }
-    precondition(limits.count <= 64, "categories of the server pile up")
-    precondition(!limits.forbids("error", at: now + .seconds(86_401)), "a wait has no end")
+    precondition(limits.count <= 64, "too many categories are stored")
+    precondition(!limits.forbids("error", at: now + .seconds(86_401)), "a wait is too long")
     if let seconds = RetryAfter.seconds(text) { precondition((0...RetryAfter.longest).contains(seconds)) }
 }
 
@@ -128,7 +128,7 @@ private func inflate(_ bytes: [UInt8]) {
     }
 }
 
-/// What was trimmed and scrubbed has to be JSON still, and to be left alone the second time.
+/// Checks that a trimmed and scrubbed payload is valid JSON and does not change when it is processed again.
 private func admission(_ bytes: [UInt8]) {
     var limits = FieldLimits()
     (limits.stringBytes, limits.depth, limits.members, limits.elements) = (256, 8, 10, 10)
@@ -141,19 +141,19 @@ private func admission(_ bytes: [UInt8]) {
     guard case .processed(let event)? = try? EventPipeline.process(bytes[...], context, rules) else { return }
     precondition(!event.title.isEmpty && !event.hashes.isEmpty)
     guard let again = try? EventPipeline.reprocess(event.payload, context) else {
-        fatalError("what was kept does not read")
+        fatalError("the stored payload cannot be read")
     }
     precondition(again.title == event.title && again.hashes.map(\.hash) == event.hashes.map(\.hash))
 }
 
 private func cursor(_ text: String) {
     guard let cursor = try? Cursor.parse(text) else { return }
-    precondition((try? Cursor.parse(cursor.text)) == cursor, "a cursor that was written reads differently")
+    precondition((try? Cursor.parse(cursor.text)) == cursor, "a written cursor reads differently")
 }
 
 private func search(_ text: String) { _ = try? SearchQuery(text) }
 
-/// Whatever the event, there is a hash, the same each time, and the explanation tells of the same.
+/// Checks that every event has hashes, that they are stable, and that the explanation has the same hashes.
 private func grouping(_ bytes: [UInt8]) {
     guard let document = try? JSONDocument(bytes), document.root.isObject else { return }
     var event = Event(document.root)
@@ -169,7 +169,7 @@ private func grouping(_ bytes: [UInt8]) {
     _ = (EventPipeline.culprit(of: event), EventPipeline.metadata(of: event))
 }
 
-/// The readable names of an event, waited for on this thread: a fuzz target has no other.
+/// The demangled names of an event; blocks this thread, because a fuzz target is not asynchronous.
 private func names(of event: Event) -> ReadableNames {
     let done = DispatchSemaphore(value: 0)
     let result = Mutex(ReadableNames.none)
@@ -182,7 +182,7 @@ private func names(of event: Event) -> ReadableNames {
     return result.withLock { $0 }
 }
 
-/// The first line names a platform; the others are names and messages.
+/// The first line is a platform; the other lines are names and messages.
 private func names(_ text: String) {
     let lines = text.split(separator: "\n", maxSplits: 20, omittingEmptySubsequences: false).map(String.init)
     func frame(_ place: Int) -> JSON {
@@ -210,7 +210,7 @@ private func rules(_ text: String) {
     for rules in [try? GroupingRules(fingerprints: text), try? GroupingRules(stacks: text)].compactMap({ $0 }) {
         var settings = GroupingSettings()
         settings.rules = rules
-        guard let document = try? JSONDocument(Array(sample.utf8)) else { fatalError("the sample is no JSON") }
+        guard let document = try? JSONDocument(Array(sample.utf8)) else { fatalError("the sample is not JSON") }
         precondition(!Grouping(Event(document.root), settings).hashes.isEmpty)
     }
 }

@@ -1,7 +1,7 @@
 // swift-tools-version:6.2
 import PackageDescription
 
-// An application with targets of common names, which imports nothing but the client.
+// An application with targets of common names that imports only the client.
 let package = Package(
     name: "consumer",
     platforms: [.macOS(.v15)],

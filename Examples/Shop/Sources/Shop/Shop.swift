@@ -5,7 +5,7 @@ import WhorlClient
 import WhorlClientHummingbird
 import WhorlTelemetry
 
-/// A small shop that reports its errors to Whorl, and lets Prometheus read its metrics.
+/// A small shop that reports its errors to Whorl and exposes its metrics to Prometheus.
 ///
 ///     WHORL_DSN=http://KEY@127.0.0.1:8000/1 PORT=8080 swift run
 ///     curl -i http://127.0.0.1:8080/orders/17        # fails, and is reported
@@ -17,7 +17,7 @@ struct Shop {
         MetricsSystem.bootstrap(TelemetryMetricsFactory(registry: registry))
         Whorl.start(release: "shop@1.4.2")
 
-        // A metric of our own, beside those of requests.
+        // A metric of the application, in addition to the request metrics.
         let sold = Counter(label: "shop_orders_total")
 
         let router = Router()
@@ -61,7 +61,7 @@ enum OrderError: Error {
     case outOfStock(order: Int)
 }
 
-/// Fails for odd orders, as shops do.
+/// Fails for odd order numbers.
 func charge(order id: Int) async throws -> Int {
     guard id.isMultiple(of: 2) else { throw OrderError.outOfStock(order: id) }
     return id * 10

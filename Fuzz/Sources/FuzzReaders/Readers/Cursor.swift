@@ -1,1 +1,1 @@
-../../../../Sources/WhorlStore/Read/Cursor.swift
+../../../../Sources/WhorlStore/Issues/Cursor.swift

@@ -1,1 +1,1 @@
-../../../../Sources/WhorlStore/Read/SearchQuery.swift
+../../../../Sources/WhorlStore/Issues/SearchQuery.swift

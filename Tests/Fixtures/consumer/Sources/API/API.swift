@@ -1,7 +1,7 @@
 import WhorlClient
 
 #if SHIFTED
-/// Lines that only the second build has, so that everything below stands elsewhere.
+/// Lines that only the second build contains, so that the line numbers below differ.
 public func padding(_ depth: Int) -> Int {
     var sum = 0
     for number in 0..<depth {
@@ -27,7 +27,7 @@ public func charge(_ order: Int) throws -> Bool {
     return true
 }
 
-/// Reports an error, and says whether it was taken.
+/// Captures an error, and returns whether the client accepted it.
 @inline(never)
 public func report(_ order: Int) -> Bool {
     do {

@@ -1,4 +1,4 @@
 import API
 
-/// A page that says what became of the report.
+/// A page that shows whether the error was reported.
 public func page(_ order: Int) -> String { report(order) ? "reported" : "not reported" }

@@ -4,10 +4,10 @@ import WhorlTestSupport
 
 @testable import WhorlProcessing
 
-/// Names come from senders: whatever they are made of, cleaning them neither ends the process nor takes long.
-@Suite("Names that no compiler writes")
-struct NameSoupTests {
-    /// What the rules of each language look for, and characters that combine with what stands before them.
+/// Clients can send any name, so normalizing names must neither crash the process nor take long.
+@Suite("Malformed names")
+struct MalformedNameTests {
+    /// Strings that the rules of each language look for, and combining characters that join the character before them.
     private static let words = [
         "-", "-fun-", "fn", "anonymous fn", " in ", "\"-", "\"", "'", "Elixir.", "-inlined-", "/1-", "<impl ", " for ",
         ">", "<", " as ", "::", "{closure#", "}", "{{closure}}", "[", "]", "::h0123456789abcdef", "static ",
@@ -23,7 +23,7 @@ struct NameSoupTests {
         "\u{301}", "\u{200D}", "\u{1F1E9}", "\u{FE0F}", "é", "日", "\r", "\n", " ", ".", "..", "0", "$s1a", "_Z1a", "::",
     ]
 
-    @Test("Any mixture of the words that rules look for is read by every language")
+    @Test("Every language's rules handle any mixture of these strings")
     func soup() {
         var generator = Generator(state: 0x1234_5678)
         for _ in 0..<15_000 {
@@ -57,7 +57,7 @@ struct NameSoupTests {
     }
 
     @Test(
-        "Names that once ended the process",
+        "Names that once crashed the process are grouped",
         arguments: [
             ("elixir", "-fun-x"), ("rust", "<impl for X>::f"), ("native", " in \u{301}x"),
             ("native", "static  in \u{301}x"),
@@ -73,7 +73,7 @@ struct NameSoupTests {
         #expect(!Grouping(try EventPipeline.parse(event.encoded()[...])).hashes.isEmpty)
     }
 
-    @Test("Nested names of Swift are read up to a bound, in a time that does not grow with the square of their length")
+    @Test("Nested Swift names are processed up to a limit, in time that is not quadratic in their length")
     func nesting() {
         #expect(
             SwiftNames.function("specialized closure #1 (A) -> () in static Shop.total()") == "closure in Shop.total"
@@ -83,11 +83,11 @@ struct NameSoupTests {
             let start = ContinuousClock.now
             _ = SwiftNames.function("f" + long)
             _ = SwiftNames.function(long)
-            #expect(start.duration(to: .now) < allowed(.seconds(5)), "\(unit)")
+            #expect(start.duration(to: .now) < scaledBound(.seconds(5)), "\(unit)")
         }
     }
 
-    @Test("Cleaned are so many bytes of names for an event; others count as they were sent")
+    @Test("Names and messages are normalized up to a byte limit per event; the rest is used as sent")
     func budget() throws {
         let budget = CleaningBudget.names
         #expect(budget.allows(nil) && budget.allows(String(repeating: "a", count: 4_096)))
@@ -95,14 +95,14 @@ struct NameSoupTests {
         for _ in 0..<31 { #expect(budget.allows(String(repeating: "a", count: 4_096))) }
         #expect(!budget.allows("a") && budget.allows(nil))
 
-        // Messages of exceptions without a stack: 32 KiB of them.
+        // Exception messages without a stack trace have a limit of 32 KiB.
         let messages = StackContext(rules: nil, meter: RuleMeter(), version: .third)
         let message = String(repeating: "a 17 ", count: 1_600)
         let cleaned = (0..<10).map { _ in messages.parameterised(message) }
         #expect(cleaned.count { !$0.contains("17") } == 4)
         #expect(cleaned.suffix(6).allSatisfy { $0 == message })
 
-        // What a mangled name stands for counts, not its own length.
+        // The length of the demangled name counts, not that of the mangled name.
         var event = try EventPipeline.parse(
             JSON.object([
                 ("platform", "native"),
@@ -128,7 +128,7 @@ struct NameSoupTests {
         #expect(functions.count { $0 == "_Z1x" } == 57)
     }
 
-    /// The same numbers in each run.
+    /// A generator that yields the same numbers in each run.
     private struct Generator: RandomNumberGenerator {
         var state: UInt64
 

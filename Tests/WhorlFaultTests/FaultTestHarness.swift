@@ -8,7 +8,7 @@ import WhorlProtocol
 import WhorlStore
 import WhorlTestSupport
 
-/// Expects that something becomes true in its own time.
+/// Expects that a condition becomes true within the limit.
 func expectEventually(
     within limit: Duration = .seconds(30),
     location: SourceLocation = #_sourceLocation,
@@ -18,47 +18,47 @@ func expectEventually(
     #expect(isTrue, sourceLocation: location)
 }
 
-/// How much of the faults a run goes through: a little within `make test`, all of it within `make faults`.
+/// How many fault rounds a run performs: a few in `make test`, all of them in `make faults`.
 enum FaultScale {
     static let isFull = ProcessInfo.processInfo.environment["WHORL_FAULTS"] == "full"
 
     static func rounds(_ short: Int, full: Int) -> Int { isFull ? full : short }
 }
 
-/// A collector and a Postgres of its own, with clients that keep sending and remember what they were told.
+/// A collector with its own Postgres, and clients that send events continuously and record the responses.
 ///
-/// After the fault, ``verify(_:)`` compares what was acknowledged with what is stored.
-final class FaultLab: Sendable {
+/// After the fault, ``verify(_:)`` compares the acknowledged events with the stored ones.
+final class FaultTestHarness: Sendable {
     let directory: String
     let cluster: PrivateCluster
     let databaseURL: String
-    let ledger = Ledger()
+    let ledger = DeliveryRecord()
     private let collector: Mutex<TestCollector>
     private let environment: [String: String]
     private let wrapper: [String]
     private let isSending = Atomic<Bool>(true)
-    /// The database that is asked in the end, where that is another one than in the beginning.
-    let verdictURL = Mutex<String?>(nil)
+    /// The database that the final check reads, if it is not the original one.
+    let finalDatabaseURL = Mutex<String?>(nil)
 
     var current: TestCollector { collector.withLock { $0 } }
     var http: TestHTTP { current.http }
 
-    /// Runs the body against a fresh lab while clients send, and clears up afterwards.
+    /// Runs the body in a new lab while clients send, and cleans up afterwards.
     static func run(
         environment: [String: String] = [:],
         wrapper: [String] = [],
         clients: Int = 8,
         directory disk: String? = nil,
         databaseURL: (@Sendable (PrivateCluster) -> String)? = nil,
-        _ body: (FaultLab) async throws -> Void
+        _ body: (FaultTestHarness) async throws -> Void
     ) async throws {
         let directory = try temporaryDirectory("faults")
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        // The database may lie on a disk of its own; the collector's directory does not.
+        // The database can be on a separate disk; the collector's directory is not.
         let cluster = try await PrivateCluster.locate(dataDirectory: disk ?? directory)
         try await cluster.start(deadline: .now + .seconds(120))
         do {
-            let lab = try await FaultLab(
+            let lab = try await FaultTestHarness(
                 directory,
                 cluster,
                 databaseURL?(cluster) ?? cluster.url,
@@ -106,7 +106,7 @@ final class FaultLab: Sendable {
         collector = Mutex(try await Self.start(databaseURL, self.environment, wrapper))
     }
 
-    /// The line `listening` is of level info.
+    /// Starts a collector at level info, because the start waits for the line `listening`, which has that level.
     private static func start(
         _ databaseURL: String,
         _ environment: [String: String],
@@ -119,7 +119,7 @@ final class FaultLab: Sendable {
 
     // MARK: - Clients
 
-    /// Sends one event after the other until the lab is over; who is refused or cut off goes on with the next.
+    /// Sends one event after another until the lab ends; after an error it continues with the next event.
     private func send(_ number: Int) async {
         var sequence = number
         while isSending.load(ordering: .relaxed) {
@@ -128,7 +128,7 @@ final class FaultLab: Sendable {
         }
     }
 
-    /// Sends one event, and returns the status of the answer, if there was one.
+    /// Sends one event, and returns the status of the response, or nil without one.
     @discardableResult
     func sendOne(_ id: EventID, _ sequence: Int = 0) async -> Int? {
         ledger.sending(id)
@@ -140,7 +140,7 @@ final class FaultLab: Sendable {
             return answer.status
         } catch {
             ledger.unanswered()
-            // Nobody listens at the moment.
+            // The collector does not accept connections at the moment.
             try? await Task.sleep(for: .milliseconds(20))
             return nil
         }
@@ -161,30 +161,30 @@ final class FaultLab: Sendable {
         ]
     }
 
-    /// Waits until so many more events have been acknowledged.
+    /// Waits until `count` more events have been acknowledged.
     func acknowledge(_ count: Int, within seconds: Double = 60) async throws {
         let target = ledger.acknowledged.count + count
         let reached = try await eventually(within: .seconds(seconds)) { [ledger] in ledger.acknowledged.count >= target
         }
-        guard reached else { throw TestFailure("not \(count) more acknowledged: \(ledger.summary)") }
+        guard reached else { throw TestFailure("fewer than \(count) more events acknowledged: \(ledger.summary)") }
     }
 
     // MARK: - Faults
 
-    /// Ends the collector without warning, and starts it again on the same directory.
+    /// Kills the collector with SIGKILL, and starts it again on the same directory.
     func killCollector() async throws {
         current.program.signal(SIGKILL)
         try await current.program.exitStatus(within: 20)
         try await restart()
     }
 
-    /// Starts a collector after the last one has ended.
+    /// Starts a new collector after the previous one has ended.
     func restart(environment extra: [String: String] = [:]) async throws {
         let next = try await Self.start(databaseURL, environment.merging(extra) { $1 }, wrapper)
         collector.withLock { $0 = next }
     }
 
-    /// The processes of the database.
+    /// The process IDs of the database server.
     func serverProcesses() throws -> [Int32] {
         try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }
             .filter {
@@ -192,7 +192,7 @@ final class FaultLab: Sendable {
             }
     }
 
-    /// Runs SQL on a connection of its own.
+    /// Runs SQL on a separate connection.
     @discardableResult
     func sql(_ text: String) async throws -> PostgresRows {
         let connection = try await PostgresConnection.connect(cluster.url, deadline: .now + .seconds(10))
@@ -206,11 +206,11 @@ final class FaultLab: Sendable {
         }
     }
 
-    // MARK: - Verdict
+    // MARK: - Checks
 
-    /// What is wrong, in words; empty when the promise was kept.
+    /// Descriptions of everything that is wrong; empty if every acknowledged event is stored exactly once.
     ///
-    /// Waits for quiet first: everything without an answer is sent again under its id, and the spool has to run empty.
+    /// First it sends every unacknowledged event again with its id, and waits until the spool is empty.
     func faults(resend: Bool = true) async throws -> [String] {
         isSending.store(false, ordering: .relaxed)
         var faults: [String] = []
@@ -219,17 +219,17 @@ final class FaultLab: Sendable {
                 for id in ledger.open { await sendOne(id) }
                 return ledger.open.isEmpty
             }
-            if !answered { faults.append("\(ledger.open.count) events are never acknowledged") }
+            if !answered { faults.append("\(ledger.open.count) events were never acknowledged") }
         }
         let isEmpty = try await eventually(within: .seconds(90)) { [self] in
             try await current.metric("whorl_spool_records") == 0
         }
         if !isEmpty {
-            faults.append("the spool does not run empty: \(try await current.metric("whorl_spool_records") ?? -1)")
+            faults.append("the spool does not become empty: \(try await current.metric("whorl_spool_records") ?? -1)")
         }
         let letters = try await current.metric("whorl_spool_dead_letters") ?? 0
         if letters > 0 { faults.append("\(letters) dead letters") }
-        let url = verdictURL.withLock { $0 } ?? cluster.url
+        let url = finalDatabaseURL.withLock { $0 } ?? cluster.url
         let connection = try await PostgresConnection.connect(url, deadline: .now + .seconds(20))
         let rows = try await connection.execute(Self.ids, deadline: .now + .seconds(30))
         let stored = try rows.map { EventID(uuid: try $0.read("event_id")) }
@@ -237,7 +237,7 @@ final class FaultLab: Sendable {
         let lost = ledger.acknowledged.subtracting(unique)
         if !lost.isEmpty { faults.append("\(lost.count) acknowledged events are lost, such as \(lost.prefix(3))") }
         let invented = unique.subtracting(ledger.sent)
-        if !invented.isEmpty { faults.append("\(invented.count) events are stored that nobody sent") }
+        if !invented.isEmpty { faults.append("\(invented.count) events are stored but were never sent") }
         if stored.count != unique.count { faults.append("\(stored.count - unique.count) events are stored twice") }
         let sums = try #require(try await connection.execute(Self.sums, deadline: .now + .seconds(30)).first)
         if try sums.read("wrong_counts", as: Int.self) > 0 { faults.append("issue counts differ from the rows") }
@@ -252,11 +252,11 @@ final class FaultLab: Sendable {
         return faults
     }
 
-    /// Expects that the promise was kept.
+    /// Expects that every acknowledged event is stored exactly once.
     func verify(_ what: String, location: SourceLocation = #_sourceLocation) async throws {
         let faults = try await faults()
         #expect(faults.isEmpty, "\(what): \(faults); \(ledger.summary)", sourceLocation: location)
-        #expect(ledger.acknowledged.count > 20, "\(what) was hardly tried: \(ledger.summary)", sourceLocation: location)
+        #expect(ledger.acknowledged.count > 20, "\(what) sent too little: \(ledger.summary)", sourceLocation: location)
         print("\(what): \(ledger.summary)")
     }
 

@@ -3,9 +3,9 @@ import Testing
 import WhorlProtocol
 import WhorlTestSupport
 
-@Suite("An event's way through the collector")
-struct FirstEventTests {
-    @Test("An event becomes an issue that the API shows, the metrics count and the health check allows")
+@Suite("End to end")
+struct EndToEndTests {
+    @Test("An event becomes an issue in the API and is counted in the metrics, and the health check passes")
     func wholePath() async throws {
         try await withCollector { collector in
             let id = EventID.random()
@@ -16,7 +16,7 @@ struct FirstEventTests {
             let answer = try await collector.send(event: event, id: id)
             #expect(answer.status == 200)
             #expect(try answer.json() == ["id": .string(id.hex)])
-            // The same event again is acknowledged, and counted once.
+            // A duplicate is acknowledged and counted once.
             #expect(try await collector.send(event: event, id: id).status == 200)
 
             let issues = try await collector.http.get("/api/0/projects/acme/web/issues/").json()

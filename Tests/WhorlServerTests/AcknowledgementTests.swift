@@ -4,9 +4,9 @@ import WhorlPostgres
 import WhorlProtocol
 import WhorlTestSupport
 
-@Suite("What is acknowledged is what is stored")
-struct LedgerTests {
-    @Test("After 5,000 events from 32 connections on two collectors, resends included, ids, rows and counts agree")
+@Suite("Acknowledged events are stored")
+struct AcknowledgementTests {
+    @Test("After 5,000 events and resends over 32 connections to two collectors, ids, rows and counts match")
     func ledger() async throws {
         let count = 5_000
         let url = try await TestCluster.shared.makeDatabase()
@@ -14,14 +14,14 @@ struct LedgerTests {
             try await withCollector(databaseURL: url) { second in
                 let collectors = [first, second]
                 let ids = (0..<count).map { _ in EventID.random() }
-                // Every tenth event is sent again, to the other collector, while the first may still be on its way.
+                // Every tenth event is also sent to the other collector, possibly before the first response.
                 let work = Work(ids.indices.flatMap { $0 % 10 == 0 ? [($0, 0), ($0, 1)] : [($0, $0 % 2)] })
                 let acknowledged = try await withThrowingTaskGroup(of: [Int].self) { group in
                     for _ in 0..<32 {
                         group.addTask {
                             var taken: [Int] = []
                             while let (index, collector) = await work.next() {
-                                // What is not acknowledged is sent again, as the same event.
+                                // An event without an acknowledgement is sent again with the same id.
                                 for _ in 0..<5 {
                                     let answer = try await collectors[collector]
                                         .send(event: Self.event(index), id: ids[index])
@@ -55,7 +55,7 @@ struct LedgerTests {
                 let replayed = try await collectors[0].metric("whorl_spool_replayed_total") ?? 0
                 let replayedToo = try await collectors[1].metric("whorl_spool_replayed_total") ?? 0
                 #expect(Set(rows) == Set(acknowledged.map { ids[$0] }))
-                // Tags are counted a little later, and later still on a machine that is busy.
+                // Tags are counted with a delay, which is longer on a busy machine.
                 let backlog = PostgresStatement("test", "SELECT count(*) AS n FROM tag_backlog")
                 let isCounted = try await eventually(within: .seconds(60)) {
                     try await connection.execute(backlog, deadline: .now + .seconds(5)).first?.read("n") == 0
@@ -70,13 +70,13 @@ struct LedgerTests {
                         counted += try await collector.metric("whorl_events_total" + labels) ?? 0
                     }
                 }
-                // One that was sent twice may have been counted twice if both went through a spool.
+                // An event that was sent twice can be counted twice if both copies went through a spool.
                 #expect(counted >= Double(count) && counted <= Double(count) + replayed + replayedToo)
             }
         }
     }
 
-    /// Hands out places of the ledger, in order, to whoever asks.
+    /// A queue of work items that concurrent clients share.
     private actor Work {
         private var rest: ArraySlice<(Int, Int)>
         init(_ all: [(Int, Int)]) { rest = all[...] }
@@ -98,7 +98,7 @@ struct LedgerTests {
         ]
     }
 
-    /// Every number that is kept beside the rows, compared with the rows.
+    /// Compares every stored aggregate with the rows.
     private static func checkSums(_ connection: PostgresConnection) async throws {
         let statement = PostgresStatement(
             "test",

@@ -3,8 +3,8 @@ import Synchronization
 import WhorlProtocol
 import WhorlTestSupport
 
-/// What a client remembers: every event it sent, and what it was told.
-final class Ledger: Sendable {
+/// A client's record of every event it sent and of the responses.
+final class DeliveryRecord: Sendable {
     private struct State {
         var sent: Set<EventID> = []
         var acknowledged: Set<EventID> = []
@@ -33,7 +33,7 @@ final class Ledger: Sendable {
     var statuses: [Int: Int] { state.withLock { $0.statuses } }
     var slowest: Duration { state.withLock { $0.slowest } }
 
-    /// Forgets how long answers took, so that a phase can be looked at by itself.
+    /// Resets the longest response time, so that a phase can be measured separately.
     func restartClock() { state.withLock { $0.slowest = .zero } }
 
     var summary: String {

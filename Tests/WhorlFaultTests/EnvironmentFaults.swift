@@ -6,9 +6,9 @@ import WhorlPrivateCluster
 import WhorlProtocol
 import WhorlTestSupport
 
-@Suite("Nothing around the process ends it", .serialized)
-struct StayingUp {
-    /// A collector whose standard error goes where the shell's redirection says, on a port that is known beforehand.
+@Suite("Faults of the process environment", .serialized)
+struct EnvironmentFaults {
+    /// Runs a collector on a known port with its standard error redirected by the given shell commands.
     private func withCollector(
         _ redirection: String,
         _ environment: [String: String],
@@ -49,7 +49,7 @@ struct StayingUp {
     }
 
     @Test(
-        "A standard error that is full, closed, or a pipe that nobody reads blocks and ends nothing; lost lines are counted",
+        "A full, closed or unread standard error does not block or end the process, and lost log lines are counted",
         arguments: [
             "exec 2>/dev/full", "exec 2>&-",
             "mkfifo \"$WHORL_DATA_DIR.fifo\"; sleep 300 < \"$WHORL_DATA_DIR.fifo\" > /dev/null 2>&1 & exec 2> \"$WHORL_DATA_DIR.fifo\"",
@@ -58,13 +58,13 @@ struct StayingUp {
     func standardError(_ redirection: String) async throws {
         let url = try await TestCluster.shared.makeDatabase()
         try await withCollector(redirection, ["DATABASE_URL": url]) { program, http in
-            // Each of these is a line of the log, more than a pipe and the queue behind it hold.
+            // Each of these requests writes a log line; together they exceed the capacity of a pipe and the log queue.
             let path = "/api/0/projects/acme/" + String(repeating: "x", count: 4_000) + "/"
             for index in 0..<1_200 {
                 let start = ContinuousClock.now
                 #expect(try await http.get(path).status == 404)
-                if index % 100 == 0 { #expect(try await send(http, "while nobody listens \(index)") == 200) }
-                #expect(start.duration(to: .now) < allowed(.seconds(3)))
+                if index % 100 == 0 { #expect(try await send(http, "standard error is not read \(index)") == 200) }
+                #expect(start.duration(to: .now) < scaledBound(.seconds(3)))
             }
             #expect(try await http.get("/livez").status == 200)
             if redirection.contains("full") {
@@ -78,8 +78,8 @@ struct StayingUp {
     }
 
     @Test(
-        "A disk that is full of the log while Postgres is away refuses events; when there is room, all goes on",
-        .enabled(if: geteuid() == 0, "only root can mount a disk")
+        "If the disk is full and Postgres is down, events are refused; once there is room, they are accepted again",
+        .enabled(if: geteuid() == 0, "only root can mount a file system")
     )
     func fullDisk() async throws {
         let disk = try temporaryDirectory("disk")
@@ -99,7 +99,7 @@ struct StayingUp {
                     ["-c", "dd if=/dev/zero of=\(disk)/filler bs=1M count=20 2>/dev/null; true"]
                 )
                 .exitStatus()
-                #expect(try await send(http, "full, but Postgres is there") == 200)
+                #expect(try await send(http, "the disk is full, Postgres is up") == 200)
                 try await cluster.stop(deadline: .now + .seconds(30))
                 let isRefused = try await eventually { try await send(http, "nowhere to keep it") == 503 }
                 #expect(isRefused)
@@ -128,7 +128,7 @@ struct StayingUp {
     }
 }
 
-@Suite("The private Postgres is started once", .serialized)
+@Suite("Private Postgres", .serialized)
 struct PrivateClusterTests {
     private func serve(_ data: String, wrapper: [String] = []) throws -> RunningProgram {
         let line = wrapper + [TestCollector.executable, "serve"]
@@ -153,7 +153,7 @@ struct PrivateClusterTests {
             }
     }
 
-    @Test("Through a symlinked data directory, and after a kill -9, there is one server, and the next start uses it")
+    @Test("Through a symlinked data directory and after SIGKILL, only one Postgres runs and the next start reuses it")
     func symlink() async throws {
         let real = try temporaryDirectory("real")
         let link = real + "-link"
@@ -165,7 +165,7 @@ struct PrivateClusterTests {
         let second = try serve(real + "/data")
         _ = try await second.line(containing: "\"listening\"")
         let third = try serve(link + "/data")
-        #expect(try await third.exitStatus() == 1, "the spool has one owner")
+        #expect(try await third.exitStatus() == 1, "a second collector cannot use the spool")
         #expect(try await eventually { try postmasters(real + "/data/postgres") == 1 })
         second.signal(SIGTERM)
         #expect(try await second.exitStatus(within: 20) == 0)
@@ -175,8 +175,8 @@ struct PrivateClusterTests {
     }
 
     @Test(
-        "Without the right to look into processes, a server that runs is not taken for one that has ended",
-        .enabled(if: geteuid() == 0, "only root has the right to lose")
+        "Without permission to inspect processes, a running Postgres is not mistaken for a stopped one",
+        .enabled(if: geteuid() == 0, "only root can drop capabilities")
     )
     func withoutPtrace() async throws {
         let data = try temporaryDirectory("ptrace")
@@ -187,7 +187,7 @@ struct PrivateClusterTests {
         try await first.exitStatus()
         let second = try serve(data, wrapper: wrapper)
         _ = try await second.line(containing: "\"listening\"")
-        // A backend that was just forked bears the postmaster's name for a moment.
+        // A newly forked backend briefly has the command line of the postmaster.
         #expect(try await eventually { try postmasters(data + "/postgres") == 1 })
         #expect(!second.output.contains("has ended"))
         second.signal(SIGTERM)
@@ -197,24 +197,24 @@ struct PrivateClusterTests {
     }
 
     @Test(
-        "A server of another PID namespace on the same volume is noticed, whether its whorl lives or not",
-        .enabled(if: geteuid() == 0, "only root can make a namespace")
+        "A Postgres in another PID namespace on the same volume is detected, whether its collector runs or not",
+        .enabled(if: geteuid() == 0, "only root can create a namespace")
     )
     func otherContainer() async throws {
         let data = try temporaryDirectory("namespace")
         let container = [
             "/usr/bin/unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "--", "/bin/sh", "-c",
-            // The whorl of the container is not its first process: what it leaves behind lives on.
+            // The collector is not the first process of the container, so its Postgres survives it.
             "\"$0\" \"$@\" & wait; sleep 600",
         ]
         let first = try serve(data, wrapper: container)
         _ = try await first.line(containing: "\"listening\"")
-        // It uses the server.
+        // The first collector is running and uses the server.
         let second = try serve(data)
         #expect(try await second.exitStatus(within: 60) != 0)
         #expect(try postmasters(data + "/postgres") == 1)
         #expect(FileManager.default.fileExists(atPath: data + "/postgres/postmaster.pid"))
-        // It is killed, and its server lives on.
+        // The first collector is killed, and its server keeps running.
         let whorls = try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }
             .filter { process in
                 let line = (try? String(contentsOfFile: "/proc/\(process)/cmdline", encoding: .utf8)) ?? ""
@@ -225,7 +225,8 @@ struct PrivateClusterTests {
         for process in whorls { kill(process, SIGKILL) }
         #expect(try postmasters(data + "/postgres") == 1)
         let third = try serve(data)
-        // Here the socket is in reach, so the server is used; elsewhere the start would be refused. It is never a second one.
+        // Here the socket is reachable, so the collector uses the server. Otherwise the start would fail.
+        // The collector never starts a second server.
         let line = try? await third.line(containing: "\"listening\"", within: 45)
         #expect(try postmasters(data + "/postgres") == 1, "\(line ?? third.output)")
         third.signal(SIGTERM)
