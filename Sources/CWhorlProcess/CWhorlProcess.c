@@ -1,4 +1,4 @@
-// Swift's Glibc module is made without the GNU extensions that a clean start of a program needs.
+// Starting a program cleanly needs GNU extensions that Swift's Glibc module does not provide.
 #define _GNU_SOURCE
 #include "CWhorlProcess.h"
 #include <fcntl.h>

@@ -2,11 +2,10 @@ import CWhorlPostgres
 import Foundation
 import Synchronization
 
-/// Sends cancel requests from a thread of its own: `PQcancel` blocks for ever when the server is frozen, so nothing may
-/// wait for it.
+/// Sends cancel requests on a separate thread, because `PQcancel` blocks forever when the server is frozen.
 ///
-/// The number of waiting requests is bounded. A request over the bound is dropped: the connection is closed anyway, and
-/// the server's own `statement_timeout` ends the statement.
+/// The number of waiting requests is bounded. Further requests are dropped: the connection is closed anyway, and the
+/// server's own `statement_timeout` ends the statement.
 final class Canceller: Sendable {
     static let shared = Canceller()
     private let queue = DispatchQueue(label: "postgres.cancel")

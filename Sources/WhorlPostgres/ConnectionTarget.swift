@@ -2,17 +2,17 @@ import CWhorlPostgres
 import Foundation
 import Glibc
 
-/// The parameters of a connection, read from its URL by libpq's own parser.
+/// The parameters of a connection, parsed from its URL by libpq's own parser.
 ///
-/// Host names are resolved here and not by libpq, which resolves them inside `PQconnectStart` and has no deadline for it.
+/// Host names are not resolved by libpq, which does so inside `PQconnectStart` and without a deadline.
 struct ConnectionTarget: Sendable {
-    /// Keywords and values in libpq's terms, hosts and ports excepted.
+    /// The connection keywords of libpq and their values, except hosts and ports.
     private let parameters: [(keyword: String, value: String)]
     private let hosts: [String]
     private let ports: [String]
     private let hasAddresses: Bool
 
-    /// Reads a URL or a keyword/value string; throws without quoting it, since it may hold a password.
+    /// Parses a URL or a keyword/value string; errors do not quote it, since it may contain a password.
     init(_ url: String) throws(PostgresError) {
         guard let options = PQconninfoParse(url, nil) else {
             throw PostgresError(.other, "the connection URL is malformed; percent-encode special characters in it")
@@ -33,23 +33,24 @@ struct ConnectionTarget: Sendable {
             option += 1
         }
         parameters = values
-        // A service file or PGHOSTADDR names the host where the URL does not; libpq reads those itself.
+        // A service file or PGHOSTADDR may name the host if the URL does not; libpq reads those itself.
         self.hosts = hosts.isEmpty ? Self.variable("PGHOST").map { $0.components(separatedBy: ",") } ?? [] : hosts
         self.ports = ports
         hasAddresses = values.contains { $0.0 == "hostaddr" }
     }
 
-    /// What must not appear in an error: the password.
+    /// The password, which must not appear in an error.
     var secret: String? { parameters.first { $0.keyword == "password" }?.value }
 
-    /// Host names that have to be resolved: neither addresses nor paths of sockets.
+    /// The host names that must be resolved: neither addresses nor paths of sockets.
     var names: [String] {
         guard !hasAddresses else { return [] }
         return hosts.filter { !$0.isEmpty && !$0.hasPrefix("/") && !$0.hasPrefix("@") && !Self.isAddress($0) }
     }
 
-    /// Keywords and values for `PQconnectStartParams`, with the addresses of each name; a name with several addresses is
-    /// tried once for each, in their order.
+    /// Keywords and values for `PQconnectStartParams`, with the addresses of each name.
+    ///
+    /// A name with several addresses is tried once for each of them, in order.
     func keywords(_ addresses: [String: [String]]) -> [(String, String)] {
         var result = parameters.map { ($0.keyword, $0.value) }
         guard !names.isEmpty else {

@@ -3,15 +3,15 @@ import Glibc
 import Synchronization
 import WhorlThreads
 
-/// Resolves host names with a deadline: `getaddrinfo` has none, and may block for half a minute.
+/// Resolves host names with a deadline, because `getaddrinfo` has none and may block for half a minute.
 ///
-/// Each look-up runs on a thread of its own. Requests for a name that is being looked up wait for the same look-up; the
-/// number of look-ups at once is bounded.
+/// Each look-up runs on its own thread. Concurrent requests for a name share one look-up. The number of concurrent
+/// look-ups is bounded.
 package final class HostResolver: Sendable {
     /// The resolver of this process.
     package static let system = HostResolver(lookup: HostResolver.addresses)
 
-    /// Look-ups at once; one more is refused.
+    /// The maximum number of concurrent look-ups; further ones are rejected.
     private static let maxLookups = 8
 
     private struct Waiter {
@@ -27,7 +27,7 @@ package final class HostResolver: Sendable {
     private let state = Mutex(State())
     private let lookup: @Sendable (String) -> [String]
 
-    /// A resolver that asks the function, which may block.
+    /// Makes a resolver that calls the function, which may block.
     package init(lookup: @escaping @Sendable (String) -> [String]) { self.lookup = lookup }
 
     /// The addresses of a name; throws when there are none or the deadline passes first.
@@ -82,7 +82,7 @@ package final class HostResolver: Sendable {
             )
     }
 
-    /// Asks the system, in the order in which it recommends the addresses.
+    /// Resolves the name with the system's resolver, which sorts the addresses by preference.
     private static func addresses(of name: String) -> [String] {
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC

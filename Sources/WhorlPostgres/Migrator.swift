@@ -1,7 +1,7 @@
 import CWhorlPostgres
 import Foundation
 
-/// One numbered change of the schema, never edited once released.
+/// A numbered change of the schema, which is never edited after its release.
 package struct Migration: Sendable {
     package let number: Int
     package let name: String
@@ -13,16 +13,17 @@ package struct Migration: Sendable {
         self.sql = sql
     }
 
-    /// A checksum of the text (FNV-1a, 64 bit): it has to find an edit, not to resist an attacker.
+    /// A checksum of the text (FNV-1a, 64 bit): it must detect an edit, but does not resist an attacker.
     package var checksum: Int { Int(Int64(bitPattern: fnv1a(sql))) }
 }
 
-/// Brings a database to the schema of the program.
+/// Migrates a database to the schema of this program.
 ///
-/// Each migration runs in a transaction of its own, all of them under one advisory lock, so that collectors may start at
-/// once. A database that is newer than the program, or whose released migrations differ, stops the start.
+/// Each migration runs in its own transaction, and all of them hold one advisory lock, so that several collectors may
+/// start at the same time. The start fails when the database is newer than the program or its applied migrations differ
+/// from the released ones.
 package struct Migrator: Sendable {
-    /// What a database says of its schema.
+    /// The schema numbers of a database and of this program.
     package struct Status: Sendable, Equatable {
         package let applied: Int
         package let known: Int
@@ -33,7 +34,7 @@ package struct Migrator: Sendable {
 
     package init(migrations: [Migration]) { self.migrations = migrations }
 
-    /// The advisory lock of migrations: "whorl" in ASCII.
+    /// The key of the advisory lock for migrations: "whorl" in ASCII.
     private static let lock = 0x77_686F_726C
 
     private static let createTable = """
@@ -59,7 +60,7 @@ package struct Migrator: Sendable {
         [.int4, .text, .int8]
     )
 
-    /// Applies what is missing and returns the number of the schema; waits for another migrator up to the deadline.
+    /// Applies missing migrations and returns the schema number; waits for another migrator until the deadline.
     @discardableResult
     package func migrate(_ connection: PostgresConnection, deadline: ContinuousClock.Instant) async throws -> Int {
         try await connection.script("SELECT pg_advisory_lock(\(Self.lock))", deadline: deadline)
@@ -87,7 +88,7 @@ package struct Migrator: Sendable {
         return migrations.last?.number ?? 0
     }
 
-    /// What the database has, without changing it; throws when it is newer than the program or was edited.
+    /// The schema status of the database, which is not changed; throws when it is newer or has edited migrations.
     package func status(
         _ connection: PostgresConnection,
         deadline: ContinuousClock.Instant
@@ -109,13 +110,13 @@ package struct Migrator: Sendable {
                 throw PostgresError(
                     .other,
                     "the database has migration \(number) (\(name)), which this program does not know: "
-                        + "it was made by a newer whorl; start that one"
+                        + "it was created by a newer version of whorl; start that version"
                 )
             }
             guard try row.read("checksum", as: Int.self) == migration.checksum else {
                 throw PostgresError(
                     .other,
-                    "migration \(number) (\(name)) was applied with another text than this program has"
+                    "migration \(number) (\(name)) was applied with a text that differs from the one in this program"
                 )
             }
             applied = number

@@ -1,39 +1,40 @@
 import DequeModule
 
-/// Decides which request gets a connection, which waits, and when the server counts as unavailable: a pure state machine.
+/// Decides which requests get a connection or wait, and when the server counts as unavailable: a pure state machine.
 ///
-/// Requests are named by numbers. A connection is idle, or busy, or its place is taken by an attempt to open it; together
-/// they never exceed the size of the pool.
+/// Requests are identified by numbers. Idle connections, busy connections and attempts to connect together never exceed
+/// the size of the pool.
 struct PoolState<Connection: Sendable>: Sendable {
-    /// Something that happens to the pool.
+    /// An input of the state machine.
     enum Event: Sendable {
         case requested(Int)
         /// The request waited until its deadline.
         case expired(Int)
-        /// A connection was opened for a request that was told to connect.
+        /// A connection was opened for a request that had to connect.
         case opened
-        /// It could not be opened; `isAway` says that the server does not answer.
+        /// It could not be opened; `isAway` is true when the server does not answer.
         case openFailed(isAway: Bool)
-        /// A lent connection came back.
+        /// A lent connection was returned.
         case returned(Connection, isReusable: Bool, Result)
-        /// A lent connection had ended while it was idle.
+        /// A connection was found to be closed by the server when it was lent.
         case foundEnded
-        /// A probe of a server that was away was answered, or not.
+        /// A probe of an unavailable server succeeded.
         case probeSucceeded(Connection)
+        /// A probe of an unavailable server failed.
         case probeFailed
         case closed
     }
 
-    /// How the use of a connection ended.
+    /// The result of using a connection.
     enum Result: Sendable, Equatable {
         case succeeded
-        /// It failed for a reason that says nothing about the server.
+        /// It failed for a reason unrelated to the availability of the server.
         case failed
         /// The server does not answer.
         case away
     }
 
-    /// Why a request gets no connection.
+    /// The reason why a request gets no connection.
     enum Refusal: Sendable, Equatable {
         case closed
         case away
@@ -41,9 +42,9 @@ struct PoolState<Connection: Sendable>: Sendable {
         case late
     }
 
-    /// What the pool has to do.
+    /// An action for the pool.
     enum Action: Sendable {
-        /// Lend the connection to the request; `isFresh` is false when it has been idle for a while.
+        /// Lend the connection to the request; `isFresh` is false when it was idle for a while.
         case lend(Int, Connection, isFresh: Bool)
         /// Let the request open a connection.
         case connect(Int)
@@ -78,16 +79,17 @@ struct PoolState<Connection: Sendable>: Sendable {
 
     var idleCount: Int { idle.count }
 
-    /// Whether the last request found a server that answers.
+    /// Whether the server counts as available.
     var isServerAnswering: Bool { breaker.isClosed }
 
-    /// When the next probe may start; nil while none is due.
+    /// The earliest time of the next probe; nil when none is due.
     var nextProbe: ContinuousClock.Instant? { isClosed ? nil : breaker.nextProbe }
 
-    /// Whether a probe may start now; the caller then owes ``Event/probeSucceeded(_:)`` or ``Event/probeFailed``.
+    /// Whether a probe may start now; if so, the caller must report ``Event/probeSucceeded(_:)`` or
+    /// ``Event/probeFailed``.
     mutating func startProbe(at now: ContinuousClock.Instant) -> Bool { breaker.startProbe(at: now) }
 
-    /// Takes an event; `jitter` (0 to 1) keeps collectors from probing at the same time.
+    /// Handles an event; `jitter` (0 to 1) keeps collectors from probing at the same time.
     mutating func handle(_ event: Event, at now: ContinuousClock.Instant, jitter: Double) -> [Action] {
         switch event {
         case .requested(let id): return [grant(id, now)]
@@ -161,14 +163,16 @@ struct PoolState<Connection: Sendable>: Sendable {
         return actions
     }
 
-    /// Offers the place of a connection that is gone to the first request that waits.
+    /// Lets the first waiting request connect in place of a closed connection.
     private mutating func offerPlace() -> [Action] {
         guard breaker.isClosed, !isClosed, busy + connecting < size, let waiter = waiters.popFirst() else { return [] }
         connecting += 1
         return [.connect(waiter)]
     }
 
-    /// Takes a failure that means that the server is away; the first one gives up everything that relies on it.
+    /// Handles a failure that means that the server is unavailable.
+    ///
+    /// The first such failure rejects all waiting requests and closes the idle connections.
     private mutating func fail(_ now: ContinuousClock.Instant, _ jitter: Double) -> [Action] {
         let wasClosed = breaker.isClosed
         breaker.failed(at: now, jitter: jitter)

@@ -3,13 +3,13 @@ import Foundation
 import Glibc
 import WhorlThreads
 
-/// One connection to Postgres, on a thread of its own.
+/// A connection to Postgres with its own thread.
 ///
-/// Every wait has a deadline kept here: a server that is frozen answers neither `PQexec` nor `PQcancel`, whatever
-/// `statement_timeout` says. After a missed deadline the connection is closed, and what the statement did is unknown.
+/// Every wait has a client-side deadline: a frozen server answers neither `PQexec` nor `PQcancel`, regardless of
+/// `statement_timeout`. After a missed deadline the connection is closed, and the result of the statement is unknown.
 ///
-/// All blocking calls are in ``PostgresSession``, which only this actor's synchronous methods use: those run on the
-/// actor's thread, wherever the caller runs.
+/// All blocking calls are in ``PostgresSession``. Only synchronous methods of this actor use it; these always run on
+/// the actor's thread.
 package actor PostgresConnection {
     private nonisolated let executor: ThreadExecutor
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -28,7 +28,9 @@ package actor PostgresConnection {
         executor.stop()
     }
 
-    /// Connects, or throws when the deadline passes first; `session` is SQL that sets the connection up.
+    /// Connects; throws when the deadline passes first.
+    ///
+    /// `session` is SQL that sets up the connection.
     package static func connect(
         _ url: String,
         session: String = "",
@@ -44,21 +46,21 @@ package actor PostgresConnection {
         return connection
     }
 
-    /// False once the connection broke or was closed; such a connection is thrown away.
+    /// False after the connection broke or was closed; such a connection must be discarded.
     package var isUsable: Bool { session.isUsable }
 
     /// Whether another task may use the connection: it is usable, and no transaction is open.
     var isReusable: Bool { session.isUsable && !session.isInTransaction }
 
-    /// Whether the connection is usable and the server has not ended it meanwhile, as far as this host knows.
+    /// Whether the connection is usable and, as far as this host knows, the server has not closed it.
     var isAlive: Bool { session.isAlive }
 
-    /// Whether the server says that a transaction is open.
+    /// Whether a transaction is open, as reported by the server.
     package var isInTransaction: Bool { session.isInTransaction }
 
     package func close() { session.close() }
 
-    /// Runs a prepared statement, preparing it first where this connection has not done so yet.
+    /// Runs a prepared statement; prepares it first if this connection has not done so yet.
     package nonisolated func execute(
         _ statement: PostgresStatement,
         _ values: [PostgresValue] = [],
@@ -67,7 +69,7 @@ package actor PostgresConnection {
         try await cancellable { try $0.execute(statement, values, deadline: deadline) }
     }
 
-    /// Runs SQL that was put together at run time; it is planned for this one call.
+    /// Runs SQL that was composed at run time; it is planned for this call only.
     package nonisolated func execute(
         _ fragment: SQLFragment,
         deadline: ContinuousClock.Instant
@@ -75,20 +77,20 @@ package actor PostgresConnection {
         try await cancellable { try $0.execute(fragment, deadline: deadline) }
     }
 
-    /// Runs text of several statements without parameters, such as a migration; returns the rows of the last.
+    /// Runs several SQL statements without parameters, such as a migration; returns the rows of the last statement.
     @discardableResult
     package nonisolated func script(_ sql: String, deadline: ContinuousClock.Instant) async throws -> PostgresRows {
         try await cancellable { try $0.script(sql, deadline: deadline) }
     }
 
-    /// Asks the server to describe a statement, which shows that it fits the schema.
+    /// Prepares a statement, to check that it matches the schema.
     package func check(_ statement: PostgresStatement, deadline: ContinuousClock.Instant) throws {
         try session.check(statement, deadline: deadline)
     }
 
-    /// Runs the body between BEGIN and COMMIT, and rolls back what it did when it throws.
+    /// Runs the body between BEGIN and COMMIT; rolls the transaction back when the body throws.
     ///
-    /// When COMMIT itself fails without an answer from the server, the outcome is unknown.
+    /// When COMMIT fails without an answer from the server, the outcome is unknown.
     package nonisolated func transaction<Value: Sendable>(
         deadline: ContinuousClock.Instant,
         _ body: @Sendable (PostgresConnection) async throws -> Value
@@ -106,7 +108,7 @@ package actor PostgresConnection {
 
     private func rollBack(deadline: ContinuousClock.Instant) { session.rollBack(deadline: deadline) }
 
-    /// Runs the body on the connection's thread; a cancelled task wakes it where it waits.
+    /// Runs the body on the connection's thread; a cancellation of the task wakes the thread when it waits.
     private nonisolated func cancellable<Value: Sendable>(
         _ body: @Sendable (PostgresSession) throws -> Value
     ) async throws -> Value {
@@ -119,7 +121,7 @@ package actor PostgresConnection {
         }
     }
 
-    /// The way onto the thread: a synchronous method of the actor cannot run elsewhere.
+    /// Switches to the connection's thread, where synchronous methods of the actor always run.
     private func run<Value: Sendable>(_ body: @Sendable (PostgresSession) throws -> Value) throws -> Value {
         do {
             session.forgetWakes()
@@ -135,7 +137,7 @@ package actor PostgresConnection {
         _ resolver: HostResolver,
         _ deadline: ContinuousClock.Instant
     ) async throws -> [String: [String]] {
-        // What is left of the time is for connecting, when one host of several cannot be resolved.
+        // With several hosts, half of the time is reserved for connecting, in case one of them cannot be resolved.
         let half = ContinuousClock.now + ContinuousClock.now.duration(to: deadline) / 2
         let isOnly = Set(names).count == 1
         var found: [String: [String]] = [:]
@@ -159,7 +161,7 @@ package actor PostgresConnection {
                 }
             }
         }
-        // Of several hosts, one that is known is enough.
+        // One resolved host of several is enough.
         if let failure, found.values.allSatisfy(\.isEmpty) { throw failure }
         return found
     }

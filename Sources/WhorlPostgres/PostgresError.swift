@@ -1,29 +1,36 @@
-/// Why a request to Postgres did not succeed.
+/// An error of a request to Postgres.
 ///
-/// The description is safe to show in a log: it holds neither parameters nor rows nor the password of the URL. It may
-/// name tables and hosts, so it does not belong into an answer.
+/// The description is safe to log: it contains neither parameters nor rows nor the password of the URL. It may contain
+/// names of tables and hosts, so it must not be part of a response.
 package struct PostgresError: Error, Sendable, CustomStringConvertible {
-    /// What kind of failure this is; decide by it, not by the message.
+    /// The kind of failure; decisions depend on it and not on the message.
     package enum Code: Sendable, Equatable {
-        /// The server could not be reached, or the connection broke. The outcome of a sent statement is unknown.
+        /// The server could not be reached, or the connection broke.
+        ///
+        /// The outcome of a sent statement is unknown.
         case connection
-        /// The deadline passed, and the server was silent for longer than its own limit of a statement allows. The
-        /// outcome of a sent statement is unknown.
+        /// The deadline passed, and the server was silent for longer than its own statement timeout allows.
+        ///
+        /// The outcome of a sent statement is unknown.
         case deadline
-        /// The deadline passed while the server was within its limit of a statement: the transaction was too slow, not
-        /// the server away. The outcome of a sent statement is unknown.
+        /// The deadline passed while the server was within its statement timeout: the transaction was too slow, but the
+        /// server is available.
+        ///
+        /// The outcome of a sent statement is unknown.
         case timeout
-        /// The task was cancelled. The outcome of a sent statement is unknown.
+        /// The task was cancelled.
+        ///
+        /// The outcome of a sent statement is unknown.
         case cancelled
-        /// The breaker is open: the server missed a deadline just now, so nothing was tried.
+        /// The breaker is open because the server recently missed a deadline, so nothing was sent.
         case unavailable
-        /// The queue for a connection is full, or the wait in it took too long. Nothing was sent.
+        /// The queue for a connection is full, or the wait took too long, so nothing was sent.
         case poolExhausted
-        /// The server refused, with this SQLSTATE.
+        /// The server returned an error with this SQLSTATE.
         case server(String)
-        /// A column was absent, null or of another type than asked for.
+        /// A column was missing, null or of another type than requested.
         case decoding
-        /// Something else: a bad URL, a schema newer than the program.
+        /// Another failure, such as a malformed URL or a schema newer than the program.
         case other
     }
 
@@ -35,12 +42,12 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
         self.message = message
     }
 
-    /// The five letters by which Postgres names an error, when the server sent it.
+    /// The five-character SQLSTATE, when the server sent the error.
     package var sqlState: String? {
         if case .server(let state) = code { state } else { nil }
     }
 
-    /// Whether another try of the whole transaction may succeed at once: deadlock, serialization, lock timeout.
+    /// Whether an immediate retry of the whole transaction may succeed: deadlock, serialization failure, lock timeout.
     package var isTransient: Bool {
         switch sqlState {
         case "40P01", "40001", "55P03": true
@@ -48,10 +55,11 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether there was too little time, while the server answers: a slow statement, a lock, a distant server.
+    /// Whether the time was too short although the server answers: a slow statement, a lock, a distant server.
     package var isTooSlow: Bool { code == .timeout || sqlState == "57014" || sqlState == "55P03" }
 
-    /// Whether the server, rather than the statement, is at fault: away, frozen, starting, full, out of connections.
+    /// Whether the server is at fault rather than the statement: unavailable, frozen, starting, full, out of
+    /// connections.
     package var meansServerAway: Bool {
         switch code {
         case .connection, .deadline, .unavailable, .poolExhausted: true
@@ -63,7 +71,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
         }
     }
 
-    /// A word for the class of the error, for metrics: the first two letters of the SQLSTATE, or the kind of failure.
+    /// The class of the error for metrics: the first two characters of the SQLSTATE, or the kind of failure.
     package var metricClass: String {
         switch code {
         case .connection: "connection"

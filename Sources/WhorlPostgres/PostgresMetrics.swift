@@ -1,6 +1,6 @@
 import WhorlTelemetry
 
-/// What a pool tells the monitoring.
+/// The metrics of a pool.
 package struct PostgresMetrics: Sendable {
     private let up: Gauge?
     private let idle: Gauge
@@ -9,7 +9,7 @@ package struct PostgresMetrics: Sendable {
     private let durations: MetricFamily<Histogram>
     private let errors: MetricFamily<Counter>
 
-    /// Metrics of a pool of that name; where there are several pools, one of them tells whether the database is up.
+    /// Makes the metrics of a pool; with several pools, only one reports whether the database is available.
     package init(registry: MetricsRegistry, pool: String = "main", tellsUp: Bool = true) {
         up =
             tellsUp
@@ -20,13 +20,13 @@ package struct PostgresMetrics: Sendable {
         connecting = connections.child(pool, "connecting")
         durations = registry.histograms(
             "whorl_db_query_duration_seconds",
-            "Time of database work by operation, the wait for a connection included.",
+            "Time of a database operation, including the wait for a connection.",
             labels: ["op"],
             limit: 40
         )
         errors = registry.counters(
             "whorl_db_errors_total",
-            "Failed database work by SQLSTATE class or kind of failure.",
+            "Failed database operations by SQLSTATE class or kind of failure.",
             labels: ["class"],
             limit: 60
         )

@@ -4,15 +4,15 @@ import Synchronization
 import WhorlTelemetry
 import WhorlThreads
 
-/// A few connections that many tasks share.
+/// A pool of connections that many tasks share.
 ///
-/// ``PoolState`` decides. Connections are opened when they are needed. While the server is away every request fails at
-/// once; `run()` probes the server until it answers again, so without `run()` a broken pool stays broken. Stopping `run()`
-/// does not close the pool: services that stop later may still write; ``close()`` ends it.
+/// ``PoolState`` makes the decisions. Connections are opened on demand. While the server is unavailable, every request
+/// fails immediately. `run()` probes the server until it answers again; without `run()` the pool does not recover.
+/// Stopping `run()` does not close the pool, because services that stop later may still write; ``close()`` closes it.
 package final class PostgresPool: Service, Sendable {
     private typealias Pool = PoolState<PostgresConnection>
 
-    /// What a request gets.
+    /// The response to a request for a connection.
     private enum Grant: Sendable {
         case connection(PostgresConnection, isFresh: Bool)
         case connect
@@ -22,9 +22,9 @@ package final class PostgresPool: Service, Sendable {
     private struct State {
         var pool: Pool
         var nextRequest = 0
-        /// Requests that wait.
+        /// Waiting requests.
         var answers: [Int: CheckedContinuation<Grant, Never>] = [:]
-        /// Grants to requests that do not wait yet.
+        /// Responses to requests that do not wait yet.
         var early: [Int: Grant] = [:]
     }
 
@@ -58,17 +58,17 @@ package final class PostgresPool: Service, Sendable {
         (probeWanted, wantProbe) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Whether the last request found a server that answers.
+    /// Whether the server counts as available.
     package var isServerAnswering: Bool { state.withLock(\.pool.isServerAnswering) }
 
-    /// Keeps asking a server that is away until it answers.
+    /// Probes an unavailable server until it answers.
     package func run() async throws {
         await cancelWhenGracefulShutdown { [self] in
             for await _ in probeWanted { await probeUntilAnswered() }
         }
     }
 
-    /// Closes the idle connections and refuses new requests; busy ones are closed when they come back.
+    /// Closes the idle connections and rejects new requests; busy connections are closed when they are returned.
     package func close() async { await handle(.closed) }
 
     /// Runs one statement on a free connection.
@@ -82,7 +82,7 @@ package final class PostgresPool: Service, Sendable {
         }
     }
 
-    /// Runs SQL put together at run time on a free connection.
+    /// Runs SQL that was composed at run time on a free connection.
     package func execute(
         _ fragment: SQLFragment,
         operation: String,
@@ -93,7 +93,8 @@ package final class PostgresPool: Service, Sendable {
         }
     }
 
-    /// Runs the body in a transaction; it is tried again, whole, up to three times after a deadlock or its like.
+    /// Runs the body in a transaction; after a deadlock or a similar error the transaction is repeated, up to three
+    /// times in all.
     package func transaction<Value: Sendable>(
         _ operation: String,
         timeout: Duration? = nil,
@@ -113,7 +114,7 @@ package final class PostgresPool: Service, Sendable {
         }
     }
 
-    /// Lends a connection to the body, until it returns or throws.
+    /// Lends a connection to the body until the body returns or throws.
     package func withConnection<Value: Sendable>(
         _ operation: String,
         timeout: Duration? = nil,
@@ -158,14 +159,14 @@ package final class PostgresPool: Service, Sendable {
         let (id, grant) = state.withLock { state in
             state.nextRequest += 1
             let id = state.nextRequest
-            // A request has exactly one action, which closes nothing.
+            // A request causes exactly one action, which closes no connection.
             let action = state.pool.handle(.requested(id), at: .now, jitter: 0).first
             return (id, action.flatMap(Self.grant))
         }
         reportConnections()
         if let grant { return grant }
         return await withTimeout(ContinuousClock.now.duration(to: deadline)) {
-            // Nothing is closed when a wait ends.
+            // The end of a wait closes no connection.
             self.deliver(self.decide(.expired(id)))
         } register: { answer in
             let early = state.withLock { state in
@@ -205,7 +206,7 @@ package final class PostgresPool: Service, Sendable {
     /// Logs the first failure of an outage.
     private func logAway(_ error: (any Error)?) {
         guard isServerAnswering else { return }
-        logger.error("database away", metadata: ["db.error": "\(error.map { "\($0)" } ?? "")"])
+        logger.error("database unavailable", metadata: ["db.error": "\(error.map { "\($0)" } ?? "")"])
     }
 
     // MARK: - Actions
@@ -219,7 +220,7 @@ package final class PostgresPool: Service, Sendable {
         state.withLock { $0.pool.handle(event, at: .now, jitter: .random(in: 0...1)) }
     }
 
-    /// Tells requests what they get; returns the connections to be closed.
+    /// Delivers the responses to requests; returns the connections to close.
     @discardableResult
     private func deliver(_ actions: [Pool.Action]) -> [PostgresConnection] {
         var closed: [PostgresConnection] = []
@@ -257,15 +258,15 @@ package final class PostgresPool: Service, Sendable {
         switch refusal {
         case .closed: PostgresError(.connection, "the pool is closed")
         case .away: PostgresError(.unavailable, "the database does not answer")
-        case .tooManyWait: PostgresError(.poolExhausted, "too many requests wait for a connection")
+        case .tooManyWait: PostgresError(.poolExhausted, "too many requests are waiting for a connection")
         case .late where Task.isCancelled: PostgresError(.cancelled, "cancelled")
-        case .late: PostgresError(.poolExhausted, "no connection came free within the deadline")
+        case .late: PostgresError(.poolExhausted, "no connection became free before the deadline")
         }
     }
 
     // MARK: - Outages
 
-    /// Whether an error says that the server is away, rather than that the pool did not ask it.
+    /// Whether an error means that the server is unavailable; false when the pool sent nothing to the server.
     private static func meansAway(_ error: any Error) -> Bool {
         guard let error = error as? PostgresError else { return false }
         return error.meansServerAway && error.code != .unavailable && error.code != .poolExhausted
@@ -279,7 +280,7 @@ package final class PostgresPool: Service, Sendable {
             guard state.withLock({ $0.pool.startProbe(at: .now) }) else { return }
             do {
                 await handle(.probeSucceeded(try await probe()))
-                logger.notice("database back")
+                logger.notice("database available again")
             } catch {
                 await handle(.probeFailed)
             }
@@ -289,7 +290,7 @@ package final class PostgresPool: Service, Sendable {
     private func probe() async throws -> PostgresConnection {
         let deadline = ContinuousClock.now + configuration.connectTimeout
         let connection = try await open(deadline: deadline)
-        // A standby accepts connections, but cannot keep anything.
+        // A standby accepts connections but cannot write.
         let rows = try await connection.script(
             "SELECT pg_is_in_recovery()::int4::text AS standby",
             deadline: deadline

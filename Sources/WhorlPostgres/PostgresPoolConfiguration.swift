@@ -1,16 +1,16 @@
-/// How many connections there are and how long anybody waits for them.
+/// The limits of a connection pool.
 package struct PostgresPoolConfiguration: Sendable {
-    /// Most connections at once.
+    /// The maximum number of connections.
     package var size: Int
-    /// Most tasks that may wait for a connection; one more is turned away at once.
+    /// The maximum number of tasks that wait for a connection; further requests are rejected immediately.
     package var maxWaiters: Int
-    /// How long a request may take, the wait for a connection included.
+    /// The time limit of a request, including the wait for a connection.
     package var timeout: Duration
-    /// How long connecting may take.
+    /// The time limit for connecting.
     package var connectTimeout: Duration
     /// SQL that every new connection runs first.
     package var session: String
-    /// A connection that was idle for longer is checked before it is lent: the server may have ended it.
+    /// The idle time after which a connection is checked before it is lent, since the server may have closed it.
     package var trustedIdleTime: Duration
 
     package init(

@@ -1,13 +1,13 @@
 import CWhorlPostgres
 import Foundation
 
-/// The rows that a statement returned, kept as libpq received them and decoded when they are read.
+/// The rows that a statement returned, stored as libpq received them and decoded on access.
 ///
-/// A PGresult is only read after it is complete, and reading it is safe from any thread.
+/// A PGresult is accessed only when it is complete, and reading it is safe from any thread.
 package final class PostgresRows: @unchecked Sendable, RandomAccessCollection {
     private let result: OpaquePointer?
     package let count: Int
-    /// How many rows an INSERT, UPDATE or DELETE touched.
+    /// The number of rows that an INSERT, UPDATE or DELETE affected.
     package let affected: Int
     fileprivate let columns: [String: Int32]
 
@@ -36,7 +36,7 @@ package final class PostgresRows: @unchecked Sendable, RandomAccessCollection {
     }
 }
 
-/// One row; its errors name the column and the type that was asked for.
+/// One row; its errors name the column and the requested type.
 package struct PostgresRow: Sendable {
     fileprivate let rows: PostgresRows
     fileprivate let index: Int32
@@ -49,7 +49,7 @@ package struct PostgresRow: Sendable {
         return value
     }
 
-    /// The value of a column, or nil where it is null.
+    /// The value of a column; nil when it is null.
     package func readOptional<Value: PostgresCodable>(
         _ column: String,
         as: Value.Type = Value.self
@@ -60,12 +60,12 @@ package struct PostgresRow: Sendable {
         }
         guard let bytes = rows.bytes(index, number) else { return nil }
         guard let value = Value.decode(bytes, type: type) else {
-            throw PostgresError(.decoding, "column \(column) holds no \(Value.postgresType.label)")
+            throw PostgresError(.decoding, "column \(column) is not a valid \(Value.postgresType.label)")
         }
         return value
     }
 
-    /// The elements of an array column; a null array reads as empty.
+    /// The elements of an array column; a null array is returned as an empty one.
     package func readArray<Element: PostgresCodable>(
         _ column: String,
         of: Element.Type = Element.self
@@ -73,7 +73,7 @@ package struct PostgresRow: Sendable {
         let (number, _) = try find(column)
         guard let bytes = rows.bytes(index, number) else { return [] }
         guard let elements = [Element].decodeArray(bytes) else {
-            throw PostgresError(.decoding, "column \(column) is no array of \(Element.postgresType.label)")
+            throw PostgresError(.decoding, "column \(column) is not an array of \(Element.postgresType.label)")
         }
         return elements
     }

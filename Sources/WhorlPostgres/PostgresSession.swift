@@ -3,28 +3,28 @@ import Foundation
 import Glibc
 import WhorlThreads
 
-/// The blocking half of a connection: every call into libpq that may wait for the network.
+/// The blocking part of a connection: all calls into libpq that may wait for the network.
 ///
-/// It belongs to one thread, that of its ``PostgresConnection``; each method checks in debug builds that it runs there.
-/// Every wait is a `poll` on the socket with a deadline of ours.
+/// It belongs to the thread of its ``PostgresConnection``; in debug builds, methods check that they run there. Every
+/// wait is a `poll` on the socket with a client-side deadline.
 final class PostgresSession {
-    /// How long a cancelled statement may take to end before the connection is given up.
+    /// The time that a cancelled statement has to end before the connection is closed.
     private static let cancelGrace = Duration.milliseconds(500)
 
     private let thread: ThreadExecutor
-    /// Written to when the current task is cancelled, so that `poll` returns.
+    /// A descriptor that is written to when the current task is cancelled, so that `poll` returns.
     private let wake: Int32
     private var connection: OpaquePointer?
     private var prepared: [String: String] = [:]
     /// The password, which must not appear in an error.
     private var secret: String?
-    /// `statement_timeout` of the session, in milliseconds; nil while nothing is set.
+    /// `statement_timeout` of the session, in milliseconds; nil while it is not set.
     private var statementLimit: Int?
-    /// When the statement that is waited for was sent.
+    /// The time when the current statement was sent.
     private var sentAt = ContinuousClock.now
-    /// When a cancelled statement is given up; one moment for all waits of the statement.
+    /// The time when a cancelled statement is given up; the same for all waits of the statement.
     private var cancelDeadline: ContinuousClock.Instant?
-    /// A cancel request travels on its own and may arrive late, so a connection that sent one is not used again.
+    /// Whether a cancel request was sent; it may arrive late, so such a connection is not used again.
     private var sentCancel = false
 
     init(thread: ThreadExecutor, wake: Int32) {
@@ -34,25 +34,25 @@ final class PostgresSession {
 
     deinit { if let connection { PQfinish(connection) } }
 
-    /// False once the connection broke, was closed or sent a cancel request.
+    /// False after the connection broke, was closed or sent a cancel request.
     var isUsable: Bool { !sentCancel && (connection.map { PQstatus($0) == CONNECTION_OK } ?? false) }
 
-    /// `POLLRDHUP` of Linux, which Glibc's module leaves out.
+    /// `POLLRDHUP` of Linux, which Swift's Glibc module does not provide.
     private static let peerHasClosed: Int16 = 0x2000
 
-    /// Whether the connection is usable and the other side has not closed it.
+    /// Whether the connection is usable and the server has not closed it.
     ///
-    /// Asks the kernel, and waits for nothing.
+    /// Queries the kernel without waiting.
     var isAlive: Bool {
         guard isUsable, let connection else { return false }
         var state = pollfd(fd: PQsocket(connection), events: Self.peerHasClosed, revents: 0)
         return Glibc.poll(&state, 1, 0) == 0
     }
 
-    /// Whether the server says that a transaction is open.
+    /// Whether a transaction is open, as reported by the server.
     var isInTransaction: Bool { connection.map { PQtransactionStatus($0) != PQTRANS_IDLE } ?? false }
 
-    /// Forgets that an earlier task was cancelled; the caller looks at its own task afterwards.
+    /// Clears the cancellation of an earlier task; the caller checks its own task afterwards.
     func forgetWakes() {
         var spent: UInt64 = 0
         _ = Glibc.read(wake, &spent, 8)
@@ -66,7 +66,7 @@ final class PostgresSession {
 
     // MARK: - Connecting
 
-    /// Connects, then runs the SQL that sets the session up.
+    /// Connects, then runs the SQL that sets up the session.
     func open(
         _ target: ConnectionTarget,
         _ addresses: [String: [String]],
@@ -132,15 +132,15 @@ final class PostgresSession {
         return try query(sql, deadline: deadline)
     }
 
-    /// Asks the server to describe a statement.
+    /// Prepares a statement, to check that it matches the schema.
     func check(_ statement: PostgresStatement, deadline: ContinuousClock.Instant) throws {
         try begin(deadline: deadline)
         _ = try prepare(statement, deadline: deadline)
     }
 
-    /// Rolls an open transaction back; closes the connection when that fails.
+    /// Rolls back an open transaction; closes the connection when that fails.
     ///
-    /// A cancelled task does not stop it.
+    /// A cancelled task does not prevent the rollback.
     func rollBack(deadline: ContinuousClock.Instant) {
         thread.assertIsCurrent()
         guard isUsable, isInTransaction else { return }
@@ -149,7 +149,7 @@ final class PostgresSession {
         if (try? query("ROLLBACK", deadline: deadline)) == nil { close() }
     }
 
-    /// Gives the server its time limit, outside of transactions, where a rollback would undo it.
+    /// Sets the server's statement timeout, only outside of transactions, because a rollback would undo it.
     private func begin(deadline: ContinuousClock.Instant) throws {
         thread.assertIsCurrent()
         cancelDeadline = nil
@@ -199,7 +199,7 @@ final class PostgresSession {
             offsets.append(value.bytes.map { _ in buffer.count })
             if let bytes = value.bytes { buffer.append(contentsOf: bytes) }
         }
-        // An empty value needs a pointer too: null would mean SQL's null.
+        // An empty value needs a pointer too, because a null pointer means SQL null.
         buffer.append(0)
         let lengths = values.map { Int32(clamping: $0.bytes?.count ?? 0) }
         let formats = [Int32](repeating: 1, count: values.count)
@@ -220,7 +220,7 @@ final class PostgresSession {
 
     // MARK: - Waiting
 
-    /// Sends what is still buffered and reads until the server is done; the last result counts, the first error wins.
+    /// Sends buffered data and reads until the server is done; returns the last result or throws the first error.
     private func collect(deadline: ContinuousClock.Instant) throws -> PostgresRows {
         sentAt = .now
         var rows: PostgresRows?
@@ -282,11 +282,11 @@ final class PostgresSession {
     private func overdue(_ connection: OpaquePointer) -> PostgresError {
         defer { close() }
         if cancelDeadline != nil { return PostgresError(.cancelled, "cancelled") }
-        // The server should not go on with what nobody waits for.
+        // The server should not continue a statement that no caller waits for.
         Canceller.shared.cancel(connection)
         return StatementLimit.isExceeded(statementLimit, after: sentAt.duration(to: .now))
             ? PostgresError(.deadline, "no answer within the deadline")
-            : PostgresError(.timeout, "the time for the transaction is over")
+            : PostgresError(.timeout, "the transaction did not finish within the deadline")
     }
 
     // MARK: - Errors

@@ -15,7 +15,7 @@ package struct PostgresValue: Sendable {
     package static func null(_ type: PostgresType) -> PostgresValue { PostgresValue(type: type, bytes: nil) }
 }
 
-/// The object ids of the types that we send and read; the numbers are Postgres' own and never change.
+/// The object ids of the supported types, which Postgres defines and never changes.
 package struct PostgresType: RawRepresentable, Sendable, Hashable {
     package let rawValue: UInt32
     package init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -51,7 +51,7 @@ package struct PostgresType: RawRepresentable, Sendable, Hashable {
         }
     }
 
-    /// The name that a person knows, for errors.
+    /// The readable type name, for errors.
     package var label: String {
         switch self {
         case .bool: "bool"
@@ -70,9 +70,9 @@ package struct PostgresType: RawRepresentable, Sendable, Hashable {
     }
 }
 
-/// A Swift type that travels to and from Postgres in binary.
+/// A Swift type that can be sent to and read from Postgres in binary format.
 package protocol PostgresCodable: Sendable {
-    /// The type under which it is sent.
+    /// The Postgres type of a sent value.
     static var postgresType: PostgresType { get }
     /// Whether a column of this type can be read as Self.
     static func reads(_ type: PostgresType) -> Bool
@@ -154,7 +154,7 @@ extension String: PostgresCodable {
         type == .text || type == .varchar || type == .name || type == .jsonb
     }
 
-    /// Postgres' text cannot hold U+0000, so it becomes U+FFFD: nothing after it may be lost.
+    /// Replaces U+0000, which a Postgres text cannot contain, with U+FFFD, so that no text after it is lost.
     package func encode(into buffer: inout [UInt8]) {
         for byte in utf8 {
             if byte == 0 { buffer.append(contentsOf: [0xEF, 0xBF, 0xBD]) } else { buffer.append(byte) }
@@ -162,7 +162,7 @@ extension String: PostgresCodable {
     }
 
     package static func decode(_ bytes: UnsafeRawBufferPointer, type: PostgresType) -> String? {
-        // jsonb travels as a version byte and the text.
+        // jsonb is sent as a version byte followed by the text.
         let text = type == .jsonb ? UnsafeRawBufferPointer(rebasing: bytes.dropFirst()) : bytes
         return String(decoding: text, as: UTF8.self)
     }
@@ -185,13 +185,14 @@ extension UUID: PostgresCodable {
 }
 
 extension Date: PostgresCodable {
-    /// Seconds from 1970 to 2000, where Postgres counts from.
+    /// The seconds from 1970 to 2000, the epoch of Postgres.
     private static let postgresEpoch: Double = 946_684_800
 
     package static var postgresType: PostgresType { .timestamptz }
     package func encode(into buffer: inout [UInt8]) {
         let microseconds = (timeIntervalSince1970 - Self.postgresEpoch) * 1_000_000
-        // Postgres takes the years -4713 to 294276; we stay well within, so that no date of a sender is refused.
+        // Postgres accepts the years -4713 to 294276; the limits here are well within, so that no date of a sender is
+        // rejected.
         let clamped = microseconds.isNaN ? 0 : min(max(microseconds.rounded(), -2e17), 3e17)
         Int64(clamped).appendBigEndian(to: &buffer)
     }
@@ -210,7 +211,7 @@ package struct PostgresDay: PostgresCodable, Hashable, Comparable {
 
     package init(daysSince2000: Int32) { self.daysSince2000 = daysSince2000 }
 
-    /// The day in UTC on which the moment lies.
+    /// Makes the day in UTC that contains the date.
     package init(_ date: Date) {
         let days = ((date.timeIntervalSince1970 - 946_684_800) / 86_400).rounded(.down)
         daysSince2000 = Int32(exactly: days) ?? 0
@@ -222,7 +223,7 @@ package struct PostgresDay: PostgresCodable, Hashable, Comparable {
         Int32(bigEndianBytes: bytes).map(PostgresDay.init(daysSince2000:))
     }
 
-    /// Midnight in UTC at which the day begins.
+    /// The start of the day, midnight in UTC.
     package var start: Date { Date(timeIntervalSince1970: 946_684_800 + Double(daysSince2000) * 86_400) }
 
     package func advanced(by days: Int32) -> PostgresDay { PostgresDay(daysSince2000: daysSince2000 &+ days) }
@@ -231,7 +232,7 @@ package struct PostgresDay: PostgresCodable, Hashable, Comparable {
 }
 
 extension PostgresValue {
-    /// An array as one parameter: the header of a one-dimensional array, then length and bytes of each element.
+    /// Makes an array parameter: the header of a one-dimensional array, then the length and bytes of each element.
     package static func array<Element: PostgresCodable>(_ elements: some Collection<Element?>) -> PostgresValue {
         var buffer: [UInt8] = []
         buffer.reserveCapacity(20 + elements.count * 12)

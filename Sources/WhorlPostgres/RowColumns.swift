@@ -1,6 +1,7 @@
-/// The columns in which rows are sent to Postgres as arrays: each with its name, its type and its value.
+/// The columns of rows that are sent to Postgres as arrays, each with its name, type and values.
 ///
-/// From this one description come the call of `unnest`, the types of its parameters, and the parameters in the same order.
+/// The call of `unnest`, the types of its parameters and the parameters in the same order are derived from this
+/// description.
 package struct RowColumns<Row>: Sendable {
     /// One column.
     package struct Column: Sendable {

@@ -1,9 +1,9 @@
-/// SQL put together at run time, with every value as a parameter.
+/// SQL that is composed at run time, with every value as a parameter.
 ///
 ///     let query: SQLFragment = "SELECT id FROM issue WHERE project_id = \(projectID) AND id = ANY (\(.array(of: ids)))"
 ///
-/// Text comes from literals only, so that no input can become SQL: an interpolated value is bound as a parameter, and an
-/// interpolated fragment keeps its own text and values.
+/// Text comes from literals only, so that no input can become SQL. An interpolated value is bound as a parameter, and
+/// an interpolated fragment keeps its own text and values.
 package struct SQLFragment: Sendable, ExpressibleByStringInterpolation {
     private enum Piece: Sendable {
         case text(String)
@@ -11,7 +11,7 @@ package struct SQLFragment: Sendable, ExpressibleByStringInterpolation {
     }
 
     private var pieces: [Piece] = []
-    /// The parameters, in the order of `$1`, `$2`, …
+    /// The parameters, in the order of their numbers.
     package private(set) var values: [PostgresValue] = []
 
     package init() {}

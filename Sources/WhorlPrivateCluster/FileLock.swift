@@ -2,14 +2,14 @@ import Foundation
 import Glibc
 import WhorlPostgres
 
-/// An advisory lock on a file (`flock`), which the kernel drops when the process dies, however it dies.
+/// An advisory lock on a file (`flock`), which the kernel releases however the process ends.
 final class FileLock: @unchecked Sendable {
     enum Mode {
         case shared
         case exclusive
     }
 
-    /// Who inherits the descriptor holds the lock, too.
+    /// The file descriptor; a process that inherits it holds the lock too.
     let descriptor: Int32
 
     init(path: String) throws {
@@ -21,12 +21,12 @@ final class FileLock: @unchecked Sendable {
 
     deinit { Glibc.close(descriptor) }
 
-    /// Takes the lock if nobody holds it in a way that forbids it.
+    /// Takes the lock unless another holder prevents it.
     func tryLock(_ mode: Mode) -> Bool {
         flock(descriptor, (mode == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0
     }
 
-    /// Takes the lock, asking anew every 50 ms, since `flock` itself knows no deadline.
+    /// Takes the lock; retries every 50 ms, because `flock` has no deadline.
     func lock(_ mode: Mode, deadline: ContinuousClock.Instant) async throws {
         while !tryLock(mode) {
             guard ContinuousClock.now < deadline else {

@@ -2,20 +2,20 @@ import Foundation
 import Glibc
 import WhorlPostgres
 
-/// A Postgres of our own, made from the system's binaries, for people who have none.
+/// A private Postgres server, created with the system's binaries, for users who have no Postgres.
 ///
-/// It listens on a Unix socket only and lives in a session of its own, so that Ctrl-C in a terminal does not reach it
-/// before us. Three locks of the data directory, which hold in every container that shares it, keep it whole:
+/// It listens on a Unix socket only and runs in its own session, so that Ctrl-C in a terminal does not reach it before
+/// the collector. Three locks in the data directory protect it, also between containers that share the directory:
 /// - the start lock is held while the server is started or stopped;
-/// - everybody who uses the server holds the use lock, shared; the last one to leave stops the server;
-/// - the server's own processes hold the life lock, so that a server that runs is known by it even where its process
-///   number means nothing. After a `kill -9` of a user it runs on, and the next start finds and uses it.
+/// - every process that uses the server holds the use lock, shared; the last one to leave stops the server;
+/// - the server's own processes hold the life lock, so that a running server is detected even where its process
+///   id is meaningless. After a `kill -9` of a user the server keeps running, and the next start finds and uses it.
 package final class PrivateCluster: Sendable {
-    /// Where the cluster's files lie.
+    /// The directory of the cluster's files.
     package let directory: String
-    /// Whether ``directory`` is not below the data directory, because Postgres' user cannot reach that.
+    /// Whether ``directory`` is outside of the data directory, because the user postgres cannot access that.
     package let isElsewhere: Bool
-    /// Where the server writes its log.
+    /// The server's log file.
     package var logFile: String { directory + ".log" }
 
     private let binaries: String
@@ -25,13 +25,13 @@ package final class PrivateCluster: Sendable {
     private let useLock: FileLock
     private let lifeLockPath: String
 
-    /// The URL under which the cluster's database is reached.
+    /// The URL of the cluster's database.
     package var url: String {
         let host = sockets.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? sockets
         return "postgresql://whorl@/whorl?host=\(host)"
     }
 
-    /// Finds binaries and places; nothing is started yet.
+    /// Finds binaries and directories without starting anything.
     ///
     /// The data directory must exist.
     package static func locate(dataDirectory: String) async throws -> PrivateCluster {
@@ -78,13 +78,13 @@ package final class PrivateCluster: Sendable {
         lifeLockPath = locks + "/postgres-life.lock"
     }
 
-    // MARK: - Life
+    // MARK: - Lifecycle
 
-    /// Makes the cluster if it is not there, starts it if it does not run, and waits until it answers.
+    /// Creates the cluster if it does not exist, starts it if it is not running, and waits until it answers.
     package func start(deadline: ContinuousClock.Instant) async throws {
         try await startLock.lock(.exclusive, deadline: deadline)
         defer { startLock.unlock() }
-        // Held before anything is started: while another user holds it, nobody else starts a server.
+        // Taken before anything is started: while a process uses the server, no other process starts one.
         let isAlone = useLock.tryLock(.exclusive)
         var isInUse = false
         defer { if isAlone, !isInUse { useLock.unlock() } }
@@ -113,7 +113,7 @@ package final class PrivateCluster: Sendable {
                     + ["-o", options.map { "-c \($0)" }.joined(separator: " "), "start"],
                 kept: lifeLock.descriptor
             )
-            // To be closed only now.
+            // The lock must stay open until here, so that the server inherits it.
             withExtendedLifetime(lifeLock) {}
             guard outcome.status == 0 else {
                 throw PostgresError(.other, "the private Postgres did not start; see \(logFile)")
@@ -128,44 +128,46 @@ package final class PrivateCluster: Sendable {
                     + "there, or give each whorl its own WHORL_DATA_DIR"
             )
         }
-        // From exclusive to shared; the start lock keeps everybody else away in between.
+        // Changes from exclusive to shared; meanwhile the start lock excludes all other processes.
         useLock.unlock()
         try await useLock.lock(.shared, deadline: deadline)
         isInUse = true
     }
 
-    /// How long the process of a server that was killed may stay in the list of processes.
+    /// The time that a killed server's process may remain in the list of processes.
     private static let reapingPatience = Duration.seconds(10)
 
-    /// Waits until the process of the server before is gone from the list: as long as it stands there, though dead,
-    /// Postgres takes it for running and does not start.
+    /// Waits until the previous server's process has left the list of processes.
+    ///
+    /// As long as a dead process is listed, Postgres takes it for running and does not start.
     private func awaitReaping(deadline: ContinuousClock.Instant) async throws {
         while let processID, ProcessStart(of: processID)?.isZombie == true, ContinuousClock.now < deadline {
             try await Task.sleep(for: .milliseconds(20))
         }
     }
 
-    /// How long a server that runs already may take to answer, its recovery after a crash included.
+    /// The time limit for a running server to answer, including its recovery after a crash.
     private static let foreignPatience = Duration.seconds(30)
 
-    /// The life lock, held: the server inherits its descriptor.
+    /// The life lock, taken; the server inherits its descriptor.
     ///
-    /// Once ours is closed, it is held for as long as one of the server's processes lives.
+    /// After this process closes the descriptor, the lock is held as long as one of the server's processes lives.
     private func heldLifeLock() throws -> FileLock {
         let lock = try FileLock(path: lifeLockPath)
         guard lock.tryLock(.exclusive) else {
-            throw PostgresError(.other, "a Postgres that is ending still holds \(directory); try again")
+            throw PostgresError(.other, "a Postgres that is shutting down still uses \(directory); try again")
         }
         return lock
     }
 
-    /// An eighth of the memory, as the pages of a day's busy issues should stay in it; 128 MB, as usual, at least.
+    /// An eighth of the memory, so that the pages of a day's busy issues fit, but at least 128 MB, the usual size, and
+    /// at most 1 GB.
     private static var sharedBuffersMegabytes: Int {
         let memory = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) / (1 << 20)
         return min(max(memory / 8, 128), 1_024)
     }
 
-    /// Stops the server, unless another process uses it; the one that leaves last stops it.
+    /// Stops the server, unless another process uses it.
     package func stop(deadline: ContinuousClock.Instant) async throws {
         try await startLock.lock(.exclusive, deadline: deadline)
         defer { startLock.unlock() }
@@ -173,38 +175,39 @@ package final class PrivateCluster: Sendable {
         guard useLock.tryLock(.exclusive) else { return }
         defer { useLock.unlock() }
         _ = try await run("pg_ctl", ["-D", directory, "-m", "fast", "-w", "-t", "30", "-s", "stop"])
-        // Made anew by the next start; nobody else would ever remove it.
+        // The next start creates it again; nothing else would remove it.
         if !isRunning { try? FileManager.default.removeItem(atPath: sockets) }
     }
 
-    /// Whether a server runs on the directory: one of its processes holds the life lock, here or in another container, or
-    /// its process, told by its number and the time it started, lives here.
+    /// Whether a server runs on the directory.
     ///
-    /// What cannot be found out counts as running: two servers on one directory would destroy it. Postgres' own lock file is
-    /// never removed; Postgres judges that itself.
+    /// That is the case when one of its processes holds the life lock, here or in another container, or when the
+    /// process with its recorded id and start time is alive here. An unknown state counts as running, because two
+    /// servers on one directory would destroy it. Postgres' own lock file is never removed; Postgres evaluates it
+    /// itself.
     package var isRunning: Bool {
         if let probe = try? FileLock(path: lifeLockPath), !probe.tryLock(.exclusive) { return true }
         return processIsServer
     }
 
-    /// Whether the process of Postgres' lock file lives and is the one that wrote it.
+    /// Whether the process in Postgres' lock file is alive and is the one that wrote the file.
     private var processIsServer: Bool {
         guard let processID, processID > 0 else { return false }
         guard kill(processID, 0) == 0 || errno == EPERM else { return false }
         guard let process = ProcessStart(of: processID), let startedAt else { return true }
         if process.isZombie { return false }
-        // Postgres writes the moment down a little after its start, in whole seconds.
+        // Postgres records the time shortly after its start, in whole seconds.
         return abs(process.startedAt - startedAt) < 15
     }
 
-    /// When the server started, by its own word, in seconds of Unix time.
+    /// The start time that the server recorded, in seconds of Unix time.
     private var startedAt: Double? {
         guard let text = try? String(contentsOfFile: directory + "/postmaster.pid", encoding: .utf8) else { return nil }
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         return lines.count > 2 ? Double(lines[2]) : nil
     }
 
-    /// The server's process id as it last wrote it down.
+    /// The process id that the server last recorded.
     package var processID: Int32? {
         guard let text = try? String(contentsOfFile: directory + "/postmaster.pid", encoding: .utf8),
             let line = text.split(separator: "\n").first
@@ -214,7 +217,7 @@ package final class PrivateCluster: Sendable {
 
     // MARK: - Steps
 
-    /// Removes what killed starts left, as far as it lets itself be removed; the next start tries the rest.
+    /// Removes the remains of killed starts as far as possible; the next start tries to remove the rest.
     private func removeUnfinished() {
         let place = URL(fileURLWithPath: directory)
         let prefix = place.lastPathComponent + ".new-"
@@ -224,11 +227,11 @@ package final class PrivateCluster: Sendable {
         }
     }
 
-    /// Makes the cluster under another name and renames it when it is complete: a start that is killed half-way leaves
+    /// Creates the cluster under another name and renames it when it is complete, so that a start that is killed leaves
     /// nothing that looks like a cluster.
     private func create() async throws {
         removeUnfinished()
-        // A name of its own: the initdb of a start that was killed may still be at work on its own.
+        // The name is unique, because the initdb of a killed start may still be running.
         let unfinished = directory + ".new-\(getpid())"
         try Self.makeDirectory(unfinished, mode: 0o700)
         if !asPostgres.isEmpty { try Self.giveToPostgres(unfinished) }
@@ -242,20 +245,20 @@ package final class PrivateCluster: Sendable {
         try append(to: unfinished + "/pg_ident.conf", "\nwhorl \(Self.userName()) whorl\nwhorl postgres whorl\n")
         try replace(unfinished + "/pg_hba.conf", "local all whorl peer map=whorl\n")
         guard rename(unfinished, directory) == 0 else {
-            throw PostgresError(.other, "\(directory) cannot be made: \(String(cString: strerror(errno)))")
+            throw PostgresError(.other, "\(directory) cannot be created: \(String(cString: strerror(errno)))")
         }
     }
 
-    /// The log lies beside the cluster's directory, where Postgres' user may not create files itself.
+    /// Creates the log file, which is beside the cluster's directory, where the user postgres may not create files.
     private func prepareLogFile() throws {
         guard !asPostgres.isEmpty, !FileManager.default.fileExists(atPath: logFile) else { return }
         guard FileManager.default.createFile(atPath: logFile, contents: nil, attributes: [.posixPermissions: 0o600])
-        else { throw PostgresError(.other, "\(logFile) cannot be made") }
+        else { throw PostgresError(.other, "\(logFile) cannot be created") }
         try Self.giveToPostgres(logFile)
     }
 
     private func awaitAnswer(deadline: ContinuousClock.Instant) async throws {
-        // The database is made on the first start; `postgres` is there from the beginning.
+        // The database is created on the first start; `postgres` always exists.
         let maintenance = url.replacingOccurrences(of: "@/whorl?", with: "@/postgres?")
         while true {
             do {
@@ -279,12 +282,12 @@ package final class PrivateCluster: Sendable {
 
     private func prepareSocketDirectory() throws {
         guard sockets.utf8.count <= 80 else {
-            throw PostgresError(.other, "the socket directory \(sockets) has too long a path")
+            throw PostgresError(.other, "the path of the socket directory is too long: \(sockets)")
         }
         if !asPostgres.isEmpty { try Self.makeDirectory("/run/whorl", mode: 0o755) }
         try Self.makeDirectory(sockets, mode: 0o700)
         if !asPostgres.isEmpty { try Self.giveToPostgres(sockets) }
-        // The place may lie in /tmp: somebody else's directory there is not trusted.
+        // The directory may be in /tmp, where a directory of another user is not trusted.
         var info = stat()
         let owner = asPostgres.isEmpty ? geteuid() : (getpwnam("postgres")?.pointee.pw_uid ?? geteuid())
         guard lstat(sockets, &info) == 0, info.st_mode & S_IFMT == S_IFDIR, info.st_uid == owner else {
@@ -310,7 +313,7 @@ package final class PrivateCluster: Sendable {
         try handle.close()
     }
 
-    /// Replaces the contents and keeps the file, and with it its owner.
+    /// Replaces the contents of a file but keeps the file and its owner.
     private func replace(_ path: String, _ text: String) throws {
         let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         try handle.truncate(atOffset: 0)
@@ -319,7 +322,7 @@ package final class PrivateCluster: Sendable {
         try handle.close()
     }
 
-    // MARK: - Places
+    // MARK: - Paths
 
     private static func isReachable(_ path: String) async throws -> Bool {
         try await SystemCommand(
@@ -329,7 +332,7 @@ package final class PrivateCluster: Sendable {
         .run().status == 0
     }
 
-    /// The newest installed Postgres, or the one that fits a cluster that is already there.
+    /// The newest installed Postgres, or the version that an existing cluster needs.
     private static func findBinaries(for directory: String) throws -> String {
         let base = "/usr/lib/postgresql"
         let installed = ((try? FileManager.default.contentsOfDirectory(atPath: base)) ?? [])
@@ -345,7 +348,7 @@ package final class PrivateCluster: Sendable {
         guard installed.contains(version) else {
             throw PostgresError(
                 .other,
-                "the private cluster in \(directory) was made by Postgres \(version), but \(newest) is installed: "
+                "the private cluster in \(directory) was created by Postgres \(version), but \(newest) is installed: "
                     + "install postgresql-\(version), or move the data with pg_upgrade or a dump"
             )
         }
@@ -362,16 +365,16 @@ package final class PrivateCluster: Sendable {
 
     private static func makeDirectory(_ path: String, mode: mode_t) throws {
         if mkdir(path, mode) == 0 {
-            // `mkdir` obeys the umask, which may close a directory that Postgres' user has to pass.
+            // `mkdir` applies the umask, which may deny access to the user postgres.
             chmod(path, mode)
         } else if errno != EEXIST {
-            throw PostgresError(.other, "\(path) cannot be made: \(String(cString: strerror(errno)))")
+            throw PostgresError(.other, "\(path) cannot be created: \(String(cString: strerror(errno)))")
         }
     }
 
     private static func giveToPostgres(_ path: String) throws {
         guard let user = getpwnam("postgres"), lchown(path, user.pointee.pw_uid, user.pointee.pw_gid) == 0 else {
-            throw PostgresError(.other, "\(path) cannot be given to the user postgres")
+            throw PostgresError(.other, "the owner of \(path) cannot be changed to the user postgres")
         }
     }
 
@@ -380,7 +383,7 @@ package final class PrivateCluster: Sendable {
         return String(cString: user.pointee.pw_name)
     }
 
-    /// Sixteen hexadecimal digits of FNV-1a: a short name for a place, not a secret.
+    /// Sixteen hexadecimal digits of FNV-1a: a short name for a path, not a secret.
     private static func pathHash(_ path: String) -> String {
         let digits = String(fnv1a(path), radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits

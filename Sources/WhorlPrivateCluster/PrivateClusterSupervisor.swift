@@ -3,7 +3,7 @@ import ServiceLifecycle
 import WhorlServices
 import WhorlThreads
 
-/// Starts the private Postgres again when it has ended by itself: killed, or after its disk was full.
+/// Restarts the private Postgres after an unexpected exit, such as a kill or a full disk.
 package actor PrivateClusterSupervisor: Service {
     private static let interval = Duration.seconds(1)
 
@@ -22,11 +22,11 @@ package actor PrivateClusterSupervisor: Service {
 
     private func check() async {
         guard backoff.mayTry(at: .now), !cluster.isRunning else { return }
-        logger.warning("private Postgres has ended; it is started again")
+        logger.warning("private Postgres has exited; restarting it")
         do {
             try await cluster.start(deadline: .now + .seconds(60))
             backoff.succeeded()
-            logger.notice("private Postgres runs again")
+            logger.notice("private Postgres is running again")
         } catch {
             backoff.failed(at: .now)
             logger.error("private Postgres does not start", metadata: ["error": "\(error)"])

@@ -1,16 +1,16 @@
 import Foundation
 import Glibc
 
-/// When a process started, and whether it has ended and only waits to be reaped, as the kernel tells.
+/// The start time of a process and whether it is a zombie, as reported by the kernel.
 struct ProcessStart {
     /// Seconds of Unix time.
     let startedAt: Double
     let isZombie: Bool
 
-    /// Nil when the kernel does not tell.
+    /// Nil when the kernel does not provide the data.
     init?(of process: Int32) {
         guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
-            // The name in front may hold blanks and brackets of any kind.
+            // The process name before it may contain blanks and parentheses.
             let close = text.lastIndex(of: ")")
         else { return nil }
         let fields = text[text.index(after: close)...].split(separator: " ")

@@ -3,29 +3,29 @@ import Foundation
 import Glibc
 import WhorlPostgres
 
-/// Runs a program of the system to its end, without a shell.
+/// Runs a system program to its end, without a shell.
 ///
-/// Not `Foundation.Process`: that waits for a socket which every descendant inherits to close, so a program that leaves a
-/// server behind, as `pg_ctl` does, would never end for it. The program gets a session of its own, so that Ctrl-C in our
-/// terminal is not for what it leaves behind.
+/// `Foundation.Process` is not suitable: it waits until a socket that every descendant inherits is closed, so it never
+/// returns for a program that starts a server, as `pg_ctl` does. The program gets its own session, so that Ctrl-C in
+/// the terminal does not reach the processes that it starts.
 struct SystemCommand {
     let path: String
     let arguments: [String]
-    /// A descriptor that the program and what it leaves behind keep open, as number 3.
+    /// A descriptor that the program and its descendants keep open, as number 3.
     var kept: Int32 = -1
 
     struct Outcome {
         /// The exit status, or -1 when a signal ended the program.
         let status: Int32
-        /// Standard output and standard error, at most 64 KiB of it.
+        /// The first 64 KiB of standard output and standard error.
         let output: String
     }
 
-    /// The output goes through a file: a pipe would stay open in a server that the program leaves behind.
+    /// Runs the program; its output goes to a file, because a server that the program starts would keep a pipe open.
     func run() async throws -> Outcome {
         var template = Array((NSTemporaryDirectory() + "whorl-command-XXXXXX").utf8CString)
         let output = mkstemp(&template)
-        guard output >= 0 else { throw PostgresError(.other, "no temporary file could be made for \(path)") }
+        guard output >= 0 else { throw PostgresError(.other, "no temporary file could be created for \(path)") }
         defer { close(output) }
         unlink(template)
         let child = try spawn(output: output)

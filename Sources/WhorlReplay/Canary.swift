@@ -8,12 +8,12 @@ import WhorlServices
 import WhorlStore
 import WhorlTelemetry
 
-/// Sends an event of its own down the whole path every minute and asks the database for it: the one check that shows that
-/// events arrive, whatever each part says of itself.
+/// A self-test that sends an event through the whole pipeline every minute and then looks for it in the database.
 ///
-/// The events belong to a project of their own that no key leads to and no list shows.
+/// It is the only check that shows that events arrive, whatever state the components report. The events belong to a
+/// separate project that has no key and appears in no list.
 package struct Canary: Service {
-    /// The project of the events; projects of people begin at 1.
+    /// The project id of the events; the ids of other projects start at 1.
     static let projectID = 0
 
     private let sink: EventSink
@@ -58,7 +58,7 @@ package struct Canary: Service {
         let now = Date()
         let payload: JSON = [
             "event_id": .string(id.hex), "timestamp": .double(now.timeIntervalSince1970), "level": "info",
-            "logger": "whorl.canary", "message": "The canary flies", "fingerprint": ["whorl.canary"],
+            "logger": "whorl.canary", "message": "Canary event", "fingerprint": ["whorl.canary"],
         ]
         sent.increment()
         do {
@@ -66,9 +66,10 @@ package struct Canary: Service {
             let event = try EventPipeline.reprocess(payload.encoded()[...], context)
             _ = try await sink.keep(sink.prepare(event), keyID: 0)
         } catch {
-            logger.warning("canary not kept", metadata: ["error": "\(error)"])
+            logger.warning("canary event not stored", metadata: ["error": "\(error)"])
         }
-        // Through the spool it takes as long as the outage does; then the next canary tells.
+        // A spooled event arrives only after the outage, so this one counts as lost; a later canary event shows the
+        // recovery.
         while start.duration(to: .now) < interval, !Task.isCancelled {
             if await events.exists(id, projectID: Self.projectID) {
                 roundTrip.observe(start.duration(to: .now))

@@ -3,60 +3,61 @@ import WhorlThreads
 
 /// Decides what the replay of the spool does next: a pure state machine.
 struct ReplayState: Sendable {
-    /// What became of one record.
+    /// The result of replaying one record.
     enum Attempt: Sendable, Equatable {
-        /// The database has it.
+        /// It is stored in the database.
         case stored(Int64)
-        /// Its retention has passed.
+        /// Its retention period is over.
         case tooOld(Int64)
-        /// The database will never take it, or nobody can read it.
+        /// The database will never accept it, or it cannot be read.
         case refused(Int64, reason: String)
-        /// It failed for a reason that is neither its own nor an outage.
+        /// It failed for a reason other than its content or an outage.
         case failed(Int64, reason: String)
-        /// The database is away or overloaded.
+        /// The database is unavailable or overloaded.
         case outage
     }
 
-    /// Something that happens to the replay.
+    /// An input of the state machine.
     enum Event: Sendable, Equatable {
-        /// It is time to look at the spool.
+        /// It is time to check the spool.
         case tick
-        /// What the replay found before it reads the next records.
+        /// The state of the writer and the spool before the next records are read.
         case looked(isAnswering: Bool, load: Double, records: Int)
-        /// The records of a window were tried.
+        /// The records of a window were replayed with these results.
         case tried([Attempt])
-        /// The spool was changed as asked, or could not be changed.
+        /// The spool was changed as requested.
         case spoolChanged
+        /// The spool could not be changed.
         case spoolFailed
     }
 
-    /// What the replay has to do.
+    /// An action for the replay.
     enum Action: Sendable, Equatable {
-        /// Nothing until the next tick.
+        /// Do nothing until the next tick.
         case rest
-        /// Ask the writer and the spool, and report ``Event/looked(isAnswering:load:records:)``.
+        /// Check the writer and the spool, and report ``Event/looked(isAnswering:load:records:)``.
         case look
-        /// Live events queue: look again after a moment.
+        /// Wait a moment and check again, because live events are queued.
         case pause
-        /// Try the oldest records.
+        /// Replay the oldest records.
         case tryWindow
-        /// Set these records aside and remove those; go on with the next window unless the database is away.
+        /// Dead-letter and remove these records; continue with the next window if `goesOn` is true.
         case settle(deadLetters: [DeadLetter], stored: [Int64], tooOld: [Int64], goesOn: Bool)
     }
 
-    /// A record that is set aside, with the reason.
+    /// A record to dead-letter, with the reason.
     struct DeadLetter: Sendable, Equatable {
         let id: Int64
         let reason: String
     }
 
-    /// How much of the writer's queue may be taken while records are replayed.
+    /// The load of the writer's queue above which the replay pauses.
     static let maxLoad = 0.25
-    /// Tries of a record that fails for a reason that is neither its own nor an outage.
+    /// The number of attempts for a record that fails for a reason other than its content or an outage.
     static let maxTries = 5
 
     private var tries: [Int64: Int] = [:]
-    /// Records that can be neither removed nor set aside would be replayed again and again.
+    /// The delay after a failed change of the spool; without it, the same records would be replayed again and again.
     private var backoff = Backoff(first: .seconds(1), longest: .seconds(30))
 
     mutating func handle(_ event: Event, at now: ContinuousClock.Instant) -> Action {

@@ -6,16 +6,16 @@ import WhorlStore
 import WhorlThreads
 
 extension SpoolRecord {
-    /// The event of the record, made anew from its bytes as on its way in.
+    /// Recreates the event of the record from its payload, as ingestion does.
     ///
-    /// It decompresses and groups on the thread that is given.
+    /// Decompresses and groups on the given thread.
     func prepared(
         _ payloads: PayloadCodec,
         _ grouping: GroupingSettings,
         on thread: WorkThread
     ) async throws -> PreparedEvent {
         guard let codec = Int16(exactly: codec), let id = EventID(bytes: eventID) else {
-            throw SpoolError.unusable("the record names no event")
+            throw SpoolError.unusable("the record has an invalid event id or codec")
         }
         let payload = self.payload
         let (bytes, event) = try await thread.run {

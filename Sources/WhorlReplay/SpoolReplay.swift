@@ -14,19 +14,19 @@ import WhorlThreads
 import WhorlFaults
 #endif
 
-/// Brings what was spooled into the database, oldest first, through the same writer as live events.
+/// Replays spooled events into the database, oldest first, through the same writer as live events.
 ///
-/// A record leaves the spool after the commit; one that was committed before a crash is a duplicate then, and changes
-/// nothing. A window of records goes at a time and pauses while live events queue, so that those are not held up. A
-/// record that the database refuses becomes a dead letter, and the rest goes on.
+/// A record is removed from the spool after the commit. If a crash happens in between, its replay is a duplicate, which
+/// changes nothing. Records are replayed in windows, with pauses while live events are queued, so that these are not
+/// delayed. A record that the database rejects becomes a dead letter, and the replay continues.
 package actor SpoolReplay: Service {
-    /// Records that are on their way at once.
+    /// The number of records that are replayed concurrently.
     private static let window = 100
-    /// How often the spool is looked at while there is nothing to do.
+    /// The interval at which an idle replay checks the spool.
     private static let interval = Duration.milliseconds(500)
-    /// How often dead letters are looked through for old ones and those of deleted projects.
+    /// The interval at which old dead letters and the records of deleted projects are removed.
     private static let cleaningInterval = Duration.seconds(30)
-    /// How long it pauses while live events queue.
+    /// The pause while live events are queued.
     private static let pause = Duration.milliseconds(50)
 
     private let spool: Spool
@@ -85,12 +85,12 @@ package actor SpoolReplay: Service {
             }
             _ = state.handle(.spoolChanged, at: .now)
         } catch {
-            logger.warning("spool cannot be changed; replay waits", metadata: ["error": "\(error)"])
+            logger.warning("spool cannot be changed; replay paused", metadata: ["error": "\(error)"])
             _ = state.handle(.spoolFailed, at: .now)
         }
     }
 
-    /// Replays until the spool is empty or the database is away; throws when the spool cannot be changed.
+    /// Replays until the spool is empty or the database is unavailable; throws when the spool cannot be changed.
     private func drain() async throws {
         while !Task.isCancelled {
             let event = ReplayState.Event.looked(
@@ -106,7 +106,7 @@ package actor SpoolReplay: Service {
         }
     }
 
-    /// Replays the oldest records; false when the replay should rest.
+    /// Replays the oldest records; returns false when the replay should wait for the next tick.
     private func replayWindow() async throws -> Bool {
         let now = await clock.now()
         let entries = try await spool.oldest(Self.window)
@@ -124,14 +124,14 @@ package actor SpoolReplay: Service {
         Fault.crashPoint(.beforeSpoolRemoval)
         #endif
         try await spool.remove(stored + tooOld)
-        // Counted once they are out of the spool.
+        // Counted only after their removal from the spool.
         if let now {
             for entry in entries where tooOld.contains(entry.id) { countTooOld(entry, now) }
         }
         return goesOn
     }
 
-    /// Gives an event that is too old its outcome.
+    /// Records the outcome of an event that is too old.
     private func countTooOld(_ entry: Spool.Entry, _ now: Date) {
         tooOld.increment()
         outcomes.count(
@@ -152,7 +152,7 @@ package actor SpoolReplay: Service {
         }
     }
 
-    /// Forgets what nobody will look at any more.
+    /// Removes old dead letters and the records of deleted projects.
     private func clean() async throws {
         let keys = self.keys
         let count = try await spool.clean { project in
@@ -160,21 +160,21 @@ package actor SpoolReplay: Service {
             return (try? await keys.exists(projectID: project)) == false
         }
         if count > 0 {
-            logger.notice("old dead letters, or those of deleted projects, removed", metadata: ["events": "\(count)"])
+            logger.notice("old dead letters and events of deleted projects removed", metadata: ["events": "\(count)"])
         }
     }
 
-    /// `now` is the database's time; nil when it differs from ours, and then nothing is too old.
+    /// `now` is the database's time; without it (nil), no event counts as too old.
     private func replay(_ entry: Spool.Entry, _ now: Date?) async -> ReplayState.Attempt {
         let receivedAt = Date(timeIntervalSince1970: Double(entry.record.receivedAt) / 1_000_000)
         if let now, now.timeIntervalSince(receivedAt) > Double(retentionDays) * 86_400 {
             return .tooOld(entry.id)
         }
         if entry.record.projectID != Canary.projectID, await keys.isLive(projectID: entry.record.projectID) == false {
-            // It may just be newer than what is known, or have no keys any more.
+            // The project may be newer than the loaded keys, or have no keys any more.
             do {
                 guard try await keys.exists(projectID: entry.record.projectID) else {
-                    return .refused(entry.id, reason: "the project is gone")
+                    return .refused(entry.id, reason: "the project does not exist")
                 }
             } catch {
                 return .outage
@@ -195,7 +195,7 @@ package actor SpoolReplay: Service {
             if case .stored(let isNewIssue, let isRegression) = outcome,
                 let place = await keys.place(projectID: entry.record.projectID)
             {
-                // Events were counted when they were acknowledged; what they meant for issues is known only now.
+                // The event was counted when it was acknowledged; its effect on issues is known only now.
                 events.project(organization: place.organization, project: place.project)
                     .committed(isNewIssue: isNewIssue, isRegression: isRegression)
             }

@@ -1,16 +1,16 @@
 import Foundation
 import GRDB
 
-/// The dead letters of a spool, for the command that lists, retries and drops them; a collector may run meanwhile.
+/// The dead letters of a spool, for the command that lists, retries and drops them while a collector may be running.
 package struct DeadLetters: Sendable {
-    /// One event that could not be stored.
+    /// An event that could not be stored.
     package struct Letter: Sendable {
         package let id: Int64
         package let projectID: Int
-        /// 32 lower-case hexadecimal digits.
+        /// The event id as 32 lower-case hexadecimal digits.
         package let eventID: String
         package let reason: String
-        /// Bytes of the compressed payload.
+        /// The size of the compressed payload.
         package let bytes: Int
         package let receivedAt: Date
         package let buriedAt: Date
@@ -18,7 +18,7 @@ package struct DeadLetters: Sendable {
 
     private let file: SpoolFile
 
-    /// Opens the spool of a directory; throws when there is none.
+    /// Opens the spool of a directory; throws when it does not exist.
     package init(directory: String) throws {
         let path = directory + "/" + SpoolFile.name
         guard FileManager.default.fileExists(atPath: path) else {
@@ -27,10 +27,10 @@ package struct DeadLetters: Sendable {
         file = try SpoolFile(path: path)
     }
 
-    /// How much the spool holds.
+    /// The number and size of the spool's records.
     package func totals() throws -> SpoolTotals { try file.queue.read(SpoolFile.totals) }
 
-    /// The letters, oldest first, at most so many.
+    /// The dead letters, oldest first; at most `limit`.
     package func list(limit: Int = 1_000) throws -> [Letter] {
         try file.queue.read { database in
             try Row.fetchAll(
@@ -56,7 +56,7 @@ package struct DeadLetters: Sendable {
         }
     }
 
-    /// Puts a letter, or all of them, back into the queue; returns how many.
+    /// Moves one dead letter, or all of them, back into the queue; returns their number.
     package func retry(_ id: Int64?) throws -> Int {
         try file.queue.write { database in
             try database.execute(
@@ -71,10 +71,10 @@ package struct DeadLetters: Sendable {
         }
     }
 
-    /// Deletes a letter, or all of them, for good; returns how many.
+    /// Deletes one dead letter, or all of them, permanently; returns their number.
     package func drop(_ id: Int64?) throws -> Int { try file.queue.write { try delete(id, $0) } }
 
-    /// One letter, or all of them where no id is given.
+    /// An SQL condition for one dead letter, or for all of them when no id is given.
     private static let chosen = "(:id IS NULL OR id = :id)"
 
     private func delete(_ id: Int64?, _ database: Database) throws -> Int {

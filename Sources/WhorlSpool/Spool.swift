@@ -5,22 +5,22 @@ import Logging
 import WhorlTelemetry
 import WhorlThreads
 
-/// The durable queue for when the database is away.
+/// The durable queue that stores events while the database is unavailable.
 ///
-/// ``append(_:)`` returns when the event has been synced to the disk; what arrives together is committed together. One
-/// process owns a directory. Over its bounds the spool refuses, and never drops what it took.
+/// ``append(_:isOnlyProject:)`` returns when the event is synced to disk; records that arrive together are committed
+/// together. One process owns a directory. A full spool rejects new events and never drops accepted ones.
 package actor Spool {
-    /// How much a spool may hold.
+    /// The limits of a spool.
     package struct Limits: Sendable {
-        /// Most bytes of records and dead letters.
+        /// The maximum size of records and dead letters.
         package var bytes = 1 << 30
-        /// How old the oldest record may be before the spool counts as full.
+        /// The maximum age of the oldest record; beyond it, the spool counts as full.
         package var age = Duration.seconds(7 * 86_400)
 
         package init() {}
     }
 
-    /// A record with its place in the queue.
+    /// A record with its position in the queue.
     package struct Entry: Sendable {
         package let id: Int64
         package let record: SpoolRecord
@@ -29,32 +29,32 @@ package actor Spool {
     /// A record that waits for the disk.
     private struct Waiting {
         let record: SpoolRecord
-        /// Nil for the caller whose turn it is to commit.
+        /// Nil for the caller that commits next.
         var answer: CheckedContinuation<Turn, Never>?
 
         var bytes: Int { record.payload.count + SpoolFile.overhead }
     }
 
-    /// What a caller of ``append(_:isOnlyProject:)`` has to do.
+    /// The next step for a caller of ``append(_:isOnlyProject:)``.
     private enum Turn: Sendable {
-        /// Commit the records that wait, its own among them.
+        /// Commit the waiting records, including its own.
         case commit
-        /// Another caller committed the record, or could not.
+        /// Another caller committed the record or failed to do so.
         case ended(Result<Void, any Error>)
     }
 
-    /// How long dead letters are kept for people to look at.
+    /// The time for which dead letters are kept for inspection.
     package static let letterAge = Duration.seconds(30 * 86_400)
 
     private nonisolated let executor = ThreadExecutor(name: "spool")
-    /// Opening and checking a file may take seconds.
+    /// The actor has its own thread, since opening and checking a file may take seconds.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     private static let maxBatch = 500
-    /// Records and bytes that wait in memory for the disk, which may hang.
+    /// The maximum number and size of the records that wait in memory for the disk, which may hang.
     private static let maxWaiting = 10_000
     private static let maxWaitingBytes = 32 << 20
-    /// Room for less than this is none: most events compress to a quarter of it.
+    /// The free space below which the spool counts as full; most events compress to a quarter of it.
     private static let usualRecord = 32 << 10
 
     private let directory: String
@@ -64,19 +64,20 @@ package actor Spool {
     private let ownership: SpoolOwnership
     private var file: SpoolFile?
     private var totals = SpoolTotals()
-    /// What each project takes: counted as records come, and read anew now and then, since others remove them.
+    /// The size of each project's records: increased as records arrive and reread regularly, since others remove
+    /// records.
     private var projectBytes: [Int: Int] = [:]
     private var waiting: Deque<Waiting> = []
     private var waitingBytes = 0
-    /// What is being written to the disk.
+    /// The records that are being written to disk.
     private var committing: [Waiting] = []
     private var isCommitting = false
-    /// Why the last write failed; nil while the file can be written.
+    /// The reason why the last write failed; nil while the file is writable.
     private var failure: String?
-    /// When a file that failed is opened and checked again.
+    /// The delay before a file that failed is opened and checked again.
     private var backoff = Backoff(first: .seconds(1), longest: .seconds(30))
 
-    /// Opens the spool of a directory, or makes it; throws when another process owns it.
+    /// Opens or creates the spool of a directory; throws when another process owns it.
     package init(directory: String, limits: Limits = Limits(), logger: Logger, registry: MetricsRegistry) throws {
         self.directory = directory
         self.limits = limits
@@ -101,10 +102,10 @@ package actor Spool {
         metrics.report(totals)
     }
 
-    /// How much it holds.
+    /// The number and size of the records.
     package var held: SpoolTotals { totals }
 
-    /// Whether an event could be appended now, at least of a project that holds little.
+    /// Whether an event could be appended now, at least for a project with few records.
     package var canAppend: Bool { failure == nil && hasRoom(for: Self.usualRecord) }
 
     private func hasRoom(for bytes: Int) -> Bool {
@@ -113,15 +114,16 @@ package actor Spool {
         return .microseconds(Self.now() - oldest) <= limits.age
     }
 
-    /// Whether a project may add so many bytes.
+    /// Whether a project may add `bytes` bytes.
     ///
-    /// An eighth is kept for projects that hold less than half of the spool: a flood of one leaves room for the others.
+    /// An eighth of the spool is reserved for projects that occupy less than half of it, so that a flood from one
+    /// project leaves room for the others.
     private func hasShare(for bytes: Int, of project: Int) -> Bool {
         projectBytes[project, default: 0] + bytes <= limits.bytes / 2
             || totals.bytes + waitingBytes + bytes <= limits.bytes - limits.bytes / 8
     }
 
-    /// Counts bytes of a project that is allowed them; throws ``SpoolError/full`` where it is not, or there is no room.
+    /// Adds bytes to the size of a project; throws ``SpoolError/full`` when `isAllowed` is false or there is no room.
     private func reserve(_ bytes: Int, of project: Int, _ isAllowed: Bool) throws {
         guard isAllowed, hasRoom(for: bytes) else {
             metrics.refused.increment()
@@ -132,9 +134,9 @@ package actor Spool {
 
     // MARK: - In
 
-    /// Keeps one event; when it returns, the event is on the disk.
+    /// Appends an event; when it returns, the event is on disk.
     ///
-    /// An event that waits already is not kept twice. Where there is no other project, its own may take all of the spool.
+    /// An event that is already queued is not stored twice. If there is only one project, it may use the whole spool.
     package func append(_ record: SpoolRecord, isOnlyProject: Bool = false) async throws {
         let size = record.payload.count + SpoolFile.overhead
         let canWait = waiting.count < Self.maxWaiting && waitingBytes + size <= Self.maxWaitingBytes
@@ -146,7 +148,8 @@ package actor Spool {
         }
     }
 
-    /// The first caller commits at once; callers that come meanwhile wait, and one of them commits the next batch.
+    /// Lets the first caller commit at once; callers that arrive meanwhile wait, and one of them commits the next
+    /// batch.
     private func takeTurn(_ record: SpoolRecord) async -> Turn {
         if isCommitting {
             return await withCheckedContinuation { waiting.append(Waiting(record: record, answer: $0)) }
@@ -156,7 +159,7 @@ package actor Spool {
         return .commit
     }
 
-    /// Commits the records that wait, the caller's first, and passes the turn on.
+    /// Commits the waiting records, the caller's first, and lets the next caller commit.
     private func commitBatch() async throws {
         let batch = Array(waiting.prefix(Self.maxBatch))
         waiting.removeFirst(batch.count)
@@ -196,10 +199,10 @@ package actor Spool {
 
     // MARK: - Out
 
-    /// What the payloads of one reading may come to, compressed; one record more is always read.
+    /// The total size of compressed payloads at which a read ends; the record that reaches it is included.
     private static let maxReadBytes = 4 << 20
 
-    /// The oldest records, at most so many, and fewer where they are large; damaged ones are set aside on the way.
+    /// The oldest records, at most `count`, and fewer when they are large; damaged ones become dead letters.
     package func oldest(_ count: Int) async throws -> [Entry] {
         let rows = try await write { database in
             let cursor = try StoredRecord.fetchCursor(
@@ -226,7 +229,7 @@ package actor Spool {
         return entries
     }
 
-    /// Forgets records that the database has.
+    /// Removes records that are stored in the database.
     package func remove(_ ids: [Int64]) async throws {
         guard !ids.isEmpty else { return }
         let read = try await write { database in
@@ -235,17 +238,17 @@ package actor Spool {
         }
         count(read)
         metrics.replayed.increment(by: ids.count)
-        // That the disk is not given back now is no fault of the removal.
+        // The removal succeeds even when the disk space cannot be freed now.
         if totals.records == 0 { try? await shrink() }
     }
 
-    /// Sets a record aside that can never be stored, with the reason.
+    /// Moves a record that can never be stored to the dead letters, with the reason.
     package func deadLetter(_ id: Int64, reason: String) async throws {
         try await write { try SpoolFile.deadLetter(id, reason: reason, at: Self.now(), $0) }
         noteDeadLetter(id, reason)
     }
 
-    /// Keeps an event as a dead letter from the start: the database answers, and refuses it.
+    /// Stores an event directly as a dead letter, because the database answers and rejects it.
     package func deadLetter(_ record: SpoolRecord, reason: String) async throws {
         let size = record.payload.count + SpoolFile.overhead
         try reserve(size, of: record.projectID, hasShare(for: size, of: record.projectID))
@@ -258,10 +261,9 @@ package actor Spool {
         logger.error("event set aside as a dead letter", metadata: ["spool.record": "\(id)", "reason": "\(reason)"])
     }
 
-    /// Forgets dead letters that are too old, and all that belongs to projects that are gone; returns how many events
-    /// that were.
+    /// Removes dead letters that are too old and all records of deleted projects; returns the number of removed events.
     ///
-    /// `isGone` is asked once for each project that has something here.
+    /// `isGone` is called once for each project that has records here.
     package func clean(isGone: @Sendable (Int) async -> Bool) async throws -> Int {
         let projects = try await write { database in
             try Int.fetchAll(
@@ -284,18 +286,18 @@ package actor Spool {
                     count += database.changesCount
                 }
             }
-            // Deleted rows must not stay readable in free pages of the file.
+            // Deleted rows must not remain readable in free pages of the file.
             if count > 0 { try database.execute(sql: "PRAGMA incremental_vacuum") }
             return count
         }
     }
 
-    /// Reads the totals anew, which a command may have changed, and opens the file again after a failure.
+    /// Rereads the totals, which a command may have changed, and reopens the file after a failure.
     package func refresh() async {
-        // A write shows that writing works; the file system may have been full or read-only.
+        // Writes, to find out whether writing works again: the file system may have been full or read-only.
         let (directory, isFailing) = (self.directory, failure != nil)
         let read = try? await write { database in
-            // A small write may find room that a record does not.
+            // A small write may succeed although there is no room for a record.
             if isFailing, Self.freeBytes(directory) < Self.neededBytes { throw DatabaseError(resultCode: .SQLITE_FULL) }
             try database.execute(sql: "UPDATE total SET records = records")
             return try SpoolFile.projectTotals(database)
@@ -303,8 +305,9 @@ package actor Spool {
         if let read { count(read) }
     }
 
-    /// Takes over what each project has on the disk, and adds what waits for it; a batch that is being written may count
-    /// twice for a moment.
+    /// Sets the size of each project to that of its stored records plus its waiting records.
+    ///
+    /// A batch that is being written may count twice for a moment.
     private func count(_ read: [Int: Int]) {
         projectBytes = read
         for entry in Array(waiting) + committing {
@@ -312,17 +315,17 @@ package actor Spool {
         }
     }
 
-    /// What the disk has to have free after a failure, before the spool counts as usable again.
+    /// The free disk space that is required after a failure before the spool counts as usable again.
     private static let neededBytes = 1 << 20
 
-    /// Bytes that the disk of the directory has free; a great many when that cannot be told.
+    /// The free bytes on the disk of the directory; `Int.max` when they cannot be determined.
     private static func freeBytes(_ directory: String) -> Int {
         var info = statvfs()
         guard statvfs(directory, &info) == 0 else { return .max }
         return Int(clamping: UInt64(info.f_bavail).multipliedReportingOverflow(by: UInt64(info.f_frsize)).partialValue)
     }
 
-    /// Gives the disk back what the records took.
+    /// Returns the disk space of removed records to the file system.
     private func shrink() async throws {
         guard let file else { return }
         try await file.queue.writeWithoutTransaction { database in
@@ -333,7 +336,7 @@ package actor Spool {
 
     // MARK: - The file
 
-    /// Runs one transaction, and reads the totals after it.
+    /// Runs one transaction, and then reads the totals.
     private func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         do {
             let file = try self.file ?? reopened()
@@ -352,7 +355,7 @@ package actor Spool {
     }
 
     private func reopened() throws -> SpoolFile {
-        // The check reads the whole file: it must not run for every event of an outage.
+        // The check reads the whole file, so it must not run for every event of an outage.
         guard backoff.mayTry(at: .now) else { throw SpoolError.unusable(failure ?? "the spool cannot be opened") }
         let opened = try SpoolRecovery(directory: directory, logger: logger, metrics: metrics).open()
         file = opened
@@ -363,8 +366,8 @@ package actor Spool {
         if error is CancellationError { return }
         if failure == nil { logger.error("spool failed", metadata: ["error": "\(error)"]) }
         failure = "\(error)"
-        // After a failed sync the same descriptor may say that all is well: a later attempt opens the file anew, and looks
-        // whether it is damaged. A full disk damages nothing.
+        // After a failed sync, the same descriptor may report success. So a later attempt reopens the file and checks
+        // it for damage. A full disk causes no damage.
         if let code = (error as? DatabaseError)?.resultCode, code != .SQLITE_BUSY, code != .SQLITE_FULL {
             file = nil
         }

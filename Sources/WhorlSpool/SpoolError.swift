@@ -1,8 +1,8 @@
-/// Why an event could not be spooled.
+/// The reason why an event could not be spooled.
 package enum SpoolError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The spool holds as many bytes as it may, or its oldest record is older than it may be.
+    /// The spool has reached its size limit, or its oldest record has exceeded the age limit.
     case full
-    /// The file cannot be written, and why; it is opened anew before the next attempt.
+    /// The file cannot be used, with the reason; it is reopened before the next attempt.
     case unusable(String)
     /// Another process owns the directory.
     case owned(String)
@@ -12,7 +12,7 @@ package enum SpoolError: Error, Sendable, Equatable, CustomStringConvertible {
         case .full: "the spool is full"
         case .unusable(let reason): "the spool cannot be used: \(reason)"
         case .owned(let directory):
-            "another whorl uses the spool in \(directory): every collector needs a data directory of its own"
+            "another whorl uses the spool in \(directory): every collector needs its own data directory"
         }
     }
 }

@@ -1,12 +1,12 @@
 import Foundation
 import GRDB
 
-/// The SQLite file of a spool: its schema, and every statement on it.
+/// The SQLite file of a spool: its schema and all statements on it.
 ///
-/// `synchronous=FULL` with a write-ahead log: when a write returns, it has been synced. Two triggers keep the totals, so
-/// that they are right whichever process writes.
+/// It uses `synchronous=FULL` with a write-ahead log: when a write returns, it is synced. Triggers maintain the totals,
+/// so that they are correct regardless of the process that writes.
 struct SpoolFile: Sendable {
-    /// Where the file lies in the spool's directory.
+    /// The name of the file in the spool's directory.
     static let name = "spool.sqlite"
 
     let queue: DatabaseQueue
@@ -18,14 +18,14 @@ struct SpoolFile: Sendable {
             try database.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
             try database.execute(sql: "PRAGMA journal_mode = WAL")
             try database.execute(sql: "PRAGMA synchronous = FULL")
-            // What is deleted is overwritten: events of deleted projects must not stay in free pages.
+            // Overwrites deleted data: events of deleted projects must not remain in free pages.
             try database.execute(sql: "PRAGMA secure_delete = ON")
         }
         queue = try DatabaseQueue(path: path, configuration: configuration)
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1", migrate: Self.createTables)
         migrator.registerMigration("2") { database in
-            // When it was put into the queue, in microseconds of Unix time: a dead letter that is tried again waits anew.
+            // The time when the record was queued, in microseconds of Unix time; a retried dead letter is queued anew.
             try database.execute(sql: "ALTER TABLE record ADD COLUMN queued_at INTEGER")
         }
         migrator.registerMigration("3", migrate: Self.countProjects)
@@ -68,7 +68,7 @@ struct SpoolFile: Sendable {
         )
     }
 
-    /// What each project takes, kept by triggers like the totals.
+    /// Creates the table of sizes per project, which triggers maintain like the totals.
     private static func countProjects(_ database: Database) throws {
         try database.execute(
             sql: """
@@ -100,13 +100,13 @@ struct SpoolFile: Sendable {
         }
     }
 
-    /// The bytes of each project that has something in the spool.
+    /// The size of each project's records and dead letters.
     static func projectTotals(_ database: Database) throws -> [Int: Int] {
         try Row.fetchAll(database, sql: "SELECT project_id, bytes FROM project_total")
             .reduce(into: [:]) { totals, row in totals[try row.undamaged("project_id")] = try row.undamaged("bytes") }
     }
 
-    /// What a record costs besides its payload: its other columns and its place in the indexes.
+    /// The estimated size of a record without its payload: its other columns and its index entries.
     static let overhead = 300
 
     // MARK: - Statements
@@ -142,7 +142,7 @@ struct SpoolFile: Sendable {
         )
     }
 
-    /// Moves a record among the dead letters.
+    /// Moves a record to the dead letters.
     static func deadLetter(_ id: Int64, reason: String, at now: Int64, _ database: Database) throws {
         try database.execute(
             sql: """
@@ -154,7 +154,7 @@ struct SpoolFile: Sendable {
         try database.execute(sql: "DELETE FROM record WHERE id = ?", arguments: [id])
     }
 
-    /// Keeps a record among the dead letters from the start, once; returns its id.
+    /// Stores a record directly as a dead letter, unless its event already is one; returns its id.
     @discardableResult
     static func deadLetter(_ record: SpoolRecord, reason: String, at now: Int64, _ database: Database) throws -> Int64?
     {
@@ -176,14 +176,14 @@ struct SpoolFile: Sendable {
     }
 }
 
-/// How much a spool holds.
+/// The number and size of a spool's records.
 package struct SpoolTotals: Sendable, Equatable {
     /// Events that wait for the database.
     package var records = 0
-    /// What they and the dead letters take.
+    /// The size of the waiting events and the dead letters.
     package var bytes = 0
-    /// Events that the database refuses.
+    /// Events that the database rejected.
     package var deadLetters = 0
-    /// When the oldest waiting event arrived, in microseconds of Unix time.
+    /// The time when the oldest waiting event arrived or was queued again, in microseconds of Unix time.
     package var oldest: Int64?
 }

@@ -1,6 +1,6 @@
 import WhorlTelemetry
 
-/// What a spool tells the monitoring.
+/// The metrics of a spool.
 struct SpoolMetrics: Sendable {
     private let records: Gauge
     private let bytes: Gauge
@@ -13,14 +13,14 @@ struct SpoolMetrics: Sendable {
     let damagedFiles: Counter
 
     init(registry: MetricsRegistry, capacity: Int) {
-        records = registry.gauge("whorl_spool_records", "Events that wait on the disk for the database.")
-        bytes = registry.gauge("whorl_spool_bytes", "What the waiting events and the dead letters take.")
-        registry.gauge("whorl_spool_capacity_bytes", "What they may take.").set(Double(capacity))
+        records = registry.gauge("whorl_spool_records", "Events on disk that wait for the database.")
+        bytes = registry.gauge("whorl_spool_bytes", "Size of the waiting events and the dead letters.")
+        registry.gauge("whorl_spool_capacity_bytes", "Limit of whorl_spool_bytes.").set(Double(capacity))
         oldest = registry.gauge(
             "whorl_spool_oldest_timestamp_seconds",
             "When the oldest waiting event arrived, by Unix time; 0 while none waits."
         )
-        deadLetters = registry.gauge("whorl_spool_dead_letters", "Events set aside since they cannot be stored.")
+        deadLetters = registry.gauge("whorl_spool_dead_letters", "Events set aside because they cannot be stored.")
         refused = registry.counter("whorl_spool_refused_total", "Events refused by a full spool.")
         replayed = registry.counter("whorl_spool_replayed_total", "Events taken from the spool into the database.")
         quarantined = registry.counter("whorl_spool_quarantined_total", "Events set aside as dead letters.")

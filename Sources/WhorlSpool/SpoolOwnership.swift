@@ -1,11 +1,11 @@
 import Foundation
 import Glibc
 
-/// The one owner of a spool directory, by a lock that the kernel drops when the process dies, however it dies.
+/// The exclusive ownership of a spool directory: a file lock that the kernel releases however the process ends.
 final class SpoolOwnership: Sendable {
     private let descriptor: Int32
 
-    /// Takes the directory; throws ``SpoolError/owned(_:)`` when another process has it.
+    /// Locks the directory; throws ``SpoolError/owned(_:)`` when another process owns it.
     init(directory: String) throws {
         let path = directory + "/owner.lock"
         descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)

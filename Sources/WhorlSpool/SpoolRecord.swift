@@ -1,30 +1,30 @@
 import CWhorlCompression
 import Foundation
 
-/// An accepted event while it waits for the database: its scrubbed bytes, and what arrived with them.
+/// An accepted event that waits for the database: its scrubbed payload and its metadata.
 package struct SpoolRecord: Sendable, Equatable {
-    /// The form of the records that this program writes; it reads this one and older ones.
+    /// The version of the record format that is written; older versions can be read too.
     static let currentVersion = 1
 
     /// The project that the key belongs to.
     package var projectID: Int
-    /// The key with which it came.
+    /// The key that the event was sent with.
     package var keyID: Int
-    /// Sixteen bytes; an event that came without an identity was given one before it was spooled.
+    /// The event id, 16 bytes; an event that arrives without an id gets one before it is spooled.
     package var eventID: [UInt8]
-    /// When the request arrived, in microseconds of Unix time.
+    /// The time when the request arrived, in microseconds of Unix time.
     package var receivedAt: Int64
-    /// When the sender says that it sent, in microseconds of Unix time.
+    /// The time when the event was sent, according to the sender, in microseconds of Unix time.
     package var sentAt: Int64?
-    /// The client's address, where the event asks for it and the project keeps addresses.
+    /// The client's address, if the event asks for it and the project stores addresses.
     package var clientAddress: String?
     /// The SDK that sent it, as `name/version`.
     package var sdk: String?
-    /// What was changed or left out before it was spooled, in the form of the event row.
+    /// The changes that were made before the event was spooled, in the format of the event row.
     package var notes: String?
-    /// How the payload is compressed.
+    /// The codec number of the payload.
     package var codec: Int
-    /// The event's bytes, scrubbed and compressed.
+    /// The scrubbed and compressed payload.
     package var payload: [UInt8]
 
     package init(
@@ -51,7 +51,7 @@ package struct SpoolRecord: Sendable, Equatable {
         self.payload = payload
     }
 
-    /// CRC-32 of everything in the record, so that a bit that flipped on the disk is noticed.
+    /// CRC-32 of the whole record, to detect bits that flipped on disk.
     var checksum: Int64 {
         var sum: UInt32 = 0
         func add(_ bytes: [UInt8]) { sum = libdeflate_crc32(sum, bytes, bytes.count) }

@@ -2,7 +2,7 @@ import Foundation
 import GRDB
 import Logging
 
-/// Opens the file of a spool; a damaged one is set aside, and what can still be read of it goes into a new one.
+/// Opens the file of a spool; sets a damaged file aside and copies its readable records into a new one.
 struct SpoolRecovery {
     let directory: String
     let logger: Logger
@@ -10,10 +10,10 @@ struct SpoolRecovery {
 
     private var path: String { directory + "/" + SpoolFile.name }
 
-    /// What has been set aside and not been searched to its end; then it is renamed to ``asideName``.
+    /// The name of a file that is set aside and not completely searched yet; afterwards it is renamed to ``asideName``.
     private static let searchedName = "salvaging"
     private static let asideName = "damaged"
-    /// Records that are saved by one commit.
+    /// The number of record ids that are salvaged in one commit.
     private static let step = 200
 
     func open() throws -> SpoolFile {
@@ -41,7 +41,7 @@ struct SpoolRecovery {
         guard verdict == "ok" else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: verdict) }
     }
 
-    /// Renames a file with what belongs to it.
+    /// Renames a file together with its log files.
     @discardableResult
     private func setAside(_ file: String, _ name: String) throws -> String {
         var number = 1
@@ -50,14 +50,14 @@ struct SpoolRecovery {
             number += 1
             aside = directory + "/\(name)-\(number).sqlite"
         }
-        // Under both names until all have the new one: a process that dies in between leaves nothing half moved. SQLite
-        // ignores a log that stands beside no file.
+        // The files have both names until all of them have the new one, so that a crash in between leaves nothing
+        // half-moved. SQLite ignores a log without a database file.
         let suffixes = ["", "-wal", "-shm"].filter { FileManager.default.fileExists(atPath: file + $0) }
         for suffix in suffixes.reversed() {
             do {
                 try FileManager.default.linkItem(atPath: file + suffix, toPath: aside + suffix)
             } catch {
-                // A file system without links.
+                // The file system does not support hard links.
                 try? FileManager.default.removeItem(atPath: aside + suffix)
                 try FileManager.default.copyItem(atPath: file + suffix, toPath: aside + suffix)
             }
@@ -66,7 +66,7 @@ struct SpoolRecovery {
         return aside
     }
 
-    /// Searches what was set aside, now or by a process that did not come to the end of it.
+    /// Salvages the files that were set aside, now or by an earlier process that did not finish.
     private func salvageAll(into file: SpoolFile) throws {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         for name in names.sorted() where name.hasPrefix(Self.searchedName + "-") && name.hasSuffix(".sqlite") {
@@ -80,9 +80,9 @@ struct SpoolRecovery {
         }
     }
 
-    /// Copies each record and dead letter that can be read; the others stay in the file that was set aside.
+    /// Copies each readable record and dead letter; the others remain in the file that was set aside.
     ///
-    /// Throws when the new file cannot be written; doing it again saves nothing twice.
+    /// Throws when the new file cannot be written; a repetition copies nothing twice.
     private func salvage(_ aside: String, into file: SpoolFile) throws -> (saved: Int, lost: Int) {
         var configuration = Configuration()
         configuration.readonly = true
@@ -90,7 +90,7 @@ struct SpoolRecovery {
         do {
             damaged = try DatabaseQueue(path: aside, configuration: configuration)
         } catch let error as DatabaseError where Self.meansDamage(error) {
-            // No database at all, so nothing can be read of it.
+            // The file is not a database, so nothing can be read from it.
             return (0, 0)
         }
         let records = try salvage("record", of: damaged, into: file) { try SpoolFile.insert($0, into: $1) }
@@ -107,7 +107,7 @@ struct SpoolRecovery {
         into file: SpoolFile,
         _ insert: (SpoolRecord, Database) throws -> Void
     ) throws -> (saved: Int, lost: Int) {
-        // Both ends by a walk that may break at a damaged page, so each is asked for by itself.
+        // Each end is found by a scan that may fail at a damaged page, so the two are looked up separately.
         let low = lookup(damaged, "SELECT id FROM \(table) ORDER BY id LIMIT 1") ?? 1
         let high =
             lookup(damaged, "SELECT seq FROM sqlite_sequence WHERE name = 'record'")

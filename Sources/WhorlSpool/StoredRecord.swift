@@ -1,7 +1,7 @@
 import Foundation
 import GRDB
 
-/// A row of the file as it is read: what stands in it may be damaged.
+/// A row of the spool file, whose content may be damaged.
 struct StoredRecord: FetchableRecord, Sendable {
     let id: Int64
     private let content: Result<SpoolRecord, SpoolError>
@@ -11,10 +11,10 @@ struct StoredRecord: FetchableRecord, Sendable {
         content = Result { () throws(SpoolError) in try Self.record(row) }
     }
 
-    /// What its payload takes; nothing when it is damaged.
+    /// The size of the payload; 0 when the row is damaged.
     var payloadBytes: Int { (try? content.get())?.payload.count ?? 0 }
 
-    /// The record, when it is what was written.
+    /// The record; throws when the row is damaged.
     func verified() throws(SpoolError) -> SpoolRecord { try content.get() }
 
     private static func record(_ row: Row) throws(SpoolError) -> SpoolRecord {
@@ -43,7 +43,7 @@ struct StoredRecord: FetchableRecord, Sendable {
 }
 
 extension Row {
-    /// A value of a file that may be damaged: GRDB's own subscripts end the process at a value of another type.
+    /// Reads a value from a possibly damaged file; GRDB's own subscripts crash the process when the type differs.
     func undamaged<Value: DatabaseValueConvertible>(
         _ column: String,
         as: Value.Type = Value.self
@@ -54,7 +54,7 @@ extension Row {
         return value
     }
 
-    /// The same where null is a value.
+    /// Reads a value that may be null from a possibly damaged file.
     func undamagedIfPresent<Value: DatabaseValueConvertible>(_ column: String) throws(SpoolError) -> Value? {
         guard let stored = self[column] as DatabaseValue?, !stored.isNull else { return nil }
         guard let value = Value.fromDatabaseValue(stored) else {

@@ -1,12 +1,12 @@
 import WhorlPostgres
 import WhorlSchema
 
-/// The schema of this program, for the migrator.
+/// The migrator of the database schema.
 package let schemaMigrator = Migrator(
     migrations: Schema.migrations.map { Migration(number: $0.number, name: $0.name, sql: $0.sql) }
 )
 
-/// Every statement of the product that is written out whole; a test prepares each against the migrated schema.
+/// All statements with a fixed text; a test prepares each of them against the migrated schema.
 package let productStatements: [PostgresStatement] =
     BatchStatements.all + ResolutionStatements.all + ReferenceStatements.all + PartitionStatements.all
     + KeyStatements.list

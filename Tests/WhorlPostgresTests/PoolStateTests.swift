@@ -3,7 +3,9 @@ import WhorlTestSupport
 
 @testable import WhorlPostgres
 
-/// Connections are numbers in these tests. Request 1 is the first one, request 2 waits, and request 9 is new.
+/// Connections are numbers in these tests.
+///
+/// Request 1 is the first one, request 2 waits, and request 9 is new.
 @Suite struct PoolStateTests {
     private typealias Pool = PoolState<Int>
 

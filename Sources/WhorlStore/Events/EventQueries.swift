@@ -3,7 +3,7 @@ import WhorlPostgres
 import WhorlProcessing
 import WhorlProtocol
 
-/// An event as it lies in the table.
+/// An event as stored in the `event` table.
 package struct StoredEvent: Sendable {
     package let projectID: Int
     package let eventID: EventID
@@ -18,15 +18,15 @@ package struct StoredEvent: Sendable {
     package let level: Level
     package let tags: [Event.Tag]
     package let clientAddress: String?
-    /// The event's bytes as they are stored.
+    /// The payload as it is stored, possibly compressed.
     private let compressed: [UInt8]
     private let codec: Int16
     private let payloads: PayloadCodec
-    /// Tells events of one microsecond apart in a list: the first half of the id.
+    /// The first half of the event id, which orders events with the same timestamp in a list.
     package let tie: Int
-    /// Whether the event came in a flood and is kept without its payload.
+    /// Whether the event is stored without its payload because of a flood.
     package let isThin: Bool
-    /// What was changed before the payload was written.
+    /// The changes that were made to the event before its payload was stored.
     package let notes: [EventNote]
 
     init(_ row: PostgresRow, _ payloads: PayloadCodec) throws {
@@ -55,17 +55,17 @@ package struct StoredEvent: Sendable {
         notes = EventNotes.parse(try row.readOptional("notes"))
     }
 
-    /// The event's bytes; of a thin row, an empty object.
+    /// The event's payload; an empty object when the event is stored without payload.
     ///
     /// Decompresses, so call it away from the thread pool.
     package func payload() throws -> [UInt8] {
         isThin ? Array("{}".utf8) : try payloads.decompress(compressed, codec: codec)
     }
 
-    /// The event as it was sent, without its readable names.
+    /// The event parsed from the stored payload, before its names are demangled.
     package func parsed() throws -> Event { try EventPipeline.parse(payload()[...]) }
 
-    /// What normalising makes of the parsed event, just as on its way in.
+    /// Normalises the parsed event as ingestion does.
     package func normalised(_ event: Event) -> NormalisedEvent {
         let context = EventContext(
             projectID: projectID,
@@ -78,7 +78,7 @@ package struct StoredEvent: Sendable {
     }
 }
 
-/// Events: lists and single ones.
+/// Queries for events: lists and single events.
 package struct EventQueries: Sendable {
     private let pool: PostgresPool
     private let codec: PayloadCodec
@@ -88,34 +88,34 @@ package struct EventQueries: Sendable {
         self.codec = codec
     }
 
-    /// Reads rows, whatever dictionaries they were compressed with.
+    /// Decodes rows; loads the dictionaries that their payloads need first.
     private func events(_ rows: PostgresRows) async throws -> [StoredEvent] {
         try await codec.know(rows.map { try $0.read("payload_codec") })
         return try rows.map { try StoredEvent($0, codec) }
     }
 
-    /// Whether the event is stored; false also when that cannot be found out.
+    /// Whether the event is stored; also false when the query fails.
     package func exists(_ id: EventID, projectID: Int) async -> Bool {
         let rows = try? await pool.execute(EventStatements.exists, [projectID.postgresValue, id.uuid.postgresValue])
         return rows?.first != nil
     }
 
-    /// Whose events are meant.
+    /// The project or issue whose events are listed.
     package enum Source: Sendable {
         case project(Int)
         case issue(projectID: Int, id: Int)
     }
 
-    /// Events of a list, in its order.
+    /// The events of one page, in the order of the list.
     package struct Found: Sendable {
         package let events: [StoredEvent]
-        /// Whether the list goes on behind them, though fewer came than were asked for: their payloads are large.
+        /// Whether more events follow although the page has fewer than requested, because the payloads are large.
         package let isCut: Bool
     }
 
-    /// So many events of a list, the newest first; before a cursor that goes back, the oldest first.
+    /// At most `limit` events of a list, newest first; oldest first with a cursor for the previous page.
     ///
-    /// Fewer come when their payloads together are large.
+    /// Returns fewer events when their payloads together are large.
     package func list(
         _ source: Source,
         environments: [String] = [],
@@ -153,7 +153,7 @@ package struct EventQueries: Sendable {
         return Found(events: try await events(rows), isCut: found > rows.count)
     }
 
-    /// The place of an event in a list.
+    /// The position of an event in a list: its time in microseconds and the tie-breaker from its id.
     package static func place(of event: StoredEvent) -> (value: Int, id: Int) {
         (Int(exactly: (event.occurredAt.timeIntervalSince1970 * 1e6).rounded()) ?? 0, event.tie)
     }
@@ -169,7 +169,7 @@ package struct EventQueries: Sendable {
         return try await events(pool.execute(statement, [projectID.postgresValue, id.postgresValue])).first
     }
 
-    /// The events before and after one within its issue, by time.
+    /// The previous and next event of the same issue, by time.
     package func neighbours(of event: StoredEvent) async throws -> (previous: EventID?, next: EventID?) {
         let row =
             try await pool.execute(
@@ -201,14 +201,14 @@ enum EventStatements {
         [.int8, .uuid]
     )
 
-    /// The columns of an event, as ``StoredEvent`` reads them.
+    /// The columns that ``StoredEvent`` reads.
     static let columns: SQLFragment = """
         e.project_id, e.event_id, e.received_at, e.occurred_at, e.sent_at, h.issue_id, h.hash, e.title,
         v.name AS environment, r.version AS release, e.level, e.tags, e.client_address, e.payload_codec, e.payload,
         e.notes, \(tie) AS tie
         """
 
-    /// The first half of the id, which orders events of one microsecond.
+    /// The first half of the id, which orders events with the same timestamp.
     static let tie: SQLFragment = "('x' || left(e.event_id::text, 8))::bit(32)::int8"
 
     static let tables: SQLFragment = """

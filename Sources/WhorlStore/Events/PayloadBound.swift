@@ -1,12 +1,12 @@
 import WhorlPostgres
 
-/// Bounds the bytes of payloads that one statement brings into memory: an event may have a mebibyte, a page a hundred
-/// events.
+/// Limits the payload bytes that one statement loads into memory.
 ///
-/// A bounded statement ends after the row with which its payloads reach 4 MiB. Its column `found` says how many rows
-/// there were without the bound. The length of a payload is known without reading it.
+/// An event may have 1 MiB and a page 100 events. A bounded statement ends after the row with which its payloads reach
+/// 4 MiB. Its column `found` is the number of rows without the limit. Postgres knows the length of a payload without
+/// reading it.
 enum PayloadBound {
-    /// The statement with the bound; `order` is its own order, by the names of its columns.
+    /// Wraps a statement with the limit; `order` is the statement's own sort order, in terms of its column names.
     static func bounded(_ statement: SQLFragment, order: SQLFragment) -> SQLFragment {
         """
         SELECT * FROM (
@@ -24,7 +24,7 @@ enum PayloadBound {
         """
     }
 
-    /// The same for a statement that is written once.
+    /// Wraps a statement with a fixed text.
     static func bounded(_ statement: String, order: String) -> String {
         bounded(SQLFragment(stringLiteral: statement), order: SQLFragment(stringLiteral: order)).sql
     }

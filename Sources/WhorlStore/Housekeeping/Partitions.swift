@@ -7,15 +7,16 @@ package struct Partitions: Sendable {
 
     package init(pool: PostgresPool) { self.pool = pool }
 
-    /// Makes the partitions of yesterday to the day after tomorrow.
+    /// Creates the partitions for yesterday to the day after tomorrow.
     package func createAhead(of now: Date) async throws {
         let today = PostgresDay(now)
         try await create(for: Set((-1...2).map { today.advanced(by: $0) }))
     }
 
-    /// Makes the partitions of these days where they are missing.
+    /// Creates the missing partitions for these days.
     ///
-    /// A table is made first and attached then: attaching does not stop readers and writers of the other days.
+    /// The table is created first and attached afterwards, because attaching does not block readers and writers of the
+    /// other days.
     package func create(for days: Set<PostgresDay>) async throws {
         for day in days.sorted() {
             let name = Self.name(of: day)
@@ -29,7 +30,7 @@ package struct Partitions: Sendable {
                     deadline: deadline
                 )
                 guard found.isEmpty else { return }
-                // The names are made of digits of our own, not of input.
+                // Safe to interpolate: the names consist of digits computed here, not of input.
                 try await connection.script(
                     """
                     CREATE TABLE \(name) (LIKE event INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE
@@ -42,7 +43,7 @@ package struct Partitions: Sendable {
         }
     }
 
-    /// Drops the partitions of days before this one and returns how many there were.
+    /// Drops the partitions of days before this one and returns their number.
     package func drop(before day: PostgresDay) async throws -> Int {
         let first = Self.name(of: day)
         var dropped = 0
@@ -51,7 +52,8 @@ package struct Partitions: Sendable {
             guard name < first, name.hasPrefix("event_"), name.dropFirst(6).allSatisfy(\.isNumber) else { continue }
             try await pool.transaction("drop_partition", timeout: .seconds(10)) { connection, deadline in
                 try await connection.script("SELECT pg_advisory_xact_lock(\(Self.lock))", deadline: deadline)
-                // Behind a long reader the lock would hold up every writer; then it is tried again later.
+                // While the lock waits for a long-running reader, all writers wait behind it. So it times out early and
+                // the next run tries again.
                 try await connection.script("SET LOCAL lock_timeout = '300ms'", deadline: deadline)
                 try await connection.script("DROP TABLE IF EXISTS \(name)", deadline: deadline)
             }
@@ -60,7 +62,7 @@ package struct Partitions: Sendable {
         return dropped
     }
 
-    /// The advisory lock of partitions: one more than that of migrations.
+    /// The key of the advisory lock for partitions: the key of the migration lock plus one.
     private static let lock = 0x77_686F_726D
 
     private static func name(of day: PostgresDay) -> String { "event_" + text(day).filter(\.isNumber) }

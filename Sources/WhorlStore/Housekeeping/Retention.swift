@@ -5,14 +5,14 @@ import WhorlPostgres
 import WhorlServices
 import WhorlTelemetry
 
-/// Keeps partitions ahead of the clock and removes what is older than the installation keeps.
+/// Creates the partitions of the coming days and removes data older than the retention period.
 ///
-/// Rows go, counts stay: an issue's numbers do not change when its oldest events expire. What is removed row by row is
-/// removed in small steps, so that no statement holds locks for long.
+/// Only rows are removed: an issue's counts do not change when its oldest events expire. Rows are deleted in small
+/// steps, so that no statement holds locks for long.
 package actor Retention: Service {
-    /// How soon a run that failed is tried again.
+    /// The delay before a failed run is retried.
     private static let retryInterval = Duration.seconds(60)
-    /// Rows that one statement removes.
+    /// The maximum number of rows that one statement removes.
     private static let step = 5_000
     private static let day: TimeInterval = 86_400
 
@@ -55,7 +55,7 @@ package actor Retention: Service {
         }
     }
 
-    /// Makes the partitions that are needed next, and removes what is too old.
+    /// Creates the next partitions and removes data older than the retention period.
     package func runOnce(now: Date) async throws {
         let today = PostgresDay(now)
         let partitions = Partitions(pool: pool)
@@ -108,7 +108,7 @@ enum RetentionStatements {
         oldIssues, projectBacklog, projectDropped, projectReplays, oldReplays, projects,
     ]
 
-    /// Removes rows of hashes whose issue was deleted; `$1` rows at a time.
+    /// Removes at most `$1` rows of hashes whose issue was deleted.
     private static func deleted(_ table: String) -> PostgresStatement {
         PostgresStatement(
             "retention",
@@ -122,7 +122,7 @@ enum RetentionStatements {
         )
     }
 
-    /// Hands the hashes of deleted projects over to those whose rows are removed.
+    /// Moves the hashes of deleted projects to `deleted_hash`, so that their rows are removed.
     static let projectHashes = PostgresStatement(
         "retention",
         """
@@ -138,7 +138,7 @@ enum RetentionStatements {
         [.int8]
     )
 
-    /// Removes rows of deleted projects; `$1` rows at a time.
+    /// Removes at most `$1` rows of deleted projects.
     private static func ofDeletedProjects(_ table: String) -> PostgresStatement {
         PostgresStatement(
             "retention",
@@ -162,7 +162,7 @@ enum RetentionStatements {
     static let projectDropped = ofDeletedProjects("dropped_event")
     static let projectReplays = ofDeletedProjects("late_replay")
 
-    /// A spool keeps nothing for 30 days.
+    /// Removes replays older than 30 days; a spool keeps no record that long.
     static let oldReplays = PostgresStatement(
         "retention",
         """
@@ -177,7 +177,9 @@ enum RetentionStatements {
     static let deletedUsers = deleted("hash_user")
     static let deletedTags = deleted("hash_tag")
 
-    /// Removes deleted projects of which nothing is left, with their keys; the keys cannot be made again by a start.
+    /// Removes deleted projects that have no rows left, with their keys.
+    ///
+    /// The keys are retired, so that a start does not create them again.
     static let projects = PostgresStatement(
         "retention",
         """
@@ -199,7 +201,7 @@ enum RetentionStatements {
         [.int8]
     )
 
-    /// A batch that was under way when the issue was deleted has long ended after an hour.
+    /// Removes hashes deleted over an hour ago: a batch that ran when the issue was deleted has ended by then.
     static let deletedHashes = PostgresStatement(
         "retention",
         """
@@ -221,7 +223,7 @@ enum RetentionStatements {
         [.date, .int8]
     )
 
-    /// Issues whose last event is older than all rows; their hashes go with them.
+    /// Removes issues whose last event is older than all stored rows, with their hashes.
     static let oldIssues = PostgresStatement(
         "retention",
         """
@@ -232,7 +234,7 @@ enum RetentionStatements {
                 JOIN grouping_hash h ON h.project_id = e.project_id AND h.id = e.hash_id
                 WHERE h.project_id = i.project_id AND h.issue_id = i.id)
             LIMIT $2
-            -- An issue that gets an event at this moment is left alone: it is locked, or no longer old.
+            -- Issues that get an event at the same time are skipped: they are locked, or no longer old.
             FOR UPDATE SKIP LOCKED
         ),
         hashes AS (

@@ -4,27 +4,28 @@ import WhorlPostgres
 import WhorlServices
 import WhorlTelemetry
 
-/// Counts the tags of stored events, a little after they were stored and many events at a time.
+/// Counts the tags of stored events, shortly after they are stored and many events at a time.
 ///
-/// The backlog is written by the statement that stores a batch and emptied by the one that counts, so each tag counts
-/// exactly once, whatever is interrupted. One collector counts at a time. Whoever reads tags counts what is left first.
+/// The statement that stores a batch adds it to the backlog, and the statement that counts removes it. So each tag is
+/// counted exactly once, even after an interruption. Only one collector counts at a time. Tag queries count the
+/// remaining backlog first.
 package actor TagBacklog: Service {
     private static let interval = Duration.seconds(2)
-    /// Most batches that are counted by one statement.
+    /// The maximum number of batches that one statement counts.
     private static let maxStep = 200
-    /// How long one statement may take; then it is tried with half as many batches.
+    /// The time limit of one statement; after a timeout the next one counts half as many batches.
     private static let timeout = Duration.seconds(10)
-    /// How long a reader waits for what is not counted yet; then it reads the numbers of a moment ago.
+    /// The time in milliseconds that a reader waits for the backlog to be counted.
     ///
-    /// Milliseconds.
+    /// After that it reads slightly outdated counts.
     private static let patience = 1_000
-    /// The advisory lock of counting: three more than that of migrations.
+    /// The key of the advisory lock for counting: the key of the migration lock plus three.
     private static let lock = 0x77_686F_726F
 
     private let pool: PostgresPool
     private let logger: Logger
     private let waiting: Gauge
-    /// Batches that the next statement counts.
+    /// The number of batches that the next statement counts.
     private var step = maxStep
 
     package init(pool: PostgresPool, logger: Logger, registry: MetricsRegistry) {
@@ -43,7 +44,7 @@ package actor TagBacklog: Service {
             while try await Self.count(pool, step, timeout: Self.timeout) == step {}
             step = min(step * 2, Self.maxStep)
         } catch let error as PostgresError where !Task.isCancelled && step > 1 && error.code != .unavailable {
-            // Perhaps it was too much at once.
+            // The batches may have been too many for one statement.
             step /= 2
             logger.warning("tags not counted", metadata: ["db.error": "\(error)", "batches.next": "\(step)"])
         } catch {
@@ -51,11 +52,11 @@ package actor TagBacklog: Service {
         }
     }
 
-    /// Counts what waits, for who reads tags next; gives up soon when there is much.
+    /// Counts the backlog before tags are read; gives up after a short time when the backlog is large.
     package static func settle(_ pool: PostgresPool) async throws {
         guard try await length(pool) > 0 else { return }
         do {
-            // The server gives up, not we: a deadline that we missed would count as a server that is away.
+            // The server enforces the timeout: a missed deadline of the pool would count as an unavailable server.
             try await pool.transaction("count_tags", timeout: .seconds(5)) { connection, deadline in
                 try await connection.script("SET LOCAL statement_timeout = \(patience)", deadline: deadline)
                 let mine = try await connection.execute(
@@ -77,7 +78,7 @@ package actor TagBacklog: Service {
         try await pool.execute(TagBacklogStatements.length).first?.read("batches") ?? 0
     }
 
-    /// Counts the oldest batches, at most so many, and returns how many there were.
+    /// Counts the oldest batches, at most `step`, and returns their number.
     private static func count(_ pool: PostgresPool, _ step: Int, timeout: Duration) async throws -> Int {
         try await pool.transaction("count_tags", timeout: timeout) { connection, deadline in
             try await connection.script("SELECT pg_advisory_xact_lock(\(lock))", deadline: deadline)
@@ -90,21 +91,21 @@ package actor TagBacklog: Service {
 enum TagBacklogStatements {
     static let all = [length, tryLock, count]
 
-    /// Whoever else counts is not waited for.
+    /// Takes the lock without waiting for another collector that counts.
     static let tryLock = PostgresStatement("count_tags", "SELECT pg_try_advisory_xact_lock($1) AS is_mine", [.int8])
 
-    /// Values of one tag key of one hash on one day beyond which further ones are counted as `__other__`.
+    /// The maximum number of values for one tag key of one hash on one day; further values count as `__other__`.
     static let maxTagValues = 100
 
-    /// About how many batches wait, from both ends of an index.
+    /// The approximate number of batches in the backlog, from the two ends of an index.
     static let length = PostgresStatement(
         "count_tags",
         "SELECT coalesce(max(id) - min(id) + 1, 0)::int8 AS batches FROM tag_backlog"
     )
 
-    /// Answers a row for each batch that was counted.
+    /// Returns one row for each counted batch.
     ///
-    /// Hashes that were deleted meanwhile have no tags any more.
+    /// Tags of hashes that were deleted in the meantime are skipped.
     static let count = PostgresStatement(
         "count_tags",
         """
@@ -135,7 +136,7 @@ enum TagBacklogStatements {
             FROM tag_parts p
         ),
         tag_new AS (
-            -- Values not seen yet, numbered after those that the key has.
+            -- New values, numbered after the values that the key has already.
             SELECT n.*, n.held + dense_rank() OVER (PARTITION BY project_id, hash_id, key, day ORDER BY value) AS place
             FROM (
                 SELECT k.project_id, k.hash_id, k.key, k.day, k.value,

@@ -1,12 +1,13 @@
-/// A place in a sorted list, by the value and the id of the row there: it stays right while rows arrive.
+/// A position in a sorted list, given by a row's sort value and id, so that it stays valid while rows are inserted.
 ///
-/// On the wire it has Sentry's three parts, `value:offset:is_prev`, with the key in the first.
+/// In URLs it has the three parts of a Sentry cursor, `value:offset:is_prev`. The first part contains both the sort
+/// value and the id.
 package struct Cursor: Sendable, Equatable {
-    /// The sort value of the row, as a whole number (microseconds, counts).
+    /// The sort value of the row as an integer (microseconds or a count).
     package let value: Int
-    /// The id that tells rows of the same value apart.
+    /// The id of the row, which orders rows with the same sort value.
     package let id: Int
-    /// Whether the page before the row is meant, rather than the one after it.
+    /// Whether the cursor selects the page before the row instead of the page after it.
     package let isPrevious: Bool
 
     package init(value: Int, id: Int, isPrevious: Bool) {
@@ -15,14 +16,14 @@ package struct Cursor: Sendable, Equatable {
         self.isPrevious = isPrevious
     }
 
-    /// Nil for the start of the list; throws ``BadCursor`` when the text is no cursor.
+    /// Parses a cursor; returns nil for the start of the list and throws ``BadCursor`` for a malformed one.
     package static func parse(_ text: String?) throws -> Cursor? {
         guard let text, !text.isEmpty else { return nil }
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard text.utf8.count <= 100, parts.count == 3, parts[1] == "0", parts[2] == "0" || parts[2] == "1" else {
             throw BadCursor()
         }
-        // `0:0:0` is how other programs write the start.
+        // Other clients write `0:0:0` for the start of the list.
         if parts[0] == "0" { return nil }
         let key = parts[0].split(separator: "_", omittingEmptySubsequences: false)
         guard key.count == 2, let value = Int(key[0]), let id = Int(key[1]), id >= 0 else { throw BadCursor() }
@@ -32,21 +33,22 @@ package struct Cursor: Sendable, Equatable {
     package var text: String { "\(value)_\(id):0:\(isPrevious ? 1 : 0)" }
 }
 
-/// A cursor that is none of ours.
+/// The error for a malformed cursor.
 package struct BadCursor: Error {}
 
-/// One page of a list, and how to go on from it in both directions.
+/// One page of a list, with cursors for the previous and the next page.
 package struct Page<Element: Sendable>: Sendable {
     package let elements: [Element]
-    /// The cursor of the page before; its rows may not exist, see ``hasPrevious``.
+    /// The cursor of the previous page, which may be empty; see ``hasPrevious``.
     package let previous: Cursor
     package let next: Cursor
     package let hasPrevious: Bool
     package let hasNext: Bool
 
-    /// Makes the page of rows fetched with one more than the limit, in the direction of the cursor.
+    /// Makes a page from rows that were fetched in the direction of the cursor, up to one row more than the limit.
     ///
-    /// The rows come in list order or, for a previous page, in reverse; `key` is what the list is sorted by.
+    /// The rows are in list order or, for a previous page, in reverse order. `key` returns the sort value and id of a
+    /// row.
     package init(_ fetched: [Element], limit: Int, cursor: Cursor?, key: (Element) -> (value: Int, id: Int)) {
         let backwards = cursor?.isPrevious ?? false
         let hasMore = fetched.count > limit

@@ -1,8 +1,8 @@
 import WhorlPostgres
 
-/// The columns of an issue, as ``Issue`` reads them, and the tables they come from.
+/// The columns that ``Issue`` reads, and the tables that contain them.
 ///
-/// `s` holds the numbers: those of the issue, or those of chosen environments.
+/// `s` holds the statistics: those of the whole issue, or those of the selected environments.
 enum IssueColumns {
     static let list: SQLFragment = """
         i.id, i.project_id, i.short_id, i.status, i.substatus, i.level, i.type, i.title, i.culprit, i.location,
@@ -19,11 +19,11 @@ enum IssueColumns {
         LEFT JOIN release lr ON lr.project_id = i.project_id AND lr.id = i.last_release_id
         """
 
-    /// The numbers over all environments.
+    /// The statistics over all environments.
     static let totals: SQLFragment =
         "SELECT i.first_seen, i.last_seen, i.event_count AS events, i.user_count AS users"
 
-    /// The numbers of these environments.
+    /// The statistics over the given environments.
     static func totals(of environments: [String]) -> SQLFragment {
         let names = PostgresValue.array(of: environments)
         return """

@@ -1,12 +1,12 @@
 import Foundation
 import WhorlPostgres
 
-/// Merges issues and parts them again, by hash.
+/// Merges issues and unmerges them again, by hash.
 ///
-/// Nothing is copied and nothing is lost: hashes point to another issue, and its numbers are summed anew from those of its
-/// hashes.
+/// No data is copied or lost: hashes point to another issue, and the issue's statistics are recomputed from those of
+/// its hashes.
 package struct IssueMerging: Sendable {
-    /// Issues of one merge.
+    /// The maximum number of issues in one merge.
     package static let maxIssues = 100
     private static let timeout = Duration.seconds(20)
 
@@ -17,18 +17,20 @@ package struct IssueMerging: Sendable {
     /// A hash of an issue.
     package struct Hash: Sendable {
         package let hash: [UInt8]
-        /// The issue that it was made for; another one than it points to after a merge.
+        /// The issue that the hash was created for.
+        ///
+        /// After a merge, the hash points to a different issue.
         package let homeIssueID: Int
         package let events: Int
         package let firstSeen: Date?
         package let lastSeen: Date?
     }
 
-    /// Why hashes cannot be parted from their issue.
+    /// The reason why issues cannot be merged or unmerged.
     package enum Failure: Error, Sendable, Equatable {
-        /// The issue has none of them.
+        /// The issue has none of the given hashes.
         case unknownHashes
-        /// It would be left without any.
+        /// The issue would be left without any hash that has events.
         case nothingLeft
         /// Fewer than two issues are left to merge.
         case tooFew
@@ -36,7 +38,7 @@ package struct IssueMerging: Sendable {
 
     /// Merges issues of a project into the one with the most events; returns its id and those of the others.
     ///
-    /// `also` runs in the same transaction, before.
+    /// `also` runs before the merge in the same transaction.
     package func merge(
         projectID: Int,
         ids: [Int],
@@ -74,9 +76,10 @@ package struct IssueMerging: Sendable {
         }
     }
 
-    /// Parts hashes from their issue; returns the issues that they are in now.
+    /// Moves hashes out of their issue; returns the issues that contain them now.
     ///
-    /// Each goes back to the issue that it was made for, as it was; those that were made for this one become a new issue.
+    /// Each hash goes back to the issue that it was created for, which is shown again in its former state. Hashes that
+    /// were created for this issue become a new issue.
     package func part(projectID: Int, issueID: Int, hashes: [[UInt8]], actor: String?) async throws -> [Int] {
         try await pool.transaction("merge_issues", timeout: Self.timeout) { connection, deadline in
             _ = try await connection.execute(
@@ -104,7 +107,7 @@ package struct IssueMerging: Sendable {
             guard left > 0 else { throw Failure.nothingLeft }
             var issues: [Int] = []
             for (home, ids) in homes.sorted(by: { $0.key < $1.key }) {
-                // The issue that they were made for, shown again; or a new one.
+                // Shows the issue that the hashes were created for again, or creates a new one.
                 let shown = try await connection.execute(
                     home == issueID ? MergeStatements.split : MergeStatements.show,
                     [projectID.postgresValue, (home == issueID ? issueID : home).postgresValue],
@@ -195,7 +198,7 @@ package struct IssueMerging: Sendable {
 enum MergeStatements {
     static let all = [lock, point, hide, chosen, left, show, split, move, sum, note, list]
 
-    /// In the order of ids, as the statement that stores a batch locks them.
+    /// Locks issues in the order of their ids, like the statement that stores a batch.
     static let lock = PostgresStatement(
         "merge_issues",
         """
@@ -248,7 +251,7 @@ enum MergeStatements {
         [.int8, .int8]
     )
 
-    /// A new issue that looks like the one that it is split off.
+    /// Creates an issue with the properties of the issue that it is split from.
     static let split = PostgresStatement(
         "merge_issues",
         """
@@ -269,7 +272,9 @@ enum MergeStatements {
         [.int8, .int8]
     )
 
-    /// The chosen hashes, and those of the same home that no event counts under: they are only ways to it.
+    /// Moves the chosen hashes and the hashes of the same home issue that have no events.
+    ///
+    /// The latter only help to find the home issue.
     static let move = PostgresStatement(
         "merge_issues",
         """
@@ -281,7 +286,7 @@ enum MergeStatements {
         [.int8, PostgresType.int8.array, .int8, .int8, .int8]
     )
 
-    /// An issue's numbers, from those of its hashes.
+    /// Recomputes an issue's statistics from those of its hashes.
     static let sum = PostgresStatement(
         "merge_issues",
         """

@@ -2,7 +2,7 @@ import Foundation
 import WhorlPostgres
 import WhorlProtocol
 
-/// What people decided about an issue.
+/// The status that users give to an issue.
 package enum IssueStatus: Int16, Sendable {
     case unresolved = 0
     case resolved = 1
@@ -16,7 +16,7 @@ package enum IssueStatus: Int16, Sendable {
         }
     }
 
-    /// A status by Sentry's names for it, old ones included.
+    /// Makes a status from Sentry's name for it; accepts old names too.
     package init?(name: String) {
         switch name {
         case "unresolved": self = .unresolved
@@ -27,7 +27,7 @@ package enum IssueStatus: Int16, Sendable {
     }
 }
 
-/// Events that belong together, with their numbers.
+/// A group of similar events, with its statistics.
 package struct Issue: Sendable {
     package let id: Int
     package let projectID: Int
@@ -47,7 +47,7 @@ package struct Issue: Sendable {
     package let platform: String
     package let logger: String?
     package let isUnhandled: Bool
-    /// Of the chosen environments, like the counts.
+    /// The time of the first event; like the statistics below, limited to the selected environments.
     package let firstSeen: Date
     package let lastSeen: Date
     package let events: Int
@@ -84,19 +84,19 @@ package struct Issue: Sendable {
     }
 }
 
-/// One thing that happened to an issue.
+/// One entry in the activity log of an issue.
 package struct IssueActivity: Sendable {
     package let id: Int
-    /// What, by Sentry's word, such as `set_resolved` or `merge`.
+    /// Sentry's name for the kind of activity, such as `set_resolved` or `merge`.
     package let kind: String
     package let at: Date
-    /// Who; nil for the collector itself.
+    /// The user who caused the activity; nil for the collector itself.
     package let actor: String?
-    /// What else is to be said, as a JSON object.
+    /// Additional data as a JSON object.
     package let data: String?
 }
 
-/// The name of an issue that people say to each other, such as `WEB-2A`: the project and a number in Crockford's base 32.
+/// The readable id of an issue, such as `WEB-2A`: the project and a number in Crockford's base 32.
 package struct ShortID: Sendable {
     package let project: String
     package let number: Int
@@ -106,7 +106,7 @@ package struct ShortID: Sendable {
         self.number = number
     }
 
-    /// Reads a short id; nil when the text is none.
+    /// Parses a short id; returns nil when the text is not one.
     package init?(_ text: String) {
         guard let hyphen = text.lastIndex(of: "-"), hyphen != text.startIndex else { return nil }
         project = text[..<hyphen].lowercased()

@@ -1,10 +1,12 @@
 import WhorlPostgres
 
 extension IssueQueries {
-    /// An issue with its project.
+    /// The project and id of an issue.
     package typealias Place = (projectID: Int, id: Int)
 
-    /// Those of the ids that name issues which are shown, within the projects; of a merged issue there is nothing.
+    /// Returns the given ids that belong to visible issues of the projects.
+    ///
+    /// Issues that were merged into another one are left out.
     package func shown(_ ids: [Int], projectIDs: [Int]) async throws -> [Place] {
         try await pool.execute(IssueChangeStatements.shown, [.array(of: projectIDs), .array(of: ids)])
             .map { (try $0.read("project_id"), try $0.read("id")) }
@@ -24,7 +26,7 @@ extension IssueQueries {
         }
     }
 
-    /// The same as part of a transaction.
+    /// Changes the status of issues as part of a transaction.
     package static func update(
         _ issues: [Place],
         status: IssueStatus,
@@ -43,8 +45,9 @@ extension IssueQueries {
         )
     }
 
-    /// Deletes issues, all or none; their events are removed in the background, and the next event of a kind starts a new
-    /// issue.
+    /// Deletes issues, all or none.
+    ///
+    /// Their events are removed in the background. The next event with the same hash creates a new issue.
     package func delete(_ issues: [Place]) async throws {
         _ = try await pool.execute(
             IssueChangeStatements.delete,
@@ -67,7 +70,7 @@ enum IssueChangeStatements {
         [PostgresType.int8.array, PostgresType.int8.array]
     )
 
-    /// Locks the issues in the order of their keys first, as the statement that stores events does.
+    /// Locks the issues in the order of their keys first, like the statement that stores events.
     static let update = PostgresStatement(
         "issue_update",
         """

@@ -2,7 +2,8 @@ import Foundation
 import WhorlPostgres
 
 extension IssueQueries {
-    /// Events per step for each issue, oldest first, gaps filled with zero; steps are whole hours.
+    /// The number of events per step for each issue, oldest first, with zeros in gaps; a step is a whole number of
+    /// hours.
     package func series(
         _ issues: [(projectID: Int, id: Int)],
         from: Date,

@@ -1,13 +1,13 @@
 import Foundation
 import WhorlPostgres
 
-/// Issues: lists, single ones, their numbers over time, and what people decide about them.
+/// Queries for issues: lists, single issues, statistics over time, and status changes.
 package struct IssueQueries: Sendable {
     let pool: PostgresPool
 
     package init(pool: PostgresPool) { self.pool = pool }
 
-    /// By what a list is sorted, always falling.
+    /// The sort order of a list, always descending.
     package enum Order: String, Sendable {
         case date
         case new
@@ -15,14 +15,14 @@ package struct IssueQueries: Sendable {
         case user
     }
 
-    /// What a list shows.
+    /// The parameters of a list query.
     package struct Request: Sendable {
         package var projectIDs: [Int]
         package var query: SearchQuery
         package var order: Order = .date
-        /// Empty means all.
+        /// The environments whose events are listed; empty means all.
         package var environments: [String] = []
-        /// Only issues with an event at or after this moment.
+        /// Lists only issues with an event at or after this time.
         package var from: Date?
         package var to: Date?
         package var cursor: Cursor?
@@ -34,7 +34,7 @@ package struct IssueQueries: Sendable {
         }
     }
 
-    /// A list is searched for this long at most; then the caller gets an error instead of a slow database for everybody.
+    /// The time limit of a list query, so that a slow query fails instead of slowing down the database for everybody.
     static let timeout = Duration.seconds(10)
 
     /// One page of issues.
@@ -47,7 +47,7 @@ package struct IssueQueries: Sendable {
             case .freq: "s.events"
             case .user: "s.users"
             }
-        // Sorted by the bucket first, which is the same order, the list can be read from its index.
+        // Sorting by the bucket first gives the same order and lets Postgres read the list from its index.
         let usesBuckets = request.order == .date && request.environments.isEmpty && search.environments.isEmpty
         let backwards = request.cursor?.isPrevious ?? false
         var after: SQLFragment = ""
@@ -87,7 +87,7 @@ package struct IssueQueries: Sendable {
         }
     }
 
-    /// The ids of all issues of a request, for an update of all of them; at most so many.
+    /// The ids of the issues that match a request, for bulk updates; at most `limit`.
     package func ids(_ request: Request, limit: Int) async throws -> [(projectID: Int, id: Int)] {
         let search = try IssueSearch(request.query, now: Date())
         return
@@ -133,7 +133,7 @@ package struct IssueQueries: Sendable {
             """
     }
 
-    /// One issue, if it belongs to one of the projects that the asker may see.
+    /// An issue, if it belongs to one of the projects that the requester may see.
     ///
     /// `organizationID` is nil for a token of the whole installation.
     package func issue(id: Int, organizationID: Int?) async throws -> Issue? {
@@ -141,7 +141,7 @@ package struct IssueQueries: Sendable {
             .first.map(Issue.init)
     }
 
-    /// The issue of a short id such as `WEB-2A` in an organization.
+    /// The issue with a short id such as `WEB-2A` in an organization.
     package func issue(shortID: ShortID, organizationID: Int) async throws -> Issue? {
         try await pool.execute(
             IssueStatements.byShortID,
@@ -150,7 +150,7 @@ package struct IssueQueries: Sendable {
         .first.map(Issue.init)
     }
 
-    /// What happened to an issue, newest first.
+    /// The activity log of an issue, newest first.
     package func activity(projectID: Int, id: Int) async throws -> [IssueActivity] {
         try await pool.execute(IssueStatements.activity, [projectID.postgresValue, id.postgresValue])
             .map {
@@ -164,7 +164,7 @@ package struct IssueQueries: Sendable {
             }
     }
 
-    /// How many events of an issue are kept without their payload, since too many came at once.
+    /// The number of events of an issue that were stored without payload because of a flood.
     package func eventsWithoutPayload(projectID: Int, id: Int) async throws -> Int {
         try await pool.execute(IssueStatements.eventsWithoutPayload, [projectID.postgresValue, id.postgresValue])
             .first?

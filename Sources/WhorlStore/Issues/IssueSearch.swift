@@ -2,14 +2,14 @@ import Foundation
 import WhorlPostgres
 import WhorlProtocol
 
-/// Turns a ``SearchQuery`` into conditions in SQL.
+/// Translates a ``SearchQuery`` into SQL conditions.
 ///
-/// Conditions on events (tags, release, environment, level) hold for an issue when one and the same event meets them all;
-/// conditions on the issue (status, counts, times) hold for the issue itself.
+/// Conditions on events (tags, release, environment, level) hold for an issue when a single event meets all of them.
+/// Conditions on the issue (status, counts, times) hold for the issue itself.
 struct IssueSearch {
-    /// Conditions on `i`, the issue, each led by ` AND `.
+    /// Conditions on `i`, the issue, each with the prefix ` AND `.
     private(set) var issue = SQLFragment()
-    /// Conditions on `e`, an event of the issue, each led by ` AND `.
+    /// Conditions on `e`, an event of the issue, each with the prefix ` AND `.
     private(set) var event = SQLFragment()
     /// Environments that the query names, in addition to those of the request.
     private(set) var environments: [String] = []
@@ -53,7 +53,7 @@ struct IssueSearch {
         }
     }
 
-    /// Fields that we keep as tags under another name.
+    /// The tag that stores a search field.
     private static func tagKey(_ key: String) -> String {
         switch key {
         case "user.id", "user.email", "user.username", "user.ip": "user"
@@ -110,13 +110,13 @@ struct IssueSearch {
             guard value.contains("*") || key == "user" && !value.contains(":") else {
                 return "e.tags @> ARRAY[\("\(key)=\(value)")]"
             }
-            // A user is kept as `id:…`, `email:…`; people search for what follows the colon.
+            // The user tag has the form `id:…` or `email:…`; people search for the part after the colon.
             let prefix = key == "user" && !value.contains(":") ? "*:" : ""
             return "EXISTS (SELECT FROM unnest(e.tags) AS t WHERE t \(Self.match("\(key)=" + prefix + value)))"
         }
     }
 
-    /// Adds a condition on an event; an empty value means that the event has none.
+    /// Adds a condition on an event; an empty value matches events without the property.
     private mutating func addEvent(
         _ term: SearchQuery.Term,
         absent: SQLFragment,
@@ -131,7 +131,7 @@ struct IssueSearch {
         issue += term.isNegated ? " AND NOT coalesce(\(any), false)" : " AND coalesce(\(any), false)"
     }
 
-    /// `= value`, or `ILIKE` where the value holds a wildcard; `\*` is a star.
+    /// `= value`, or `ILIKE` when the value contains a wildcard; `\*` matches a literal asterisk.
     private static func match(_ value: String) -> SQLFragment {
         guard value.contains("*") else { return "= \(value)" }
         let star = "\u{1}"
@@ -152,7 +152,8 @@ struct IssueSearch {
         }
     }
 
-    /// `-24h` is newer than, `+7d` older than; `>2026-01-01` and the like compare; a day alone means that day.
+    /// Adds a time condition: `-24h` means newer than, `+7d` older than, and `>2026-01-01` compares; a date alone means
+    /// that day.
     private mutating func addTime(_ column: SQLFragment, _ term: SearchQuery.Term) throws(SearchQuery.SyntaxError) {
         for text in term.values {
             if text.first == "-" || text.first == "+", let span = timeSpan(String(text.dropFirst())) {
@@ -197,10 +198,10 @@ struct IssueSearch {
     }
 }
 
-/// Ten years in seconds: nothing is kept as long.
+/// Ten years in seconds, longer than any data is kept.
 private let maxTimeSpan = 3_650 * 86_400
 
-/// A span such as `24h` in seconds: s, m, h, d or w; nil when it is none.
+/// Parses a span such as `24h` (s, m, h, d or w) into seconds; returns nil when the text is not a span.
 package func timeSpan(_ text: String) -> TimeInterval? {
     guard let unit = text.last, let count = Int(text.dropLast()), (0...1_000_000_000).contains(count),
         let seconds = ["s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800][unit],
@@ -209,7 +210,7 @@ package func timeSpan(_ text: String) -> TimeInterval? {
     return TimeInterval(count * seconds)
 }
 
-/// The text for a LIKE pattern, its own wildcards made literal.
+/// Escapes the wildcards of a text for a LIKE pattern.
 private func escaped(_ text: String) -> String {
     text.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "%", with: "\\%")
         .replacingOccurrences(of: "_", with: "\\_")

@@ -1,7 +1,7 @@
 extension SearchQuery {
-    /// The term that costs most, as it would be written: what to leave out of a search that takes too long.
+    /// The most expensive term as text, to suggest what to remove from a search that takes too long.
     ///
-    /// Nil for a query without a term that looks at more than the issues themselves.
+    /// Nil for a query whose terms need only the issues' own data.
     package var costliest: String? {
         let written =
             terms.map { (cost: Self.cost($0), text: Self.text($0)) }
@@ -9,14 +9,14 @@ extension SearchQuery {
         return written.filter { $0.cost > 0 }.max { $0.cost < $1.cost }?.text
     }
 
-    /// Terms that are answered from the row of an issue or from an index of it.
+    /// Terms that need only the row of an issue or an index of it.
     private static let cheap: Set<String> = [
         "is", "level", "timesSeen", "firstSeen", "lastSeen", "age", "issue", "type", "platform",
     ]
 
     private static func cost(_ term: Term) -> Int {
         if cheap.contains(term.key) { return 0 }
-        // Of each issue's events until one fits; with a negation all of them are looked at.
+        // These search an issue's events until one matches; a negated term searches all of them.
         let isWild = term.values.contains { $0.contains("*") }
         return 3 + (isWild ? 2 : 0) + (term.isNegated ? 1 : 0) + (term.key == "has" ? 1 : 0)
     }

@@ -1,29 +1,29 @@
 import Foundation
 import WhorlProtocol
 
-/// What a person typed into the search field, taken apart (protocol facts, section 7.5).
+/// A parsed search query as a user typed it (protocol facts, section 7.5).
 ///
-/// Terms joined by blanks all have to hold. A term is `key:value`, `!key:value`, `key:"quoted"`, `key:[a, b]`, `has:key`,
-/// `is:word`, or bare words, which together are one phrase looked for in title and culprit.
+/// Terms are separated by blanks and all of them must hold. A term is `key:value`, `!key:value`, `key:"quoted"`,
+/// `key:[a, b]`, `has:key` or `is:word`. The remaining words form one phrase, which is searched in title and culprit.
 package struct SearchQuery: Sendable, Equatable {
     /// One condition.
     package struct Term: Sendable, Equatable {
         package let key: String
-        /// Any of these may hold; `*` matches any run of characters.
+        /// Alternatives, of which at least one must match; `*` matches any sequence of characters.
         package let values: [String]
         package let isNegated: Bool
     }
 
-    /// What is wrong with a query, in words for the person who typed it.
+    /// A syntax error in a query, with a message for the user who typed it.
     package struct SyntaxError: Error, Sendable, Equatable {
         package let detail: String
     }
 
     package private(set) var terms: [Term] = []
-    /// The bare words.
+    /// The words that do not belong to a term.
     package private(set) var phrase: String?
 
-    /// Terms beyond which a query is refused: each costs a condition in SQL.
+    /// The maximum number of terms in a query, since each one adds an SQL condition.
     private static let maxTerms = 30
     private static let maxBytes = 4_096
 
@@ -76,7 +76,7 @@ package struct SearchQuery: Sendable, Equatable {
             return .term(Term(key: key, values: values, isNegated: isNegated))
         }
 
-        /// A key and its colon; nil when what stands here is a bare word.
+        /// Scans a key and its colon; returns nil when the text at this position is a plain word.
         private mutating func key() -> String? {
             var end = at
             var key = ""
@@ -94,7 +94,7 @@ package struct SearchQuery: Sendable, Equatable {
             return nil
         }
 
-        /// `tags[key]` is the tag of that name, even where a field has it too.
+        /// Converts `tags[key]` to the tag of that name, even when a field has the same name.
         private func unwrapped(_ key: String) -> String {
             key.hasPrefix("tags[") && key.hasSuffix("]") ? "tags." + key.dropFirst(5).dropLast() : key
         }

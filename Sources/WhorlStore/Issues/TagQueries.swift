@@ -1,7 +1,7 @@
 import Foundation
 import WhorlPostgres
 
-/// How often each value of a tag occurred in an issue.
+/// Queries for the tags of an issue and the frequency of their values.
 package struct TagQueries: Sendable {
     private let pool: PostgresPool
 
@@ -34,9 +34,9 @@ package struct TagQueries: Sendable {
             .map { Key(key: try $0.read("key"), events: try $0.read("events"), values: try $0.read("tag_values")) }
     }
 
-    /// The most frequent values of the tags of an issue, the most frequent first.
+    /// The values of an issue's tags, most frequent first.
     ///
-    /// `key` is nil for all tags, each with so many values.
+    /// `key` is nil for all tags; `limit` applies to each tag.
     package func values(
         projectID: Int,
         issueID: Int,

@@ -23,7 +23,7 @@ extension Administration {
         return key
     }
 
-    /// Switches a key on or off, or gives it another label.
+    /// Enables or disables a key, or changes its label.
     package func updateKey(projectID: Int, publicKey: String, isActive: Bool?, label: String?) async throws -> Bool {
         try await pool
             .execute(
@@ -42,7 +42,7 @@ extension Administration {
             .affected > 0
     }
 
-    /// Whether a public key is in use, by any project.
+    /// The id of the project that uses a public key; nil when no project does.
     package func ownerOfKey(_ publicKey: String) async throws -> Int? {
         try await pool.execute(KeyAdministrationStatements.keyOwner, [publicKey.postgresValue])
             .first?

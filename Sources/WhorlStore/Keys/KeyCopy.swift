@@ -1,9 +1,9 @@
 import Foundation
 import Glibc
 
-/// The keys as they lay in the database when it was last seen, in a file of the data directory.
+/// A copy of the keys, as last read from the database, in a file of the data directory.
 ///
-/// With it a collector that starts during an outage knows its senders.
+/// It lets a collector that starts during a database outage accept requests with known keys.
 package struct KeyCopy: Sendable {
     private struct Content: Codable {
         var version = 1
@@ -12,13 +12,13 @@ package struct KeyCopy: Sendable {
 
     private let path: String
 
-    /// The copy in a directory.
+    /// Makes the copy in a directory.
     package init(directory: String) { path = directory + "/keys.json" }
 
-    /// Whether there is a copy, so that a start without the database can serve somebody.
+    /// Whether there is a copy, with which the collector can start without the database.
     package var exists: Bool { FileManager.default.fileExists(atPath: path) }
 
-    /// The keys by their public part; empty when there is no copy, or none that can be read.
+    /// The keys by their public part; empty when there is no readable copy.
     func load() -> [String: KeyInfo] {
         guard let data = FileManager.default.contents(atPath: path),
             let content = try? JSONDecoder().decode(Content.self, from: data), content.version == 1
@@ -26,7 +26,8 @@ package struct KeyCopy: Sendable {
         return content.keys
     }
 
-    /// Writes the copy beside the old one, syncs it, and puts it in its place, so that there is always a whole one.
+    /// Writes the copy to a new file, syncs it, and renames it over the old one, so that there is always a complete
+    /// copy.
     func save(_ keys: [String: KeyInfo]) throws {
         let data = try JSONEncoder().encode(Content(keys: keys))
         let draft = path + ".new"

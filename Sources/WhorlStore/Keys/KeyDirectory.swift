@@ -6,20 +6,20 @@ import WhorlProcessing
 import WhorlServices
 import WhorlThreads
 
-/// The public keys, kept in memory, so that no request waits for the database to know its sender.
+/// An in-memory directory of public keys, so that requests do not wait for a database lookup of their key.
 ///
-/// `run()` asks every few seconds whether anything changed, by one number, and then reads all keys anew: a key that is
-/// switched off is refused at most `refresh` later. A copy in the data directory serves a start without the database. An
-/// unknown key is looked up by itself and remembered as unknown for as long, so that wrong keys never stand in the way of
-/// right ones. Everything is bounded.
+/// `run()` reads the configuration version at the interval `refresh` and reloads all keys when it changed, so a
+/// disabled key is rejected after at most `refresh`. A copy in the data directory serves a start without the database.
+/// Unknown keys are looked up individually and cached as unknown for `refresh`, so that invalid keys never delay valid
+/// ones. All memory is bounded.
 package actor KeyDirectory: Service {
-    /// Keys that are held; more are looked up one by one when they are used.
+    /// The maximum number of keys in memory; further keys are looked up individually when they are used.
     private static let maxKnown = 100_000
     private static let maxUnknown = 10_000
-    /// Unknown keys that are asked for at the same time; more have to come again.
+    /// The maximum number of concurrent lookups of unknown keys; further requests fail and must be repeated.
     private static let maxLookups = 100
 
-    /// What is known of a project.
+    /// The slugs and grouping settings of a project.
     private struct Place: Sendable {
         let organization: String
         let project: String
@@ -35,21 +35,21 @@ package actor KeyDirectory: Service {
     private let logger: Logger
     private let refresh: Duration
     private let copy: KeyCopy?
-    /// Reads rows: 100,000 keys take a while.
+    /// Decodes rows on its own thread, since 100,000 keys take a while.
     private let thread = WorkThread(name: "keys")
-    /// Writes the copy: a disk may hang.
+    /// Writes the copy on its own thread, since a disk may hang.
     private let disk = WorkThread(name: "keys-copy")
     private let copyWanted: AsyncStream<Void>
     private let wantCopy: AsyncStream<Void>.Continuation
     private var version: Int?
     private var known: [String: KeyInfo]
-    /// How replayed events are grouped, by project; read anew when keys or settings change.
+    /// The grouping settings for replayed events by project; rebuilt when keys or settings change.
     private var groupings: [Int: GroupingSettings] = [:]
-    /// Grouping rules of the installation.
+    /// The grouping rules of the installation.
     package nonisolated let rules: GroupingRules
     private var places: [Int: Place] = [:]
     private var singles: [String: Single] = [:]
-    /// Keys that are looked up, with the requests that wait for the same answer.
+    /// The keys that are being looked up, each with the requests that wait for the same result.
     private var lookups: [String: [CheckedContinuation<Result<KeyInfo?, any Error>, Never>]] = [:]
 
     package init(
@@ -80,24 +80,24 @@ package actor KeyDirectory: Service {
         ) { first, _ in first }
     }
 
-    /// The key, when it can be told without asking the database.
+    /// The key, if it is known without a database query.
     package func known(_ publicKey: String) -> KeyInfo? {
         known[publicKey] ?? singles[publicKey].flatMap { ContinuousClock.now < $0.until ? $0.info : nil }
     }
 
-    /// The key, or nil when there is none of that name; throws when only the database could tell and it is away.
+    /// The key, or nil when it does not exist; throws when a database query is needed and fails.
     package func key(_ publicKey: String) async throws -> KeyInfo? {
         if let info = known[publicKey] { return info }
         if let single = singles[publicKey] {
             if ContinuousClock.now < single.until { return single.info }
             singles[publicKey] = nil
         }
-        // Requests that ask for the same key at once share one query.
+        // Concurrent requests for the same key share one query.
         if lookups[publicKey] != nil {
             return try await withCheckedContinuation { lookups[publicKey]?.append($0) }.get()
         }
         guard lookups.count < Self.maxLookups else {
-            throw PostgresError(.poolExhausted, "too many unknown keys are looked up")
+            throw PostgresError(.poolExhausted, "too many lookups of unknown keys are in progress")
         }
         lookups[publicKey] = []
         let result: Result<KeyInfo?, any Error>
@@ -117,21 +117,21 @@ package actor KeyDirectory: Service {
         try Self.decode(try await pool.execute(KeyStatements.find, [.array(of: [publicKey])])).first?.value
     }
 
-    /// Whether the project has a key, so that its events are wanted; nil when that is not known.
+    /// Whether the project has a key, so that its events are stored; nil when that is not known.
     package func isLive(projectID: Int) -> Bool? {
         guard version != nil, known.count < Self.maxKnown else { return nil }
         return places[projectID] != nil
     }
 
-    /// Whether no two projects have keys.
+    /// Whether at most one project has keys.
     package var hasOneProject: Bool { places.count <= 1 && known.count < Self.maxKnown }
 
-    /// Whether the database has the project, also one without keys.
+    /// Whether the project exists in the database, even without keys.
     package func exists(projectID: Int) async throws -> Bool {
         try await !pool.execute(KeyStatements.project, [projectID.postgresValue]).isEmpty
     }
 
-    /// How the events of a project are grouped.
+    /// The grouping settings of a project.
     package func grouping(projectID: Int) -> GroupingSettings {
         if let known = groupings[projectID] { return known }
         let project = places[projectID]?.grouping ?? ProjectGrouping()
@@ -140,7 +140,7 @@ package actor KeyDirectory: Service {
         return settings
     }
 
-    /// The slugs of a project.
+    /// The slugs of a project and its organization.
     package func place(projectID: Int) -> (organization: String, project: String)? {
         places[projectID].map { ($0.organization, $0.project) }
     }
@@ -155,7 +155,7 @@ package actor KeyDirectory: Service {
         }
     }
 
-    /// Reads the keys anew when they changed; false when the database could not be asked.
+    /// Reloads the keys when they changed; returns false when the database query failed.
     @discardableResult
     package func update() async -> Bool {
         do {
@@ -172,7 +172,7 @@ package actor KeyDirectory: Service {
             singles = [:]
             version = current
         } catch {
-            // The keys stay as they were: an outage must not make known senders unknown.
+            // The keys are kept: an outage must not make known keys unknown.
             logger.debug("keys not refreshed", metadata: ["db.error": "\(error)"])
             return false
         }
@@ -180,9 +180,9 @@ package actor KeyDirectory: Service {
         return true
     }
 
-    /// Copies the keys whenever they changed.
+    /// Copies the keys whenever they change.
     ///
-    /// Apart from the refreshing: a disk that hangs must not keep a disabled key active.
+    /// Runs separately from the refresh, so that a hanging disk does not keep a disabled key active.
     private func copyChanges(to copy: KeyCopy) async {
         await cancelWhenGracefulShutdown { [self] in
             for await _ in copyWanted {
@@ -198,7 +198,7 @@ package actor KeyDirectory: Service {
 
     private static func decode(_ rows: PostgresRows) throws -> [String: KeyInfo] {
         var keys: [String: KeyInfo] = [:]
-        // Most keys share their project's settings, and most projects have the defaults.
+        // Most keys share their project's settings, and most projects have the default settings.
         var parsed: [String: ProjectSettings] = [:]
         for row in rows {
             let text: String = try row.read("settings")

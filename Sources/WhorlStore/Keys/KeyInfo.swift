@@ -1,17 +1,17 @@
-/// What ingest needs to know of a key.
+/// The properties of a key that ingestion needs.
 package struct KeyInfo: Sendable, Equatable, Codable {
     package let keyID: Int
     package let projectID: Int
     package let project: String
     package let organization: String
     package let isActive: Bool
-    /// How many events the key may send within a time; nil without a limit of its own.
+    /// The rate limit of the key; nil when it has no limit of its own.
     package var limit: CountLimit?
     /// Filters, scrubbing and limits of the project.
     package var settings: ProjectSettings
 }
 
-/// So many events within so many seconds.
+/// A limit of `count` events within `seconds` seconds.
 package struct CountLimit: Sendable, Equatable, Codable {
     package var count: Int
     package var seconds: Int

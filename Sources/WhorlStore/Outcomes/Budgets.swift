@@ -1,9 +1,9 @@
 import Foundation
 import WhorlPostgres
 
-/// The limits that collectors share: each part of one is lent once.
+/// The limits that all collectors share: each part of a limit is granted to one collector only.
 package struct Budgets: Sendable {
-    /// A part of a limit that a collector would like to spend.
+    /// A part of a limit that a collector requests.
     package struct Wish: Sendable {
         let scope: String
         /// Unix time in seconds.
@@ -23,7 +23,7 @@ package struct Budgets: Sendable {
 
     package init(pool: PostgresPool) { self.pool = pool }
 
-    /// How much is lent for each wish, in their order.
+    /// The amounts that are granted for the requests, in the same order.
     package func lend(_ wishes: [Wish]) async throws -> [Int] {
         let scopes = PostgresValue.array(of: wishes.map(\.scope))
         let starts = PostgresValue.array(of: wishes.map { Date(timeIntervalSince1970: Double($0.windowStart)) })
@@ -83,7 +83,7 @@ enum BudgetStatements {
         ]
     )
 
-    /// Windows that are over; the longest is a month.
+    /// Removes windows that are over; the longest window is a month.
     static let expire = PostgresStatement(
         "expire_budgets",
         "DELETE FROM budget WHERE ctid = ANY (ARRAY(SELECT ctid FROM budget WHERE window_start < $1 LIMIT $2))",

@@ -1,6 +1,6 @@
-/// The categories in which Sentry counts items, by its words.
+/// The categories in which items are counted, by Sentry's names.
 package enum Category {
-    /// The category of an item by its type.
+    /// The category of an item type.
     package static func of(_ type: String) -> String {
         switch type {
         case "event": "error"

@@ -1,6 +1,6 @@
 import WhorlProcessing
 
-/// What became of an item, by Sentry's words; every item received ends in exactly one.
+/// The outcome of an item, by Sentry's names; every received item has exactly one.
 package enum Outcome: String, Sendable {
     case accepted
     case filtered
@@ -8,7 +8,7 @@ package enum Outcome: String, Sendable {
     case invalid
     case clientDiscard = "client_discard"
 
-    /// Why, from a closed list, since it is a label.
+    /// The reason for an outcome; the list is closed because the reason is a metric label.
     package enum Reason: String, Sendable {
         case none
         case duplicate
@@ -38,7 +38,7 @@ package enum Outcome: String, Sendable {
         case errorType = "error-type"
         case other
 
-        /// Whether the request named no usable key.
+        /// Whether the request has no usable key.
         package var isCredentialFailure: Bool {
             switch self {
             case .authMissing, .authMalformed, .authUnknownKey, .authDisabledKey, .projectMismatch: true

@@ -2,15 +2,15 @@ import Foundation
 import WhorlPostgres
 import WhorlProtocol
 
-/// What became of items, read from the sums per minute.
+/// Queries for the outcomes of items, from the sums per minute.
 package struct OutcomeQueries: Sendable {
     private let pool: PostgresPool
 
     package init(pool: PostgresPool) { self.pool = pool }
 
-    /// What is asked for.
+    /// The parameters of a query.
     package struct Request: Sendable {
-        /// Which member of an outcome tells groups apart.
+        /// A property by which the sums are grouped.
         package enum Group: String, Sendable, CaseIterable {
             case outcome
             case category
@@ -39,7 +39,7 @@ package struct OutcomeQueries: Sendable {
         package var organizationID: Int
         package var from: Date
         package var to: Date
-        /// The length of a point of the series, in seconds.
+        /// The time between two points of the series, in seconds.
         package var interval: Int
         package var groups: [Group] = []
         package var projects: [Int] = []
@@ -55,10 +55,10 @@ package struct OutcomeQueries: Sendable {
         }
     }
 
-    /// A sum within one point of a series.
+    /// The sum of one group at one point of the series.
     package struct Sum: Sendable {
         package let at: Date
-        /// By the name of the group's member.
+        /// The values of the properties by which the sums are grouped.
         package let group: [Request.Group: String]
         package let quantity: Int
     }
@@ -90,7 +90,7 @@ package struct OutcomeQueries: Sendable {
             }
     }
 
-    /// An event that was not kept, while it is remembered.
+    /// A dropped event that is still on record.
     package struct DroppedEvent: Sendable {
         package let project: String
         package let at: Date

@@ -7,15 +7,15 @@ import WhorlProtocol
 import WhorlServices
 import WhorlTelemetry
 
-/// Adds up what became of items and writes it to the database every few seconds, per project and minute.
+/// Sums up the outcomes of items per project and minute and writes the sums to the database every second.
 ///
-/// Accepted events are not counted here: they are counted by the statement that stores them, so that the number is that
-/// of the rows. While the database is away the sums stay in memory, bounded; what is over the bound is counted without
-/// its project.
+/// Accepted events are not counted here: the statement that stores them counts them, so that the count matches the
+/// rows. While the database is unavailable, the sums stay in memory, up to a limit. Outcomes beyond the limit are
+/// counted without their project.
 package final class OutcomeRecorder: Service, Sendable {
-    /// What an outcome is of.
+    /// The key of a sum.
     package struct Key: Hashable, Sendable {
-        /// 0 where no project is known.
+        /// 0 when the project is not known.
         package let projectID: Int
         /// Unix time in minutes.
         package let minute: Int
@@ -24,7 +24,7 @@ package final class OutcomeRecorder: Service, Sendable {
         package let reason: String
     }
 
-    /// An event that was not kept.
+    /// An event that was dropped.
     private struct Dropped: Sendable {
         let projectID: Int
         let eventID: EventID
@@ -34,21 +34,23 @@ package final class OutcomeRecorder: Service, Sendable {
     }
 
     private static let maxKeys = 20_000
-    /// Dropped events that are remembered per write; more are only counted.
+    /// The maximum number of dropped events that one write records; further ones are only counted.
     private static let maxDropped = 1_000
-    /// What a crash may lose of the sums of dropped items; events that are kept are counted with their rows.
+    /// The interval of writes, and so the time span of sums that a crash may lose.
+    ///
+    /// Stored events are counted with their rows.
     private static let interval = Duration.seconds(1)
-    /// Most that one write adds to a sum: a sender may claim any number.
+    /// The maximum that one write adds to a sum, since a client may report any quantity.
     private static let maxQuantity = 1 << 40
 
     private struct State {
         var sums: [Key: Int] = [:]
         var dropped: [Dropped] = []
-        /// What was sent and not yet known to be committed; it is sent again as it is.
+        /// A write that was sent but is not known to be committed; it is repeated unchanged.
         var pending: Pending?
     }
 
-    /// One write, with the number by which the database tells it from others.
+    /// One write, with an id by which the database detects a repetition.
     private struct Pending: Sendable {
         let id = UUID()
         let sums: [(key: Key, value: Int)]
@@ -65,7 +67,7 @@ package final class OutcomeRecorder: Service, Sendable {
         self.logger = logger
         unattributed = registry.counter(
             "whorl_outcomes_unattributed_total",
-            "Outcomes counted without their project, since too many waited for the database."
+            "Outcomes counted without their project, because too many were waiting to be written."
         )
     }
 
@@ -103,7 +105,7 @@ package final class OutcomeRecorder: Service, Sendable {
         }
     }
 
-    /// Remembers an event that was not kept.
+    /// Records a dropped event.
     package func dropped(_ eventID: EventID, projectID: Int, outcome: Outcome, reason: Outcome.Reason, at now: Date) {
         state.withLock { state in
             guard state.dropped.count < Self.maxDropped else { return }
@@ -119,20 +121,20 @@ package final class OutcomeRecorder: Service, Sendable {
         }
     }
 
-    /// Writes every few seconds, and once more when it is stopped.
+    /// Writes every second, and once more when it is stopped.
     package func run() async throws {
         await PeriodicService(every: Self.interval) { await self.write() }.run()
         await write()
     }
 
-    /// Writes what has been counted since the last time.
+    /// Writes the outcomes counted since the last write.
     ///
-    /// A write whose end is unknown is sent again with the same number before anything new, so it counts once.
+    /// A write whose result is unknown is repeated with the same id before any new one, so that it counts once.
     package func write() async {
         for _ in 0..<2 {
             let pending = state.withLock { state -> Pending? in
                 if state.pending == nil, !state.sums.isEmpty || !state.dropped.isEmpty {
-                    // Sorted, so that two collectors take the same rows in the same order.
+                    // Sorted, so that concurrent collectors lock rows in the same order.
                     let sums = state.sums.sorted { Self.order($0.key) < Self.order($1.key) }
                     state.pending = Pending(sums: sums, dropped: state.dropped)
                     state.sums = [:]
@@ -158,7 +160,7 @@ package final class OutcomeRecorder: Service, Sendable {
                 [pending.id.postgresValue],
                 deadline: deadline
             )
-            // Committed before, though nobody told us.
+            // An earlier attempt was committed, but its response was lost.
             guard isNew.affected == 1 else { return }
             for start in stride(from: 0, to: pending.sums.count, by: 1_000) {
                 let part = pending.sums[start..<min(start + 1_000, pending.sums.count)]
@@ -194,17 +196,17 @@ package final class OutcomeRecorder: Service, Sendable {
 enum OutcomeStatements {
     static let all = [begin, forgetWrites, add, drop, forget, expire, rollUp, findDropped]
 
-    /// Where a sum stops growing: half of what a bigint holds, so that no sum of two can overflow.
+    /// The limit of a sum: half of the range of a bigint, so that adding two sums cannot overflow.
     private static let maxSum = 1 << 62
 
-    /// Notes a write by its number; touches no row when it was committed before.
+    /// Records a write by its id; affects no row when it was committed before.
     static let begin = PostgresStatement(
         "write_outcomes",
         "INSERT INTO outcome_write (id) VALUES ($1) ON CONFLICT DO NOTHING",
         [.uuid]
     )
 
-    /// Writes are sent again within minutes, so a day is more than enough.
+    /// Removes the ids of writes after a day; a write is repeated within minutes.
     static let forgetWrites = PostgresStatement(
         "forget_outcome_writes",
         """
@@ -257,7 +259,7 @@ enum OutcomeStatements {
         [.int8, .uuid]
     )
 
-    /// Dropped events are remembered for a few days.
+    /// Removes dropped events that were recorded more than a few days ago.
     static let forget = PostgresStatement(
         "forget_dropped",
         """
@@ -267,14 +269,14 @@ enum OutcomeStatements {
         [.timestamptz, .int8]
     )
 
-    /// Hours that are older than anybody asks for.
+    /// Removes sums that are older than the retention period.
     static let expire = PostgresStatement(
         "expire_outcomes",
         "DELETE FROM outcome WHERE ctid = ANY (ARRAY(SELECT ctid FROM outcome WHERE minute < $1 LIMIT $2))",
         [.timestamptz, .int8]
     )
 
-    /// Minutes that are old become hours, all slots together; a batch of projects' minutes at a time.
+    /// Combines the sums of old minutes into sums per hour over all slots, at most `$2` rows at a time.
     static let rollUp = PostgresStatement(
         "roll_up_outcomes",
         """

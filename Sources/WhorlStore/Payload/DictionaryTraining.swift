@@ -1,7 +1,8 @@
 import Foundation
 import WhorlPostgres
 
-/// Makes dictionaries from what SDKs made of stored events: their keys and their own strings (see ``TrainingText``).
+/// Trains dictionaries from the parts of stored events that SDKs generate: keys and fixed strings (see
+/// ``TrainingText``).
 package struct DictionaryTraining: Sendable {
     private let pool: PostgresPool
     private let codec: PayloadCodec
@@ -11,16 +12,16 @@ package struct DictionaryTraining: Sendable {
         codec = try PayloadCodec(pool: pool)
     }
 
-    /// A dictionary as it is listed.
+    /// The description of a stored dictionary.
     package struct Entry: Sendable {
         package let number: Int
         package let bytes: Int
-        /// Events that it was trained from.
+        /// The number of events that it was trained from.
         package let samples: Int
         package let createdAt: Date
     }
 
-    /// What training came to; sizes are bytes of the same events, which the training did not see.
+    /// The result of a training; sizes are in bytes, for the same events, which were not used for training.
     package struct Result: Sendable {
         package let dictionary: [UInt8]
         package let samples: Int
@@ -30,25 +31,26 @@ package struct DictionaryTraining: Sendable {
         package let withCurrent: Int
         package let withNew: Int
 
-        /// Whether the new one saves enough to be worth another dictionary for ever: a twentieth.
+        /// Whether the new dictionary makes payloads at least 5 % smaller, enough to justify one more dictionary that
+        /// must be kept forever.
         package var isBetter: Bool { withNew * 20 <= withCurrent * 19 }
     }
 
-    /// Bytes of events that are looked at: a hundred times a large dictionary.
+    /// The maximum size of all sample events: about a hundred times a large dictionary.
     private static let maxSampleBytes = 32 << 20
     private static let minSamples = 50
     private static let maxNumber = 1_000
 
-    /// Trains a dictionary of at most so many bytes from the newest events of the newest issues.
+    /// Trains a dictionary of at most `bytes` bytes from the newest events of the newest hashes.
     package func train(bytes: Int, samples: Int) async throws -> Result {
         try await codec.load()
         let events = try await newest(samples)
-        // Every fifth is kept apart, to tell how it does on events that it has not seen.
+        // Every fifth event is not used for training, so that it can be used to measure the result.
         let tested = events.enumerated().filter { $0.offset % 5 == 4 }.map(\.element)
         let learned = events.enumerated().filter { $0.offset % 5 != 4 }.compactMap { TrainingText.text(of: $0.element) }
         guard learned.count >= Self.minSamples, let dictionary = PayloadDictionary.train(learned, bytes: bytes) else {
             throw AdministrationError.invalid(
-                "too few events to train from, or too little in common: \(events.count) are stored"
+                "the \(events.count) stored events are too few or too different to train a dictionary"
             )
         }
         let new = try PayloadDictionary(number: .max, dictionary)
@@ -64,7 +66,7 @@ package struct DictionaryTraining: Sendable {
         )
     }
 
-    /// Keeps a dictionary; collectors use it within a minute.
+    /// Stores a dictionary; collectors use it within a minute.
     package func keep(_ result: Result) async throws -> Int {
         let rows = try await pool.execute(
             DictionaryStatements.add,
@@ -129,7 +131,7 @@ enum DictionaryStatements {
         "SELECT id, length(dictionary)::int8 AS bytes, samples::int8, created_at FROM payload_dictionary ORDER BY id"
     )
 
-    /// Up to four events of each of the newest hashes, so that a few busy issues are not all there is.
+    /// Selects up to four events of each of the newest hashes, so that a few busy issues do not dominate.
     static let sample = PostgresStatement(
         "sample_payloads",
         """

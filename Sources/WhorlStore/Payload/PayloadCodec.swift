@@ -5,18 +5,18 @@ import Synchronization
 import WhorlPostgres
 import WhorlServices
 
-/// How payloads are compressed for the table: zstd level 1 with a dictionary, whose number stands on the row.
+/// The compression of stored payloads: zstd level 1 with a dictionary, whose number is stored in the row.
 ///
-/// The newest dictionary is used for new events; every other stays readable. `run()` looks once a minute whether another
-/// collector or a command has added one.
+/// New events are compressed with the newest dictionary; all other dictionaries remain readable. `run()` checks once a
+/// minute whether another collector or a command has added one.
 package final class PayloadCodec: Service, Sendable {
-    /// Stands on a thin row, which has no payload.
+    /// The codec number of a row without payload.
     package static let none: Int16 = -1
-    /// Stands on a row that was compressed without a dictionary.
+    /// The codec number of a row that was compressed without a dictionary.
     private static let plain: Int16 = 0
-    /// Level 1 costs a third of level 3's time for a fifth more bytes (33 KB events: 8.9 KB and 7.4 KB).
+    /// Level 1 takes a third of the time of level 3 and produces a fifth more bytes (33 KB events: 8.9 KB and 7.4 KB).
     static let level: Int32 = 1
-    /// No event is larger than this when it is unpacked; what claims to be is damaged.
+    /// The maximum size of an uncompressed event; a payload that claims to be larger is damaged.
     private static let maxSize = 128 << 20
     private static let interval = Duration.seconds(60)
 
@@ -29,7 +29,7 @@ package final class PayloadCodec: Service, Sendable {
     private let state: Mutex<State>
     private let contexts = CompressionContexts()
 
-    /// Knows the dictionary that comes with the program, and after ``load()`` those of the database.
+    /// Makes a codec with the built-in dictionary; ``load()`` adds those of the database.
     package init(pool: PostgresPool) throws {
         self.pool = pool
         let shipped = try PayloadDictionary.shipped()
@@ -40,7 +40,7 @@ package final class PayloadCodec: Service, Sendable {
         await PeriodicService(every: Self.interval) { try? await self.load() }.run()
     }
 
-    /// Reads the dictionaries that are not known yet.
+    /// Loads the dictionaries that are not in memory yet.
     package func load() async throws {
         let known = state.withLock { $0.dictionaries.keys.map { Int($0) } }
         for row in try await pool.execute(DictionaryStatements.load, [.array(of: known)]) {
@@ -56,7 +56,7 @@ package final class PayloadCodec: Service, Sendable {
         }
     }
 
-    /// Makes sure that rows with these numbers can be read.
+    /// Loads missing dictionaries, so that rows with these codec numbers can be read.
     func know(_ codecs: some Sequence<Int16>) async throws {
         let isKnown = state.withLock { state in
             codecs.allSatisfy { $0 <= Self.plain || state.dictionaries[$0] != nil }
@@ -64,7 +64,7 @@ package final class PayloadCodec: Service, Sendable {
         if !isKnown { try await load() }
     }
 
-    /// Compresses a payload; returns the number for its row with it.
+    /// Compresses a payload; also returns the codec number for its row.
     package func compress(_ bytes: ArraySlice<UInt8>) -> (codec: Int16, payload: [UInt8]) {
         let dictionary = state.withLock(\.current)
         return (dictionary?.number ?? Self.plain, compress(bytes, with: dictionary))
@@ -96,12 +96,12 @@ package final class PayloadCodec: Service, Sendable {
                     }
                 }
             }
-            precondition(ZSTD_isError(size) == 0, "zstd refused a buffer of its own bound")
+            precondition(ZSTD_isError(size) == 0, "zstd failed with a buffer of its own bound")
             count = size
         }
     }
 
-    /// The bytes of a payload; throws when they are damaged or their dictionary is not known.
+    /// Decompresses a payload; throws when it is damaged or its dictionary is unknown.
     package func decompress(_ bytes: [UInt8], codec: Int16) throws -> [UInt8] {
         let dictionary = state.withLock { $0.dictionaries[codec] }
         guard dictionary != nil || codec == Self.plain else {
@@ -130,9 +130,10 @@ package final class PayloadCodec: Service, Sendable {
     }
 }
 
-/// Working memory of zstd, used again: making it anew for each payload costs more than small payloads themselves.
+/// A pool of zstd contexts: creating one for each payload costs more than compressing a small payload.
 private final class CompressionContexts: Sendable {
-    /// Contexts that are kept; more are made when more threads compress at once, and freed after use.
+    /// The maximum number of pooled contexts; when more threads compress at once, additional contexts are freed after
+    /// use.
     private static let kept = 8
 
     private struct Free: @unchecked Sendable {

@@ -2,15 +2,15 @@ import CWhorlCompression
 import CWhorlDictionary
 import WhorlPostgres
 
-/// A zstd dictionary, made ready for both ways: what events have in common, so that each is stored without it.
+/// A zstd dictionary with the common content of events, prepared for compression and decompression.
 package final class PayloadDictionary: @unchecked Sendable {
     // Only read after `init`; zstd allows that from any thread.
     let forCompression: OpaquePointer
     let forDecompression: OpaquePointer
-    /// The number that stands on rows.
+    /// The codec number of rows that use this dictionary.
     let number: Int16
 
-    /// Makes a dictionary ready; throws when the bytes are none.
+    /// Prepares a dictionary; throws when the bytes are not one.
     init(number: Int16, _ bytes: [UInt8]) throws {
         guard ZDICT_getDictID(bytes, bytes.count) != 0,
             let forCompression = ZSTD_createCDict(bytes, bytes.count, PayloadCodec.level),
@@ -26,7 +26,7 @@ package final class PayloadDictionary: @unchecked Sendable {
         ZSTD_freeDDict(forDecompression)
     }
 
-    /// The one that comes with the program.
+    /// The built-in dictionary.
     static func shipped() throws -> PayloadDictionary {
         var size = 0
         let start = whorl_dictionary_1(&size)

@@ -1,12 +1,12 @@
 import WhorlProtocol
 
-/// What a dictionary may learn of an event: the keys of the protocol and the strings that SDKs make.
+/// The parts of an event that a dictionary may contain: the keys of the protocol and the strings that SDKs generate.
 ///
-/// A dictionary outlives the events that it was trained from. So it must not hold what an application wrote: such text
-/// would stay in the database after its project was deleted. Every other string and every number is left out, and of
-/// members whose keys an application chooses (`extra`, `tags`, `vars`, …) nothing is kept.
+/// A dictionary outlives the events that it was trained from. So it must not contain application data, which would
+/// otherwise stay in the database after its project was deleted. All other strings and all numbers are left out.
+/// Members whose keys an application chooses (`extra`, `tags`, `vars`, …) are emptied.
 enum TrainingText {
-    /// The text to train from; nil when the payload is no JSON object.
+    /// The text to train from; nil when the payload is not a JSON object.
     static func text(of payload: [UInt8]) -> [UInt8]? {
         guard let document = try? JSONDocument(payload), document.root.isObject else { return nil }
         var text: [UInt8] = []
@@ -15,13 +15,13 @@ enum TrainingText {
         return text
     }
 
-    /// What is kept of a value.
+    /// The part of a value that is kept.
     private enum Part {
-        /// Keys of the protocol; of strings only those of `wordKeys`.
+        /// Protocol keys, and strings of `wordKeys` only.
         case protocolKeys
-        /// Keys and strings: the SDK makes both.
+        /// Keys and strings, since the SDK generates both.
         case sdk
-        /// A string that the SDK chooses from a few words.
+        /// A string from a small set of words that the SDK chooses from.
         case word
         /// Nothing: the application chooses the keys.
         case nothing
@@ -64,14 +64,14 @@ enum TrainingText {
         return protocolKeys.contains(key) ? .protocolKeys : nil
     }
 
-    /// Longer strings are no names of SDKs.
+    /// The maximum length of a kept string; longer strings are not names of SDKs.
     private static let longestWord = 64
 
     private static let subtreesOfSDK: Set<String> = ["sdk", "mechanism", "runtime", "browser", "os"]
 
-    /// Keys inside of what the SDK makes.
+    /// Keys inside of subtrees that the SDK generates.
     ///
-    /// `data` and `meta` of a mechanism are not among them.
+    /// `data` and `meta` of a mechanism are excluded.
     private static let sdkKeys: Set<String> = [
         "name", "version", "packages", "integrations", "features", "type", "handled", "synthetic", "build", "settings",
         "infer_ip", "exception_id", "parent_id", "is_exception_group", "source", "raw_description", "kernel_version",
@@ -79,7 +79,7 @@ enum TrainingText {
 
     private static let wordKeys: Set<String> = ["platform", "level"]
 
-    /// Keys of the event payload, as the protocol's documentation lists them, whose meaning is fixed.
+    /// Keys of the event payload with a fixed meaning, as listed in the protocol's documentation.
     private static let protocolKeys: Set<String> = [
         // The event.
         "event_id", "timestamp", "start_timestamp", "received", "logger", "transaction", "transaction_info",
@@ -106,7 +106,7 @@ enum TrainingText {
         "images", "code_id", "code_file", "debug_id", "debug_file", "image_size", "image_vmaddr", "uuid",
     ]
 
-    /// Members whose keys an application chooses: their key is kept, and nothing inside.
+    /// Members whose keys an application chooses: their own key is kept and their content is dropped.
     private static let free: Set<String> = [
         "extra", "tags", "vars", "modules", "data", "query_string", "cookies", "headers", "env", "params", "registers",
         "_meta",

@@ -3,7 +3,7 @@ import WhorlPostgres
 import WhorlProcessing
 import WhorlProtocol
 
-/// Organizations, projects, keys and tokens: made and changed by people, rarely.
+/// Manages organizations, projects, keys and tokens, which people create and change rarely.
 package struct Administration: Sendable {
     let pool: PostgresPool
 
@@ -21,7 +21,7 @@ package struct Administration: Sendable {
             .first.map(Self.organization)
     }
 
-    /// Finds the organization, or makes it; two collectors may do it at once.
+    /// Finds or creates the organization; two collectors may do this at the same time.
     package func ensureOrganization(slug: String, name: String? = nil) async throws -> Organization {
         guard Slug.isValid(slug) else { throw Self.badSlug(slug) }
         _ = try await pool.execute(
@@ -48,7 +48,7 @@ package struct Administration: Sendable {
         .first.map(Self.project)
     }
 
-    /// Makes a project and its first key.
+    /// Creates a project and its first key.
     package func createProject(
         slug: String,
         name: String?,
@@ -85,12 +85,14 @@ package struct Administration: Sendable {
     static func check(slug: String?, name: String?, platform: String?) throws {
         if let slug, !Slug.isValid(slug) { throw badSlug(slug) }
         if let name, !(1...200).contains(name.utf8.count) {
-            throw AdministrationError.invalid("name has 1 to 200 bytes")
+            throw AdministrationError.invalid("name must have 1 to 200 bytes")
         }
-        if let platform, platform.utf8.count > 64 { throw AdministrationError.invalid("platform has at most 64 bytes") }
+        if let platform, platform.utf8.count > 64 {
+            throw AdministrationError.invalid("platform must have at most 64 bytes")
+        }
     }
 
-    /// Takes a project out of sight and its keys out of use; its rows are removed by retention.
+    /// Hides a project and disables its keys; retention removes its rows.
     package func deleteProject(id: Int) async throws {
         _ = try await pool.execute(AdministrationStatements.deleteProject, [id.postgresValue])
     }
@@ -202,7 +204,7 @@ enum AdministrationStatements {
         [.int8, .text, .text, .text]
     )
 
-    // The slug becomes free for a new project; the id keeps the old one apart.
+    // Appends the id to the slug, so that a new project can use the slug.
     static let deleteProject = PostgresStatement(
         "administration",
         """

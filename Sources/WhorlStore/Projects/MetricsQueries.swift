@@ -1,12 +1,12 @@
 import WhorlPostgres
 
-/// What the metrics of applications need at start: which children there are, so that they begin at zero.
+/// Queries for the application metrics at start: the existing label values, so that their counters start at zero.
 package struct MetricsQueries: Sendable {
     private let pool: PostgresPool
 
     package init(pool: PostgresPool) { self.pool = pool }
 
-    /// The projects and their environments, newest projects first, at most so many pairs.
+    /// The projects and their environments, newest projects first; at most `limit` pairs.
     package func pairs(limit: Int) async throws -> [(organization: String, project: String, environment: String?)] {
         try await pool.execute(MetricsStatements.pairs, [limit.postgresValue])
             .map { row in

@@ -8,7 +8,7 @@ package struct Organization: Sendable {
     package let createdAt: Date
 }
 
-/// What events are sent to: an application or a part of one.
+/// An application, or a part of one, to which events are sent.
 package struct Project: Sendable {
     package let id: Int
     package let slug: String
@@ -27,28 +27,28 @@ package struct ProjectKey: Sendable {
     package let label: String
     package let isActive: Bool
     package let createdAt: Date
-    /// How many events it may send; nil without a limit of its own.
+    /// The rate limit of the key; nil when it has no limit of its own.
     package let limit: CountLimit?
 }
 
-/// What a bearer token may do, and where.
+/// The permissions of a bearer token.
 package struct TokenGrant: Sendable {
     package let id: Int
     /// Nil for a token of the whole installation.
     package let organizationID: Int?
     package let scopes: Set<String>
 
-    /// Sentry's names of the scopes that we know.
+    /// Sentry's names of the supported scopes.
     package static let allScopes = [
         "org:read", "org:write", "org:admin", "project:read", "project:write", "project:admin", "project:releases",
         "team:read", "team:write", "team:admin", "event:read", "event:write", "event:admin", "member:read",
         "member:write", "member:admin",
     ]
 
-    /// What a token may do when nothing is said: read.
+    /// The scopes of a token for which none are specified: read access.
     package static let leastScopes = ["event:read", "project:read", "org:read"]
 
-    /// Whether the scope, or a stronger one of the same kind, was granted.
+    /// Whether the token has the scope, or a stronger one of the same kind.
     package func allows(_ scope: String) -> Bool {
         if scopes.contains(scope) { return true }
         let kind = scope.prefix { $0 != ":" }
@@ -60,7 +60,7 @@ package struct TokenGrant: Sendable {
     }
 }
 
-/// Why an administrative request was refused, in words for the person who asked.
+/// The reason why an administrative request was rejected, as a message for the user.
 package enum AdministrationError: Error, Sendable, Equatable, CustomStringConvertible {
     case invalid(String)
     case conflict(String)
@@ -73,7 +73,7 @@ package enum AdministrationError: Error, Sendable, Equatable, CustomStringConver
     }
 }
 
-/// What may be a slug: the label of metrics and a part of URLs.
+/// The syntax of slugs, which are used as metric labels and in URLs.
 package enum Slug {
     package static func isValid(_ text: String) -> Bool {
         (1...50).contains(text.utf8.count)
@@ -83,11 +83,11 @@ package enum Slug {
                     || $0 == UInt8(ascii: "_")
             }
             && text.first != "-" && text.last != "-"
-            // A number would be read as an id.
+            // A slug of digits only would be read as an id.
             && !text.allSatisfy(\.isNumber)
     }
 
-    /// A slug made of a name: letters and digits in lower case, the rest as hyphens.
+    /// Derives a slug from a name: letters and digits in lower case, hyphens for the rest.
     package static func derived(from name: String) -> String {
         let mapped = name.lowercased().unicodeScalars
             .map { scalar -> Character in

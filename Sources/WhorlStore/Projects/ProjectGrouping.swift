@@ -1,14 +1,14 @@
 import Foundation
 import WhorlProcessing
 
-/// How a project's events are grouped, as it lies in the database.
+/// The grouping settings of a project, as stored in the database.
 package struct ProjectGrouping: Sendable, Equatable, Codable {
     package var version: GroupingVersion
-    /// The algorithm that leads until ``previousUntil``.
+    /// The algorithm that provides the leading hash until ``previousUntil``.
     package var previous: GroupingVersion?
-    /// Unix time in seconds; then the new algorithm leads.
+    /// The end of the transition as Unix time in seconds; after it, the new algorithm provides the leading hash.
     package var previousUntil: Double?
-    /// Rules as people wrote them; they were read once before they were kept.
+    /// The rules as the user wrote them; they were parsed successfully before they were stored.
     package var fingerprintRules: String
     package var stackRules: String
 
@@ -31,7 +31,7 @@ package struct ProjectGrouping: Sendable, Equatable, Codable {
         stackRules = try values.decodeIfPresent(String.self, forKey: .stackRules) ?? ""
     }
 
-    /// What the pipeline works with: rules of the project come before those of the installation.
+    /// The settings for the pipeline; the project's rules come before those of the installation.
     package func settings(_ installation: GroupingRules, now: Date = Date()) -> GroupingSettings {
         var settings = GroupingSettings()
         settings.version = version
@@ -41,7 +41,7 @@ package struct ProjectGrouping: Sendable, Equatable, Codable {
         return settings
     }
 
-    /// Whether the older algorithm still leads.
+    /// Whether the older algorithm still provides the leading hash.
     package func isInTransition(_ now: Date) -> Bool {
         previous != nil && previousUntil.map { now.timeIntervalSince1970 < $0 } ?? false
     }

@@ -1,25 +1,27 @@
 import Foundation
 import WhorlProcessing
 
-/// Filters, scrubbing, limits and grouping of a project, as they lie in the database in JSON; what is absent has its default.
+/// The filters, scrubbing, limits and grouping of a project, stored in the database as JSON.
+///
+/// Missing members have their default values.
 package struct ProjectSettings: Sendable, Equatable {
     package var filters = FilterSettings()
     package var scrubbing = ScrubSettings()
     package var quotas: [Quota] = []
-    /// Origins of browsers that may send, as `https://*.example.com`; `*` alone lets everybody.
+    /// Origins from which browsers may send, such as `https://*.example.com`; `*` allows all.
     package var allowedOrigins = ["*"]
-    /// Addresses and networks that may send; empty lets everybody.
+    /// Addresses and networks that may send; an empty list allows all.
     package var allowedAddresses: [String] = []
     package var grouping = ProjectGrouping()
 
     package init() {}
 
-    /// The settings of a text; of one that cannot be read, the defaults.
+    /// Decodes settings; returns the defaults when the text cannot be decoded.
     package init(text: String) {
         self = (try? JSONDecoder().decode(Self.self, from: Data(text.utf8))) ?? Self()
     }
 
-    /// The text for the database.
+    /// The settings as JSON for the database.
     package var text: String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
@@ -27,9 +29,9 @@ package struct ProjectSettings: Sendable, Equatable {
     }
 }
 
-/// How much of a category a project may send within a window of time.
+/// The number of items of some categories that a project may send within a time window.
 package struct Quota: Sendable, Equatable, Codable {
-    /// The lengths of windows that there are.
+    /// The supported window lengths.
     package enum Window: String, Sendable, Codable, CaseIterable {
         case minute
         case hour
@@ -44,7 +46,7 @@ package struct Quota: Sendable, Equatable, Codable {
 
     package var window: Window
     package var count: Int
-    /// Sentry's names of categories; empty for all together.
+    /// Sentry's names of categories; an empty list means all categories together.
     package var categories: [String]
 
     package init(window: Window, count: Int, categories: [String] = []) {
@@ -63,7 +65,7 @@ extension ProjectSettings: Codable {
         let values = try decoder.container(keyedBy: Keys.self)
         filters = try values.decodeIfPresent(FilterSettings.self, forKey: .filters) ?? .init()
         scrubbing = try values.decodeIfPresent(ScrubSettings.self, forKey: .scrubbing) ?? .init()
-        // Settings from before categories were checked may hold any text; it must not become part of a key.
+        // Settings stored before categories were validated may contain any text, which must not become part of a key.
         quotas = (try values.decodeIfPresent([Quota].self, forKey: .quotas) ?? [])
             .compactMap { quota in
                 let known = quota.categories.filter(Quota.categories.contains)

@@ -1,6 +1,6 @@
 import WhorlPostgres
 
-/// The settings of projects as people change them; collectors notice by the number of the configuration.
+/// The settings of projects, as users change them; collectors detect a change by the configuration version.
 extension Administration {
     /// The settings of a project.
     package func settings(projectID: Int) async throws -> ProjectSettings {
@@ -8,7 +8,7 @@ extension Administration {
         return ProjectSettings(text: try rows.first?.read("settings") ?? "{}")
     }
 
-    /// Changes a project and its settings, all or nothing; two changes at once come one after the other.
+    /// Changes a project and its settings, all or nothing; concurrent changes run one after the other.
     package func updateProject(
         projectID: Int,
         slug: String?,
@@ -51,7 +51,7 @@ extension Administration {
         )
     }
 
-    /// Changes a key, all or nothing: nil leaves as it is; `.some(nil)` as limit removes it.
+    /// Changes a key, all or nothing: nil leaves a value unchanged, and `.some(nil)` removes the limit.
     package func updateKey(
         projectID: Int,
         publicKey: String,

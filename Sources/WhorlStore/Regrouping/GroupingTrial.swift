@@ -4,16 +4,16 @@ import WhorlProcessing
 import WhorlProtocol
 import WhorlThreads
 
-/// Tries a way of grouping on stored events, without changing any.
+/// Applies grouping settings to stored events as a trial, without changing any event.
 package struct GroupingTrial: Sendable {
-    /// Most events of one trial.
+    /// The maximum number of events of one trial.
     package static let maxEvents = 10_000
     private static let page = 200
-    /// How long a trial may take; what was read until then is what it tells of.
+    /// The time limit of a trial; the result covers the events that were read until then.
     private static let patience = Duration.seconds(20)
-    /// Issues that are compared with one that others may be like.
+    /// The maximum number of issues that are compared when similar ones are searched.
     private static let candidates = 200
-    /// How long such a comparison may take; issues that were seen less recently are left out then.
+    /// The time limit of such a search; less recently seen issues are left out when it is exceeded.
     private static let similarPatience = Duration.seconds(5)
 
     private let pool: PostgresPool
@@ -21,30 +21,30 @@ package struct GroupingTrial: Sendable {
     private let thread: WorkThread
     private let gate = TrialGate()
 
-    /// Trials work on the thread, an event at a time.
+    /// Makes trials that process events on the given thread, one event at a time.
     package init(pool: PostgresPool, codec: PayloadCodec, thread: WorkThread) {
         self.pool = pool
         self.codec = codec
         self.thread = thread
     }
 
-    /// Why a trial was not made.
+    /// The reason why a trial was not completed.
     package enum Failure: Error, Sendable {
-        /// Others are being made: one a project and two in all.
+        /// Other trials are running: the limit is one per project and two in total.
         case busy
-        /// A rule takes too long for an event; the rule as it is written.
+        /// A rule takes too long for an event; `rule` is its text.
         case tooCostly(rule: String)
     }
 
-    /// Events of one issue, or of one group that would be.
+    /// The events of one issue, or of one group of the trial.
     package struct Part: Sendable, Equatable {
-        /// Nil for a group that would be.
+        /// Nil for a group of the trial.
         package let issueID: Int?
         package let title: String
         package let events: Int
     }
 
-    /// What would become one, or of one.
+    /// Issues that would be merged, or groups that one issue would be split into.
     package struct Change: Sendable, Equatable {
         package let title: String
         package let issueID: Int?
@@ -52,16 +52,16 @@ package struct GroupingTrial: Sendable {
         package var events: Int { parts.reduce(0) { $0 + $1.events } }
     }
 
-    /// What a trial came to.
+    /// The result of a trial.
     package struct Result: Sendable {
         package var events = 0
         package var issuesNow = 0
         package var issuesThen = 0
-        /// Issues that would be one.
+        /// Issues that would be merged into one.
         package var merges: [Change] = []
-        /// Issues that would be several.
+        /// Issues that would be split into several.
         package var splits: [Change] = []
-        /// Whether every event of the time was looked at.
+        /// Whether all events of the period were processed.
         package var isComplete = true
     }
 
@@ -71,12 +71,12 @@ package struct GroupingTrial: Sendable {
         let hashes: [[UInt8]]
     }
 
-    /// Groups the events of a project since a moment anew; throws ``Failure``.
+    /// Groups the events of a project that occurred at or after `since` with the given settings; throws ``Failure``.
     package func preview(projectID: Int, since: Date, limit: Int, settings: GroupingSettings) async throws -> Result {
         guard gate.enter(projectID) else { throw Failure.busy }
         defer { gate.leave(projectID) }
         var seen: [Seen] = []
-        // Where the page before ended: the moment and the id of its last event.
+        // The time and id of the last event of the previous page.
         var before = (
             Date(timeIntervalSince1970: 2e11),
             UUID(uuid: (255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255))
@@ -110,7 +110,7 @@ package struct GroupingTrial: Sendable {
                     )
                 )
             }
-            // The bound on bytes may have ended the page early.
+            // The payload limit may have ended the page early.
             guard let found = try rows.first?.read("found", as: Int.self) else { break }
             if found < Self.page, found == rows.count { break }
         }
@@ -123,7 +123,7 @@ package struct GroupingTrial: Sendable {
         }
     }
 
-    /// The event of a row, its names read; nil when its payload does not read any more.
+    /// The event of a row with demangled names; nil when its payload cannot be parsed.
     private func event(_ row: PostgresRow, _ projectID: Int) async throws -> Event? {
         let payload: [UInt8] = try row.read("payload")
         let number: Int16 = try row.read("payload_codec")
@@ -137,7 +137,7 @@ package struct GroupingTrial: Sendable {
         return event
     }
 
-    /// Joins the events as they would have been joined when they came, the oldest first.
+    /// Groups the events as if they arrived with the trial's settings, oldest first.
     private static func compare(_ seen: [Seen], _ result: inout Result) {
         var groups: [[UInt8]: Int] = [:]
         var titles: [String] = []
@@ -178,8 +178,9 @@ package struct GroupingTrial: Sendable {
             .sorted { ($1.events, $0.title) < ($0.events, $1.title) }
     }
 
-    /// Issues of a project whose newest events have frames in common with an event, those with the most first; the score is
-    /// the part of all their frames that they share, from 0 to 1.
+    /// The issues of a project whose newest events share frames with an event, most similar first.
+    ///
+    /// The score is the ratio of common frames to all frames of both events, from 0 to 1.
     package func similar(
         to event: Event,
         issueID: Int,
@@ -213,7 +214,7 @@ package struct GroupingTrial: Sendable {
                 }
                 if score > 0 { scores.append((try row.read("issue_id"), score)) }
             }
-            // The bound on bytes may have ended the page early.
+            // The payload limit may have ended the page early.
             guard let found = try rows.first?.read("found", as: Int.self), found > rows.count else { break }
             left -= rows.count
         }
@@ -241,7 +242,7 @@ enum TrialStatements {
         [.int8, .timestamptz, .timestamptz, .int8, .uuid]
     )
 
-    /// The newest event of each of the issues that were seen last.
+    /// Selects the newest event of each of the most recently seen issues.
     static let newest = PostgresStatement(
         "grouping_trial",
         PayloadBound.bounded(

@@ -1,14 +1,15 @@
 import WhorlPostgres
 
-/// The statements that move the numbers of a page's events from one hash to another; first all that goes, then all that
-/// comes, since a hash may be both.
+/// The statements that move the counts of a page's events from one hash to another.
+///
+/// All counts are subtracted before any are added, since a hash may be both source and target.
 enum RegroupCounting {
     static let statements = [
         outOfEnvironments, outOfHours, outOfTags, outOfUsers, intoEnvironments, intoHours, intoTags, intoUsers,
     ]
     static let all = statements
 
-    /// The events of the page with the hash they leave and the one they come to; `$4` says that they go back.
+    /// The events of the page with their source and target hashes; `$4` reverses the direction.
     private static let page = """
         WITH page AS MATERIALIZED (
             SELECT CASE WHEN $4 THEN r.to_hash_id ELSE r.from_hash_id END AS source,
@@ -61,7 +62,7 @@ enum RegroupCounting {
         types
     )
 
-    /// A value that was one too many is counted under `__other__`.
+    /// Values beyond the limit are counted as `__other__`.
     static let outOfTags = PostgresStatement(
         "regroup",
         """
@@ -94,10 +95,10 @@ enum RegroupCounting {
         types
     )
 
-    /// Users who have no other event under the hash; environment 0 stands for all of them.
+    /// Removes users who have no other event under the hash; environment 0 stands for all environments.
     ///
-    /// Of a hash with very many events nobody is looked for: the page would hold up events that arrive. Then users who left
-    /// still count there.
+    /// Hashes with 50,000 or more events are skipped, because the search would delay events that arrive. Their former
+    /// users remain counted there.
     static let outOfUsers = PostgresStatement(
         "regroup",
         """

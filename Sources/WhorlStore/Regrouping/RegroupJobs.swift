@@ -1,19 +1,19 @@
 import Foundation
 import WhorlPostgres
 
-/// Jobs that group the stored events of a project anew: asked for, looked at, stopped and taken back.
+/// Starts, lists, cancels and reverts the jobs that regroup stored events of a project.
 package struct RegroupJobs: Sendable {
     private let pool: PostgresPool
 
     package init(pool: PostgresPool) { self.pool = pool }
 
-    /// One job.
+    /// A regrouping job.
     package struct Job: Sendable {
         package let id: Int
         /// `running`, `done`, `reverting`, `reverted`, `cancelled` or `failed`.
         package let state: String
         package let since: Date
-        /// Events that have a payload, when the job began.
+        /// The number of events with a payload when the job started.
         package let total: Int
         package let processed: Int
         package let moved: Int
@@ -36,15 +36,15 @@ package struct RegroupJobs: Sendable {
         }
     }
 
-    /// What may be asked of a job.
+    /// A change that can be requested for a job.
     package enum Wish: Sendable {
-        /// Stop where it is.
+        /// Stop the job at its current position.
         case cancel
-        /// Move everything back.
+        /// Move all events back.
         case revert
     }
 
-    /// Begins a job; nil while another one of the project is at work.
+    /// Starts a job; returns nil while another job of the project is active.
     package func begin(projectID: Int, since: Date, actor: String?) async throws -> Job? {
         try await pool.execute(
             RegroupStatements.begin,
@@ -54,12 +54,12 @@ package struct RegroupJobs: Sendable {
         .first.map(Job.init)
     }
 
-    /// The jobs of a project, the newest first.
+    /// The jobs of a project, newest first.
     package func list(projectID: Int) async throws -> [Job] {
         try await pool.execute(RegroupStatements.list, [projectID.postgresValue]).map(Job.init)
     }
 
-    /// Does what is wished, where the state of the job allows it; nil where it does not.
+    /// Cancels or reverts a job; returns nil when the state of the job does not allow it.
     package func ask(_ wish: Wish, projectID: Int, id: Int) async throws -> Job? {
         let (states, next) =
             switch wish {

@@ -2,14 +2,14 @@ import Foundation
 import WhorlPostgres
 import WhorlProtocol
 
-/// One page of a job, within its transaction.
+/// One page of a regrouping job, within its transaction.
 struct RegroupPage {
     let connection: PostgresConnection
     let deadline: ContinuousClock.Instant
     let projectID: Int
     let jobID: Int
 
-    /// An event and the hash that it would get.
+    /// An event with its current hash and, as part of `event`, its new hash.
     struct Candidate {
         let eventID: EventID
         let day: PostgresDay
@@ -17,7 +17,7 @@ struct RegroupPage {
         let hashID: Int
         let hash: [UInt8]
         let releaseID: Int?
-        /// Nil when the payload does not read any more.
+        /// Nil when the payload cannot be parsed.
         let event: PreparedEvent?
     }
 
@@ -83,7 +83,7 @@ struct RegroupPage {
             try await execute(RegroupStatements.finish, ["reverted".postgresValue])
             return
         }
-        // Issues that were hidden since all of their events had moved are shown again.
+        // Shows issues again that were hidden because all of their events had been moved.
         try await execute(RegroupStatements.showSources, [batch.postgresValue])
         try await execute(RegroupStatements.pointHome, [batch.postgresValue])
         let hashes = try await execute(RegroupStatements.hashes, [batch.postgresValue])
@@ -96,12 +96,12 @@ struct RegroupPage {
         try await execute(RegroupStatements.retreat, [(batch - 1).postgresValue])
     }
 
-    /// Locks the issues of hashes, so that nothing is counted on them meanwhile.
+    /// Locks the issues of hashes, so that no events are counted on them in the meantime.
     private func lock(_ hashes: [Int]) async throws -> [Int] {
         let values: [PostgresValue] = [projectID.postgresValue, .array(of: hashes)]
         let locked = try await connection.execute(RegroupStatements.lock, values, deadline: deadline)
             .map { try $0.read("id", as: Int.self) }
-        // While we waited, hashes may have been merged elsewhere.
+        // Hashes may have been merged into other issues while this transaction waited for the locks.
         let pointed = try await connection.execute(RegroupStatements.pointed, values, deadline: deadline)
             .map { try $0.read("issue_id", as: Int.self) }
         guard Set(pointed).isSubset(of: locked) else {
@@ -110,7 +110,7 @@ struct RegroupPage {
         return locked
     }
 
-    /// Moves the numbers of a page's events from hash to hash.
+    /// Moves the counts of a page's events from hash to hash.
     private func count(_ batch: Int, isBack: Bool) async throws {
         for statement in RegroupCounting.statements {
             try await execute(statement, [batch.postgresValue, isBack.postgresValue])
@@ -125,7 +125,8 @@ struct RegroupPage {
         )
     }
 
-    /// An issue without events is hidden behind the one that got most of them, so that its hashes lead there.
+    /// Merges issues without events into the issues that received most of their events, so that their hashes point
+    /// there.
     private func hideEmpty() async throws {
         let emptied = try await execute(RegroupStatements.emptied)
         let issues = Set(

@@ -1,6 +1,6 @@
 import WhorlPostgres
 
-/// The statements of jobs that group stored events anew; `$1` is the project and `$2`, where there is a job, the job.
+/// The statements of regrouping jobs; `$1` is the project and `$2` the job, except in statements that have no job.
 enum RegroupStatements {
     static let all = [
         begin, list, ask, waiting, take, read, lock, pointed, move, advance, finish, fail, emptied, hashes,
@@ -50,10 +50,10 @@ enum RegroupStatements {
         """
     )
 
-    /// Seconds after which every collector groups new events by the settings that the job began with.
+    /// The delay in seconds until all collectors group new events with the settings that the job started with.
     private static let delay = 5
 
-    /// Nothing comes back while another collector works on the job.
+    /// Locks a job; returns no row while another collector works on it.
     static let take = PostgresStatement(
         "regroup",
         """
@@ -65,7 +65,8 @@ enum RegroupStatements {
         [.int8, .int8]
     )
 
-    /// The next events, up to those that came after the job began, which are grouped so already.
+    /// Reads the next events; events received after the job started are left out, since they already have the new
+    /// grouping.
     static let read = PostgresStatement(
         "regroup",
         PayloadBound.bounded(
@@ -95,7 +96,7 @@ enum RegroupStatements {
         [.int8, PostgresType.int8.array]
     )
 
-    /// Where hashes point; after their issues were locked, it has to be among these.
+    /// The issues that the hashes point to; all of them must be locked.
     static let pointed = PostgresStatement(
         "regroup",
         "SELECT DISTINCT issue_id FROM grouping_hash WHERE project_id = $1 AND id = ANY ($2)",
@@ -137,7 +138,7 @@ enum RegroupStatements {
         [.int8, .int8, .text]
     )
 
-    /// A page that fails again and again ends its job; the others go on.
+    /// Records a failure; after ten failures without progress the job gets the state `failed`, and other jobs continue.
     static let fail = PostgresStatement(
         "regroup",
         """
@@ -149,7 +150,7 @@ enum RegroupStatements {
         [.int8, .int8, .text]
     )
 
-    /// Issues that lost all of their events, and the one that got most of them.
+    /// Issues that lost all of their events, each with the issue that received most of them.
     static let emptied = PostgresStatement(
         "regroup",
         """
@@ -191,7 +192,7 @@ enum RegroupStatements {
         [.int8, .int8, .int8]
     )
 
-    /// The hashes of issues that are shown again lead to them again.
+    /// Points the hashes of issues that are shown again back to these issues.
     static let pointHome = PostgresStatement(
         "regroup",
         """
@@ -217,7 +218,7 @@ enum RegroupStatements {
                     SELECT FROM grouping_hash f WHERE f.project_id = r.project_id AND f.id = r.from_hash_id)
             RETURNING e.event_id, e.received_day
         )
-        -- What somebody else has moved or deleted, or retention has removed, stays as it is.
+        -- Moves of events that were moved again or removed since are dropped; these events stay as they are.
         DELETE FROM regroup_move r
         WHERE r.project_id = $1 AND r.job_id = $2 AND r.batch = $3 AND NOT EXISTS (
             SELECT FROM back b WHERE b.event_id = r.event_id AND b.received_day = r.received_day)
@@ -237,7 +238,7 @@ enum RegroupStatements {
         [.int8, .int8, .int8]
     )
 
-    /// What was moved by jobs that ended before a moment; they cannot be taken back any more.
+    /// Removes the recorded moves of jobs that ended before `$1`, which can then no longer be reverted.
     static let expire = PostgresStatement(
         "regroup",
         """

@@ -7,11 +7,11 @@ import WhorlProtocol
 import WhorlServices
 import WhorlThreads
 
-/// Works on the jobs that group stored events anew, a page at a time; each page is one transaction with the place that the
-/// job has come to, so a job goes on where it stopped, whoever stopped it.
+/// Runs the jobs that regroup stored events, one page at a time.
 ///
-/// An event moves to the hash that it would get today, and every number of its old hash moves with it. What was moved is
-/// noted, and can be moved back. Rows without a payload stay where they are.
+/// Each page is a transaction that also stores the job's position, so a job continues where it stopped after any
+/// interruption. An event moves to the hash that it would get today, and its part of the old hash's counts moves with
+/// it. Moves are recorded and can be reverted. Events without payload are not moved.
 package struct Regrouping: Service {
     private static let page = 100
     private static let interval = Duration.seconds(2)
@@ -36,7 +36,7 @@ package struct Regrouping: Service {
             do {
                 while !Task.isCancelled, try await step() {}
             } catch {
-                // An outage, or a row that somebody holds: the same page is tried again.
+                // The database is unavailable or a row is locked; the same page is retried.
                 logger.debug("events not regrouped", metadata: ["db.error": "\(error)"])
             }
         }
@@ -50,15 +50,15 @@ package struct Regrouping: Service {
         let batch: Int
     }
 
-    /// Works on one page of one job; false when there is none to work on.
+    /// Processes one page of one job; returns false when no job is active.
     func step() async throws -> Bool {
         guard let waiting = try await pool.execute(RegroupStatements.waiting).first else { return false }
         let projectID: Int = try waiting.read("project_id")
         let id: Int = try waiting.read("id")
         var settings = try await Administration(pool: pool).settings(projectID: projectID).grouping.settings(rules)
-        // What would lead after a transition.
+        // Uses the algorithm that applies after a transition.
         settings.previous = nil
-        // Tags that wait would be counted under the hash that the event had.
+        // Otherwise, uncounted tags would be counted under the old hash of their event.
         try await TagBacklog.settle(pool)
         do {
             return try await work(projectID, id, settings)
@@ -139,7 +139,7 @@ package struct Regrouping: Service {
         return candidates
     }
 
-    /// An event grouped anew from its stored bytes; nil when they do not read any more.
+    /// The event of a stored payload with its new grouping; nil when the payload cannot be parsed.
     private func regrouped(
         _ payload: [UInt8],
         _ number: Int16,

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Lets in one trial a project and two in all: each reads thousands of events.
+/// Limits concurrent trials to one per project and two in total, since each of them reads thousands of events.
 final class TrialGate: Sendable {
     private static let limit = 2
 

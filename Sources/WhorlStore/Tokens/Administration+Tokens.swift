@@ -5,9 +5,9 @@ import WhorlProtocol
 
 extension Administration {
     // MARK: - Tokens
-    /// Makes a token and returns it; only its hash is kept.
+    /// Creates a token and returns it; only its hash is stored.
     ///
-    /// A token that exists, or was revoked, stays as it is.
+    /// A token that already exists, even a revoked one, is not changed.
     package func createToken(
         organizationID: Int?,
         name: String,
@@ -17,7 +17,7 @@ extension Administration {
         token: String? = nil
     ) async throws -> String {
         guard (1...200).contains(name.utf8.count) else {
-            throw AdministrationError.invalid("the name of a token has 1 to 200 bytes")
+            throw AdministrationError.invalid("the name of a token must have 1 to 200 bytes")
         }
         for scope in scopes where !TokenGrant.allScopes.contains(scope) {
             throw AdministrationError.invalid(
@@ -35,12 +35,12 @@ extension Administration {
         return token
     }
 
-    /// All tokens, the oldest first, revoked ones included.
+    /// All tokens including revoked ones, oldest first.
     package func tokens() async throws -> [TokenInfo] {
         try await pool.execute(TokenStatements.tokens).map(TokenInfo.init)
     }
 
-    /// Revokes a token; false when there is none of that id, or it is revoked already.
+    /// Revokes a token; returns false when the id is unknown or the token is already revoked.
     package func revokeToken(id: Int) async throws -> Bool {
         try await pool.execute(TokenStatements.revokeToken, [id.postgresValue]).affected > 0
     }

@@ -1,18 +1,18 @@
 import Foundation
 import WhorlPostgres
 
-/// What is known of an API token, for people; the token itself is kept nowhere.
+/// The description of an API token; the token itself is not stored.
 package struct TokenInfo: Sendable {
     package let id: Int
-    /// The slug of its organisation; nil for a token of the installation.
+    /// The slug of its organization; nil for a token of the installation.
     package let organization: String?
     package let name: String
     package let scopes: [String]
-    /// Who made it.
+    /// The user or program that created it.
     package let maker: String
     package let createdAt: Date
     package let expiresAt: Date?
-    /// To the minute.
+    /// Accurate to the minute.
     package let lastUsedAt: Date?
     package let revokedAt: Date?
 

@@ -7,15 +7,15 @@ import WhorlProcessing
 import WhorlFaults
 #endif
 
-/// Stores batches: makes missing partitions, tries again after deadlocks, separates events that cannot be stored.
+/// Stores batches: creates missing partitions, retries after deadlocks, and separates events that cannot be stored.
 actor BatchExecutor {
-    /// What a batch led to.
+    /// The result of storing a batch.
     struct Report: Sendable {
-        /// In the order of the events.
+        /// The results in the order of the events.
         var results: [Result<WriteResult, any Error>]
-        /// Sizes of the parts that were committed.
+        /// The sizes of the parts that were committed.
         var stored: [Int] = []
-        /// Sizes of the parts that missed their deadline.
+        /// The sizes of the parts that missed their deadline.
         var missedDeadlines: [Int] = []
 
         static func + (left: Report, right: Report) -> Report {
@@ -27,11 +27,11 @@ actor BatchExecutor {
         }
     }
 
-    /// Time for an event's wait and its batch together.
+    /// The time limit for an event's wait in the queue and its batch together.
     ///
-    /// A request must not wait longer than 2 s during an outage, and writing to the spool takes a part of that.
+    /// A request must not wait longer than 2 s during an outage, and writing to the spool takes part of that time.
     private static let patience = Duration.milliseconds(1_700)
-    /// Time for a batch whose events waited long.
+    /// The minimum time for a batch, even when its events have waited for long.
     private static let shortestTry = Duration.milliseconds(300)
 
     private let pool: PostgresPool
@@ -47,7 +47,7 @@ actor BatchExecutor {
         self.metrics = metrics
     }
 
-    /// Stores events in one transaction; `oldest` is when the first of them was submitted.
+    /// Stores events in one transaction; `oldest` is the time when the first of them was submitted.
     func store(_ events: [PreparedEvent], oldest: ContinuousClock.Instant) async -> Report {
         let start = ContinuousClock.now
         do {
@@ -59,7 +59,7 @@ actor BatchExecutor {
             metrics.committed(events.count, start.duration(to: .now))
             return Report(results: results.map { .success($0) }, stored: [events.count])
         } catch let error as PostgresError where error.refusesBatch && events.count > 1 {
-            // One of the events cannot be stored. The others are stored without it.
+            // At least one of the events cannot be stored: each half is stored separately, so that the others can be.
             let middle = events.count / 2
             let first = await store(Array(events[..<middle]), oldest: oldest)
             return first + (await store(Array(events[middle...]), oldest: oldest))
@@ -74,7 +74,7 @@ actor BatchExecutor {
         }
     }
 
-    /// Stores the events; creates missing partitions, and looks up hashes again that were deleted meanwhile.
+    /// Stores the events; creates missing partitions and resolves hashes again that were deleted in the meantime.
     private func transact(
         _ events: [PreparedEvent],
         deadline: ContinuousClock.Instant
@@ -89,7 +89,7 @@ actor BatchExecutor {
             do {
                 committed = try await run(transaction, deadline: deadline)
             } catch let error as PostgresError where error.sqlState == "23514" && attempt <= 2 {
-                // No partition for the day: the first event of a day, or a replay of an old one.
+                // There is no partition for the day: the event is the first one of a day or a replay of an old one.
                 let days = events.map { PostgresDay($0.isReplay ? Date() : $0.event.receivedAt) }
                 try await Partitions(pool: pool).create(for: Set(days))
                 continue
@@ -105,7 +105,7 @@ actor BatchExecutor {
                 }
             }
             guard stale.isEmpty || attempt < 5 else {
-                throw PostgresError(.other, "an issue was deleted again and again while its event was stored")
+                throw PostgresError(.other, "an issue was deleted repeatedly while its event was being stored")
             }
             pending = stale
         }
@@ -124,7 +124,7 @@ actor BatchExecutor {
                     try await transaction.run($0, deadline: $1)
                 }
             } catch let error as PostgresError where error.isTransient && attempt < 4 {
-                // Deadlock, serialization failure: tried again whole, so nothing is counted twice.
+                // Deadlock or serialization failure: the whole transaction is retried, so nothing is counted twice.
                 attempt += 1
             }
         }
@@ -132,6 +132,6 @@ actor BatchExecutor {
 }
 
 extension PostgresError {
-    /// Whether the server refused the batch because of something in it.
+    /// Whether the server rejected the batch because of its content.
     fileprivate var refusesBatch: Bool { sqlState != nil && !meansServerAway && !isTooSlow && !isTransient }
 }

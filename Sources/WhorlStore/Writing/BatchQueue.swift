@@ -1,34 +1,34 @@
 import WhorlProcessing
 
-/// Decides when waiting events are stored, and in which batch: a pure state machine.
+/// Decides when queued events are stored, and in which batch: a pure state machine.
 ///
-/// A batch starts when a writer is free and the first event has waited for the linger time, or when it is full. The queue
-/// is bounded in events and bytes, in all and for each project; projects take turns.
+/// A batch starts when a writer is free and either the batch is full or the first event has waited for the linger time.
+/// The queue is bounded in events and bytes, in total and per project. Projects are served in turn.
 struct BatchQueue<Payload: Sendable>: Sendable {
-    /// An event that waits to be stored.
+    /// A queued event.
     struct Entry: Sendable {
         let key: EventKey
-        /// Size of the compressed payload.
+        /// The size of the compressed payload.
         let bytes: Int
         let since: ContinuousClock.Instant
         let payload: Payload
     }
 
-    /// Something that happens to the queue.
+    /// An input of the state machine.
     enum Event: Sendable {
         case submitted(Entry)
         case lingerEnded
         case patienceEnded
-        /// A batch of so many events was committed.
+        /// A batch of this many events was committed.
         case stored(Int)
-        /// A batch of so many events took longer than it may.
+        /// A batch of this many events missed its deadline.
         case missedDeadline(Int)
-        /// A writer is free again.
+        /// A batch ended and its writer is free again.
         case batchEnded
         case stopped
     }
 
-    /// What the writer has to do.
+    /// An action for the writer.
     enum Action: Sendable {
         /// Store these events in one batch.
         case store([Entry])
@@ -36,19 +36,19 @@ struct BatchQueue<Payload: Sendable>: Sendable {
         case startLinger(until: ContinuousClock.Instant)
         /// Report ``Event/patienceEnded`` at this time.
         case startPatience(until: ContinuousClock.Instant)
-        /// Refuse the event: the queue is full.
+        /// Reject the event because the queue is full.
         case refuse(Entry)
-        /// Refuse the event: the writer stops.
+        /// Reject the event because the writer is stopping.
         case refuseStopping(Entry)
-        /// Refuse these events: no writer was free in time.
+        /// Reject these events because no writer was free in time.
         case giveUp([Entry])
-        /// Nothing waits and nothing is being stored; nothing will come.
+        /// End the writer: nothing is queued or being stored, and no event will be accepted.
         case finish
     }
 
     private let configuration: EventWriter.Configuration
     private var queue = FairQueue<Int, Entry>()
-    /// Batches that are being stored.
+    /// The number of batches that are being stored.
     private var inFlight = 0
     private var isLingering = false
     private var isPatienceRunning = false
@@ -60,7 +60,7 @@ struct BatchQueue<Payload: Sendable>: Sendable {
         size = BatchSize(maximum: configuration.batchEvents)
     }
 
-    /// Events that wait.
+    /// The number of queued events.
     var count: Int { queue.count }
 
     mutating func handle(_ event: Event, at now: ContinuousClock.Instant) -> [Action] {
@@ -95,9 +95,9 @@ struct BatchQueue<Payload: Sendable>: Sendable {
 
     private var isWriterFree: Bool { inFlight < configuration.writers }
 
-    /// Whether an event may wait.
+    /// Whether an event can be queued.
     ///
-    /// An eighth of the queue is reserved for projects that hold less than half of it.
+    /// An eighth of the queue is reserved for projects that occupy less than half of it.
     private func hasRoom(for entry: Entry) -> Bool {
         let own = queue.load(of: entry.key.projectID)
         let isSmall = own.count < configuration.queueEvents / 2 && own.weight < configuration.queueBytes / 2
@@ -106,7 +106,7 @@ struct BatchQueue<Payload: Sendable>: Sendable {
         return queue.count < events && queue.weight + entry.bytes <= bytes
     }
 
-    /// Starts a batch when one is full, else the linger time.
+    /// Starts a batch when one is full; otherwise starts the linger time.
     private mutating func start() -> [Action] {
         guard isWriterFree, let oldest else { return [] }
         if queue.count >= size.events || queue.weight >= configuration.batchBytes { return [batch()] }
@@ -115,7 +115,7 @@ struct BatchQueue<Payload: Sendable>: Sendable {
         return [.startLinger(until: oldest + configuration.linger)]
     }
 
-    /// Starts the time after which the oldest event is given up.
+    /// Starts the timer after which the oldest event is rejected.
     private mutating func watch() -> [Action] {
         guard !isPatienceRunning, let oldest else { return [] }
         isPatienceRunning = true
@@ -132,8 +132,8 @@ struct BatchQueue<Payload: Sendable>: Sendable {
         var batch: [Entry] = []
         var later: [Entry] = []
         while batch.count < size.events, bytes < configuration.batchBytes, let entry = queue.popFirst() {
-            // One statement cannot insert one key twice: a second event with the same id waits for a later batch, behind
-            // those that came after it.
+            // One statement cannot insert a key twice. So a second event with the same id goes to the end of the queue
+            // and is stored by a later batch.
             if keys.insert(entry.key).inserted {
                 bytes += entry.bytes
                 batch.append(entry)

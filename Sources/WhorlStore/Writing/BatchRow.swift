@@ -1,13 +1,13 @@
 import WhorlPostgres
 
-/// One event of a batch with the ids of what it refers to.
+/// One event of a batch with the ids of its hash, environment and release.
 struct BatchRow: Sendable {
     let event: PreparedEvent
     let hashID: Int
     let environmentID: Int
     let releaseID: Int?
 
-    /// The columns in which ``BatchStatements/store`` gets a batch.
+    /// The columns of the parameters of ``BatchStatements/store``.
     static let columns = RowColumns<BatchRow>([
         .column("project_id") { $0.event.event.projectID },
         .column("event_id") { $0.event.event.eventID.uuid },

@@ -1,7 +1,7 @@
-/// How many events the next batch may hold.
+/// The maximum number of events of the next batch.
 ///
-/// A batch that misses its deadline is too large for this database at this moment: half of it is tried next. Each batch
-/// that is stored at full size lets the next one be twice as large, up to the maximum.
+/// It is halved when a batch misses its deadline, because the batch was too large for the database at that time. It is
+/// doubled, up to the configured maximum, when a batch of the full size is stored.
 struct BatchSize: Sendable {
     private let maximum: Int
     private(set) var events: Int
@@ -12,7 +12,7 @@ struct BatchSize: Sendable {
     }
 
     mutating func missedDeadline(_ count: Int) {
-        // A batch from before an earlier miss says nothing of the present size.
+        // Ignores a batch that is larger than the current maximum: it started before an earlier miss.
         guard count <= events || events == 1 else { return }
         events = max(min(events, count) / 2, 1)
     }

@@ -4,7 +4,7 @@ import WhorlProcessing
 extension BatchTransaction {
     struct Resolution: Sendable {
         var found = ReferenceCache()
-        /// Places of events that are stored already.
+        /// The indices of events that are already stored.
         var duplicates: Set<Int> = []
     }
 
@@ -14,7 +14,7 @@ extension BatchTransaction {
     ) async throws -> Resolution {
         var resolution = Resolution()
         let unknown = events.indices.filter { !known.knowsHashes(of: events[$0]) }
-        // A duplicate must not make an issue of its own.
+        // A duplicate must not create an issue.
         if !unknown.isEmpty { resolution.duplicates = try await probe(unknown, connection, deadline) }
         let fresh = events.indices.filter { !resolution.duplicates.contains($0) }
         let releases = Set(fresh.compactMap { events[$0].releaseKey }).filter { known.releases[$0] == nil }
@@ -69,7 +69,7 @@ extension BatchTransaction {
     ) async throws -> [ReferenceCache.NameKey: Int] {
         var found: [ReferenceCache.NameKey: Int] = [:]
         var missing = keys
-        // Another collector may make the same name at that moment; then it is there the next time.
+        // Another collector may create the same name concurrently; the next attempt finds it.
         for _ in 0..<5 where !missing.isEmpty {
             let wanted = missing.sorted()
             let rows = try await connection.execute(
@@ -83,7 +83,7 @@ extension BatchTransaction {
             }
             missing = missing.filter { found[$0] == nil }
         }
-        guard missing.isEmpty else { throw PostgresError(.other, "a name could neither be found nor made") }
+        guard missing.isEmpty else { throw PostgresError(.other, "a name could be neither found nor created") }
         return found
     }
 }
@@ -104,7 +104,7 @@ extension ReferenceCache.HashKey: Comparable {
 enum ResolutionStatements {
     static let all = [probe]
 
-    /// Which of these ids are stored already, so that a duplicate does not create an issue of its own.
+    /// Finds the events that are already stored, so that a duplicate does not create an issue.
     static let probe = PostgresStatement(
         "probe_duplicates",
         """

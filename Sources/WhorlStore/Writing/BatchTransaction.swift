@@ -8,20 +8,21 @@ import WhorlTelemetry
 import WhorlFaults
 #endif
 
-/// Stores one batch of events: finds what they refer to, then runs the one statement that inserts and counts.
+/// Stores one batch of events: resolves their references, then runs a single statement that inserts and counts.
 ///
-/// That statement is a transaction by itself. Where something is unknown, a constant number of statements finds or makes it
-/// before; what they made stays when the batch fails. Events that another collector may store at the same moment under
-/// another day are guarded by locks (``DuplicateGuard``).
+/// That statement is a transaction by itself. Unknown references are found or created before it by a constant number of
+/// statements. Rows that these create remain when the batch fails. Events that another collector may store at the same
+/// time under a different day are protected by locks (``DuplicateGuard``).
 struct BatchTransaction: Sendable {
     let events: [PreparedEvent]
     let known: ReferenceCache
 
-    /// What a committed transaction did.
+    /// The result of a committed transaction.
     struct Committed: Sendable {
-        /// In the order of ``events``; nil for an event whose hash was deleted meanwhile, so that it has to be tried again.
+        /// In the order of ``events``; nil for an event whose hash was deleted in the meantime, so that it must be
+        /// retried.
         var results: [WriteResult?]
-        /// What was found on the way; true once the transaction has committed.
+        /// The references that were resolved; valid only after the transaction is committed.
         var found: ReferenceCache
     }
 
@@ -71,7 +72,7 @@ struct BatchTransaction: Sendable {
             deadline: deadline
         )
         var byKey: [EventKey: WriteResult?] = [:]
-        // One event of the batch tells of each regression and of each new issue.
+        // Only one event of the batch announces each regression and each new issue.
         var regressed: Set<Int> = []
         var announced: Set<Int> = []
         for row in stored {
@@ -108,7 +109,7 @@ struct EventKey: Hashable {
     }
 }
 
-/// The statement that stores a batch: rows first, then every number from the rows that were really inserted.
+/// The statement that stores a batch: it inserts the rows, then updates all counts from the rows that were inserted.
 enum BatchStatements {
     static let all = [store]
 
@@ -119,7 +120,7 @@ enum BatchStatements {
         AND NOT EXISTS (
             SELECT FROM event e
             WHERE e.project_id = i.project_id AND e.event_id = i.event_id AND e.received_day = i.day + 1)
-        -- What was replayed late may lie under any earlier day. Replays themselves were looked for before.
+        -- A late replay may be stored under any earlier day. Replayed events themselves were checked before.
         AND (i.is_replay OR NOT EXISTS (
             SELECT FROM late_replay r WHERE r.project_id = i.project_id AND r.event_id = i.event_id))
         """
@@ -130,16 +131,17 @@ enum BatchStatements {
     private static let duplicateCheck = isNew
     #endif
 
-    /// One statement, so one transaction: counters cannot drift from rows, and running it again changes nothing.
+    /// Stores a batch in a single statement, and so in one transaction.
     ///
-    /// Every sub-statement writes its rows in the order of their keys, so that two collectors lock in the same order.
-    /// An event whose hash was deleted meanwhile is neither stored nor counted; the caller resolves the hash anew.
+    /// Counters cannot differ from rows, and running the statement again changes nothing. Every sub-statement writes
+    /// its rows in the order of their keys, so that all collectors lock in the same order. An event whose hash was
+    /// deleted in the meantime is neither stored nor counted; the caller resolves the hash again.
     static let store = PostgresStatement(
         "store_batch",
         """
         WITH input AS MATERIALIZED (
-            -- A late replay lies under the day on which it is stored: then the primary key keeps it and the same event
-            -- that its sender sends again at that moment from being two rows.
+            -- A late replay is stored under the current day, so that the primary key also rejects the same event when
+            -- its sender sends it again at that time.
             SELECT t.*, CASE WHEN is_replay THEN greatest((received_at AT TIME ZONE 'UTC')::date,
                 (now() AT TIME ZONE 'UTC')::date) ELSE (received_at AT TIME ZONE 'UTC')::date END AS day
             FROM \(BatchRow.columns.unnest(as: "t"))
@@ -150,15 +152,16 @@ enum BatchStatements {
             JOIN grouping_hash h ON h.project_id = i.project_id AND h.id = i.hash_id
             JOIN issue s ON s.project_id = h.project_id AND s.id = h.issue_id AND s.merged_into IS NULL
         ),
-        -- The issues are locked before anything is written, in the order of their keys: whatever the plan, two
-        -- collectors cannot wait for each other in a circle, and no issue is deleted while an event joins it.
+        -- The issues are locked before anything is written, in the order of their keys: so two collectors cannot
+        -- deadlock, whatever the plan, and no issue is deleted while an event is added to it.
         locked AS MATERIALIZED (
             SELECT project_id, id, hash_epoch, status, resolved_at, event_count FROM issue
             WHERE (project_id, id) IN (SELECT project_id, issue_id FROM pointed)
             ORDER BY project_id, id
             FOR NO KEY UPDATE
         ),
-        -- An issue whose hashes were merged or parted while we waited for its lock has another number by now.
+        -- The epoch of an issue has changed if its hashes were merged or unmerged while this statement waited for the
+        -- lock.
         alive AS MATERIALIZED (
             SELECT p.*
             FROM pointed p
@@ -174,8 +177,8 @@ enum BatchStatements {
                 i.payload_codec, i.payload, i.sent_at, i.notes
             FROM input i
             JOIN alive a ON a.project_id = i.project_id AND a.event_id = i.event_id
-            -- The same id on the same or the previous day is a duplicate: midnight and retries are covered. Of the same
-            -- day the primary key tells; and what was spooled before midnight may have been sent again after it.
+            -- The same id on the same, previous or next day is a duplicate: midnight and retries are covered. The
+            -- primary key covers the same day; an event spooled before midnight may have been sent again after it.
             WHERE \(duplicateCheck)
             ORDER BY i.project_id, i.event_id
             ON CONFLICT DO NOTHING
@@ -243,7 +246,7 @@ enum BatchStatements {
             GROUP BY 1, 2
         ),
         user_totals AS (
-            -- Whoever met the issue under another of its hashes is counted already.
+            -- Users with an event under another hash of the issue are counted already.
             SELECT u.project_id, h.issue_id, count(DISTINCT u.user_hash) AS users
             FROM users u
             JOIN (SELECT DISTINCT project_id, hash_id, issue_id FROM alive) AS h
@@ -265,7 +268,7 @@ enum BatchStatements {
                     '5 minutes', greatest(issue.last_seen, t.last_seen), timestamptz '2000-01-01 00:00:00Z'),
                 level = CASE WHEN t.last_seen >= issue.last_seen THEN t.level ELSE issue.level END,
                 last_release_id = coalesce(t.release_id, issue.last_release_id),
-                -- An event that happened before the issue was resolved (late, or from the spool) says nothing new.
+                -- An event that occurred before the issue was resolved (late, or from the spool) does not reopen it.
                 status = CASE WHEN t.reopens THEN 0 ELSE issue.status END,
                 substatus = CASE WHEN t.reopens THEN 'regressed' ELSE issue.substatus END,
                 resolved_at = CASE WHEN t.reopens THEN NULL ELSE issue.resolved_at END,

@@ -1,14 +1,16 @@
 import Foundation
 import WhorlPostgres
 
-/// Keeps the same event from being stored twice under two days at the same moment.
+/// Prevents concurrent transactions from storing the same event under two days.
 ///
-/// Of one day the primary key tells, and an earlier commit is seen by the statement that stores. Only two transactions at
-/// once, with two days, see nothing of each other: around midnight, and when a spooled event is replayed while its sender
-/// sends it again. Those events take a lock of the database by their id, and are looked for on every day in between. A
-/// late replay is stored under the day of the replay, where the primary key keeps it apart from an event without a lock.
+/// Within a day, the primary key rejects duplicates, and the storing statement sees events that were committed earlier
+/// under other days. Only two concurrent transactions with different days do not see each other: around midnight, and
+/// when a spooled event is replayed while its sender sends it again. Such events take an advisory lock by their id and
+/// are searched on every day in between. A late replay is stored under the day of the replay, where the primary key
+/// rejects the same event even if it is sent without a lock.
 enum DuplicateGuard {
-    /// How near to midnight a request counts as such: clocks of collectors differ, and senders repeat after seconds.
+    /// The time around midnight in which events take the lock: clocks of collectors differ, and senders retry after
+    /// seconds.
     private static let midnight: TimeInterval = 600
 
     static func needsLock(_ event: PreparedEvent) -> Bool {
@@ -17,7 +19,7 @@ enum DuplicateGuard {
         return second < midnight || second > 86_400 - midnight
     }
 
-    /// Locks the events until the transaction ends; returns the places of those that are stored already.
+    /// Locks the events until the transaction ends; returns the indices of those that are already stored.
     static func lock(
         _ events: [PreparedEvent],
         _ connection: PostgresConnection,
@@ -52,7 +54,7 @@ enum DuplicateGuard {
 enum DuplicateStatements {
     static let all = [lock, find, remember]
 
-    /// In the order of their numbers, so that two collectors cannot wait for each other in a circle.
+    /// Locks in the order of the keys, so that two collectors cannot deadlock.
     static let lock = PostgresStatement(
         "guard_duplicates",
         """
@@ -66,7 +68,7 @@ enum DuplicateStatements {
         [PostgresType.int8.array, PostgresType.uuid.array]
     )
 
-    /// Remembers events that are replayed on a later day, which may be sent again on any day after it.
+    /// Records events that are replayed on a later day, since they may be sent again on any day after it.
     static let remember = PostgresStatement(
         "guard_duplicates",
         """
@@ -79,7 +81,8 @@ enum DuplicateStatements {
         [PostgresType.int8.array, PostgresType.uuid.array, PostgresType.date.array]
     )
 
-    /// Which events are stored, on any day from the one before they arrived to tomorrow, or were replayed late.
+    /// Finds events that are stored on any day from the day before their arrival to tomorrow, or that were replayed
+    /// late.
     static let find = PostgresStatement(
         "guard_duplicates",
         """

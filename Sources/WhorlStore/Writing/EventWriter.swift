@@ -5,35 +5,35 @@ import WhorlPostgres
 import WhorlServices
 import WhorlTelemetry
 
-/// Keeps events: collects those that arrive together into a batch, stores it in one transaction, and answers each waiting
-/// request after the commit.
+/// Stores events: combines events that arrive together into a batch, stores it in one transaction, and answers each
+/// waiting request after the commit.
 ///
-/// ``BatchQueue`` decides, and ``BatchExecutor`` stores. Nothing is stored before `run()`. When `run()` is stopped, it
-/// stores what was submitted before it returns; later submissions are refused.
+/// ``BatchQueue`` decides what to store, and ``BatchExecutor`` stores it. Nothing is stored before `run()`. When
+/// `run()` is stopped, it stores all submitted events before it returns; later submissions are rejected.
 package final class EventWriter: Service, Sendable {
-    /// How events are batched; each bound has its unit in the name.
+    /// The limits of batches and of the queue.
     package struct Configuration: Sendable {
-        /// Most events of a batch.
+        /// The maximum number of events of a batch.
         package var batchEvents = 200
-        /// Most payload bytes of a batch, compressed.
+        /// The maximum size of the compressed payloads of a batch.
         package var batchBytes = 1 << 20
-        /// How long the first event of a batch waits for others.
+        /// The time that the first event of a batch waits for others.
         package var linger = Duration.milliseconds(5)
-        /// Batches in flight at once, each on a connection of its own.
+        /// The maximum number of concurrent batches, each on its own connection.
         package var writers = 2
-        /// Most events that wait.
+        /// The maximum number of queued events.
         package var queueEvents = 10_000
-        /// Most payload bytes that wait, compressed.
+        /// The maximum size of the compressed payloads of queued events.
         package var queueBytes = 64 << 20
-        /// Payloads that one fingerprint may store per minute; further events are kept without their payload.
+        /// The number of payloads that one fingerprint may store per minute; further events are stored without payload.
         package var payloadsPerMinute = 500
-        /// How long a batch may take; beyond it the outcome is unknown, and the events go to the spool.
+        /// The time limit of a batch; after a timeout its result is unknown, and the events go to the spool.
         package var timeout = Duration.milliseconds(1_500)
 
         package init() {}
     }
 
-    /// How long an event may wait for a writer, so that the rest of its time is enough for the spool.
+    /// The maximum time that an event waits for a writer; the remaining time of the request is enough for the spool.
     static let queuePatience = Duration.milliseconds(1_200)
 
     private struct Submission: Sendable {
@@ -46,7 +46,7 @@ package final class EventWriter: Service, Sendable {
     private struct State {
         var queue: Queue
         var flood: FloodGuard
-        /// False until the schema is known to be the program's own.
+        /// Whether the schema is known to match this program.
         var isPrepared = false
         var isStopping = false
     }
@@ -62,7 +62,7 @@ package final class EventWriter: Service, Sendable {
     private let metrics: WriterMetrics
     private let executor: BatchExecutor
     private let state: Mutex<State>
-    /// Bounded by the queue: at most one batch for each writer and one report for each timer.
+    /// Bounded by the queue: at most one batch per writer and one report per timer.
     private let work = WorkQueue<Work>()
 
     package init(
@@ -83,12 +83,12 @@ package final class EventWriter: Service, Sendable {
         )
     }
 
-    /// Stores batches until it is stopped, then until everything that was submitted is answered.
+    /// Stores batches until it is stopped, then until all submitted events are answered.
     package func run() async throws {
         await withTaskCancellationOrGracefulShutdownHandler {
             await withDiscardingTaskGroup { group in
                 while let work = await work.next() { group.addTask { await self.perform(work) } }
-                // Timers may still sleep.
+                // Timers may still be running.
                 group.cancelAll()
             }
         } onCancelOrGracefulShutdown: {
@@ -101,18 +101,18 @@ package final class EventWriter: Service, Sendable {
         handle(.stopped)
     }
 
-    /// Lets events in: the database has been prepared.
+    /// Accepts events from now on; called when the database is prepared.
     package func open() { state.withLock { $0.isPrepared = true } }
 
-    /// Whether an event submitted now would be tried.
+    /// Whether the writer would try to store an event that is submitted now.
     package var isAnswering: Bool {
         state.withLock { $0.isPrepared && !$0.isStopping } && pool.isServerAnswering
     }
 
-    /// How much of the queue is taken, from 0 to 1.
+    /// The used part of the queue, from 0 to 1.
     package var load: Double { Double(state.withLock(\.queue.count)) / Double(capacity) }
 
-    /// Keeps one event and returns after the commit; throws when it could not be kept, or when that is unknown.
+    /// Stores an event and returns after the commit; throws when it was not stored or the result is unknown.
     package func submit(_ event: PreparedEvent) async throws -> WriteResult {
         guard state.withLock(\.isPrepared) else {
             throw PostgresError(.unavailable, "the database is not prepared yet")
@@ -151,7 +151,7 @@ package final class EventWriter: Service, Sendable {
             case .startPatience(let end): work.add(.report(.patienceEnded, at: end))
             case .refuse(let entry):
                 metrics.refused.increment()
-                entry.payload.answer.resume(throwing: PostgresError(.poolExhausted, "too many events wait"))
+                entry.payload.answer.resume(throwing: PostgresError(.poolExhausted, "the event queue is full"))
             case .refuseStopping(let entry):
                 entry.payload.answer.resume(throwing: PostgresError(.unavailable, "the collector is stopping"))
             case .giveUp(let late):

@@ -1,8 +1,8 @@
 import DequeModule
 
-/// A queue in which senders take turns: who sends a thousand events at once does not make others wait for them.
+/// A queue that serves its keys in turn, so that a key with many elements does not delay the others.
 ///
-/// Within a sender the order of arrival stays.
+/// The elements of one key stay in order of arrival.
 struct FairQueue<Key: Hashable & Sendable, Element: Sendable>: Sendable {
     private struct Entry {
         let element: Element
@@ -15,16 +15,16 @@ struct FairQueue<Key: Hashable & Sendable, Element: Sendable>: Sendable {
     }
 
     private var lines: [Key: Line] = [:]
-    /// Keys with something waiting, each once; the first one is next.
+    /// The keys with waiting elements, each once, in the order in which they are served.
     private var turns: Deque<Key> = []
-    /// Elements of all keys.
+    /// The number of elements of all keys.
     private(set) var count = 0
-    /// What all elements weigh together, such as bytes.
+    /// The total weight of all elements, such as their size in bytes.
     private(set) var weight = 0
 
     var isEmpty: Bool { count == 0 }
 
-    /// Elements of a key, and their weight.
+    /// The number of elements of a key, and their weight.
     func load(of key: Key) -> (count: Int, weight: Int) {
         lines[key].map { ($0.entries.count, $0.weight) } ?? (0, 0)
     }
@@ -37,7 +37,7 @@ struct FairQueue<Key: Hashable & Sendable, Element: Sendable>: Sendable {
         self.weight += weight
     }
 
-    /// The next element by turns.
+    /// Removes and returns the next element.
     mutating func popFirst() -> Element? {
         guard let key = turns.popFirst(), var line = lines.removeValue(forKey: key),
             let entry = line.entries.popFirst()
@@ -55,7 +55,7 @@ struct FairQueue<Key: Hashable & Sendable, Element: Sendable>: Sendable {
     /// The first element of each key.
     var heads: some Sequence<Element> { lines.values.lazy.compactMap { $0.entries.first?.element } }
 
-    /// Takes out every element for which the condition holds, key by key.
+    /// Removes and returns all elements that satisfy the condition, key by key.
     mutating func removeAll(where condition: (Element) -> Bool) -> [Element] {
         var removed: [Entry] = []
         for (key, line) in lines {

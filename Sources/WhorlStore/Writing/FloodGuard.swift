@@ -1,9 +1,9 @@
 import Foundation
 
-/// Decides which events of a flood are kept without their payload: a fingerprint stores so many payloads per minute.
+/// Decides which events of a flood are stored without payload, by a limit of payloads per hash and minute.
 ///
-/// Counted by the minute in which the event arrived, so that a replay decides as the first try did. Bounded: when too
-/// many fingerprints are known, all are forgotten, which stores a few payloads more.
+/// The minute is that of the event's arrival, so that a replay is decided like the first attempt. Memory is bounded:
+/// when too many hashes are counted, all counts are reset, which lets a few more payloads be stored.
 struct FloodGuard {
     private static let capacity = 100_000
 
@@ -17,7 +17,7 @@ struct FloodGuard {
 
     init(payloadsPerMinute: Int) { self.payloadsPerMinute = payloadsPerMinute }
 
-    /// Counts the event, and says whether it is over the bound.
+    /// Counts the event and returns whether it exceeds the limit.
     mutating func isOver(_ event: PreparedEvent) -> Bool {
         guard event.codec != PayloadCodec.none else { return false }
         let minute = Int(event.event.receivedAt.timeIntervalSince1970 / 60)

@@ -1,40 +1,41 @@
-/// What has to be made so that each event of a batch has its leading hash and each hash an issue: a pure function of what the
-/// database has.
+/// A plan of the hashes and issues to create, so that each event of a batch has its leading hash and each hash an
+/// issue.
 ///
-/// Events go in the order of their keys. An event whose leading hash is known belongs to that hash's issue; else to the issue
-/// of its first known further hash; else it founds an issue. What one event makes, the next one finds.
+/// A pure function of what the database contains. Events are processed in the order of their keys. An event belongs to
+/// the issue of its leading hash if that is known, otherwise to the issue of its first known further hash, otherwise to
+/// a new issue. Hashes and issues planned for one event are used for the next events.
 struct HashPlan: Sendable {
     typealias Key = ReferenceCache.HashKey
 
-    /// A hash that the database has, and where it points.
+    /// A hash in the database, with the issue that it points to.
     struct Known: Sendable, Equatable {
         let id: Int
         let issueID: Int
         let homeIssueID: Int
     }
 
-    /// Where a hash to be made points.
+    /// The issue that a new hash points to.
     enum Owner: Sendable, Equatable {
         case issue(id: Int, home: Int)
-        /// The issue that the event with this leading hash founds.
+        /// The new issue of the event with this leading hash.
         case founder(Key)
     }
 
-    /// A hash to be made for an issue that exists or is founded.
+    /// A hash to create for an existing or new issue.
     struct Further: Sendable, Equatable {
         let key: Key
         let owner: Owner
-        /// Whether an event has it as its leading hash, so that it is made in any case.
+        /// Whether it is the leading hash of an event, so that it is created in any case.
         let isLeading: Bool
     }
 
-    /// Places of the events that found an issue.
+    /// The indices of the events that get a new issue.
     private(set) var founders: [Int] = []
     private(set) var further: [Further] = []
 
     var isEmpty: Bool { founders.isEmpty && further.isEmpty }
 
-    /// Plans for events, each with its leading hash first.
+    /// Makes the plan for events, each given by its hashes with the leading hash first.
     init(_ events: [[Key]], known: [Key: Known]) {
         var owners: [Key: Owner] = known.mapValues { .issue(id: $0.issueID, home: $0.homeIssueID) }
         for (place, keys) in events.enumerated() {

@@ -1,19 +1,19 @@
 import WhorlPostgres
 import WhorlProcessing
 
-/// Finds the hashes by which events are grouped, or makes them, with new issues where none of an event's hashes points to
-/// one: two statements for a batch, however many hashes are new.
+/// Finds or creates the hashes by which events are grouped, with new issues for events whose hashes are all unknown.
 ///
-/// Each statement is whole by itself. What was made stays when the batch fails afterwards; an issue without events is shown
-/// nowhere, and the first event that is stored for it tells of it as new.
+/// Two statements handle a batch, however many hashes are new. Each statement is atomic by itself. Created rows remain
+/// when the batch fails afterwards: an issue without events is not shown, and the first event stored for it announces
+/// it as new.
 enum HashResolver {
-    /// Rounds before it gives up: another collector may make or delete the same hashes at that moment.
+    /// The maximum number of attempts, since another collector may create or delete the same hashes concurrently.
     private static let maxRounds = 6
 
     /// An event with the id of its release.
     typealias Wanted = (event: PreparedEvent, releaseID: Int?)
 
-    /// The ids of all leading hashes.
+    /// Returns the ids of all leading hashes.
     static func resolve(
         _ wanted: [Wanted],
         _ connection: PostgresConnection,
@@ -31,11 +31,11 @@ enum HashResolver {
             }
             let missing = Set(keys.compactMap(\.first)).filter { ids[$0] == nil }
             if missing.isEmpty { return ids }
-            // Made by another collector meanwhile, or left behind by an issue that was deleted.
+            // The hashes were created concurrently by another collector, or are left over from a deleted issue.
             if round > 1 { try await removeOrphans(Array(missing), connection, deadline) }
             known = [:]
         }
-        throw PostgresError(.other, "hashes were made and deleted again and again while their events were stored")
+        throw PostgresError(.other, "hashes were created and deleted repeatedly while their events were being stored")
     }
 
     private static func find(

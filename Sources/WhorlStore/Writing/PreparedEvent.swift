@@ -1,24 +1,24 @@
 import WhorlProcessing
 import WhorlProtocol
 
-/// An event with what its row needs, made before a connection is taken.
+/// An event with all data for its row, prepared before a connection is taken.
 package struct PreparedEvent: Sendable {
-    /// What queries need of the event; without its bytes.
+    /// The event without its payload.
     package let event: ProcessedEvent
-    /// How ``payload`` is compressed, by the number that stands on the row.
+    /// The codec number of ``payload``, which is stored in the row.
     package let codec: Int16
-    /// The payload's bytes, compressed.
+    /// The compressed payload.
     package let payload: [UInt8]
-    /// What was changed before the payload was written, as JSON; nil when nothing was.
+    /// The changes that were made to the event before its payload was written, as JSON; nil when there were none.
     package let notes: String?
-    /// Whether it comes from the spool, perhaps days after it arrived.
+    /// Whether the event comes from the spool, possibly days after it arrived.
     package var isReplay = false
     let hashKey: ReferenceCache.HashKey
-    /// Further hashes that lead to the same issue.
+    /// Further hashes, which lead to the same issue.
     let aliasKeys: [ReferenceCache.HashKey]
     let environmentKey: ReferenceCache.NameKey
     let releaseKey: ReferenceCache.NameKey?
-    /// The tags as one text, separated by U+001F.
+    /// The tags as a single string, separated by U+001F.
     let tags: String
 
     /// Compresses the payload.
@@ -27,9 +27,9 @@ package struct PreparedEvent: Sendable {
         self.init(event, codec: number, payload: payload)
     }
 
-    /// Takes the payload as it was compressed before.
+    /// Uses a payload that is already compressed.
     package init(_ event: ProcessedEvent, codec: Int16, payload: [UInt8]) {
-        // The bytes themselves are not needed any more: a slice of them would keep the whole body alive.
+        // Drops the uncompressed payload: as a slice, it would keep the whole request body in memory.
         self.event = event.withoutPayload
         self.codec = codec
         self.payload = payload
@@ -62,7 +62,7 @@ package struct PreparedEvent: Sendable {
         isReplay = full.isReplay
     }
 
-    /// The same event without its payload, for a fingerprint that exceeds its payloads per minute: the event counts, and
-    /// its row stays small.
+    /// The event without its payload, for a fingerprint over its payload limit: the event is counted and its row stays
+    /// small.
     var withoutPayload: PreparedEvent { PreparedEvent(withoutPayloadOf: self) }
 }

@@ -1,7 +1,7 @@
-/// What never changes, kept in memory: hash → hash id, environment → id, release → id.
+/// An in-memory cache of ids that never change: those of hashes, environments and releases.
 ///
-/// Which issue a hash points to does change, so it is not here. Bounded: when a part is full it is emptied, since the
-/// database gives everything back.
+/// The issue that a hash points to can change, so it is not cached. Memory is bounded: a part that is full is emptied,
+/// since the database can provide all entries again.
 struct ReferenceCache {
     struct HashKey: Hashable {
         let projectID: Int
@@ -16,12 +16,12 @@ struct ReferenceCache {
     private static let capacity = 100_000
 
     private(set) var hashes: [HashKey: Int] = [:]
-    /// Hashes that are no event's leading one and are known to point somewhere.
+    /// Further hashes of events that are known to point to an issue.
     private(set) var aliases: [HashKey: Bool] = [:]
     private(set) var environments: [NameKey: Int] = [:]
     private(set) var releases: [NameKey: Int] = [:]
 
-    /// Adds what a committed transaction found; what an aborted one found may not exist.
+    /// Adds the references found by a committed transaction; those of an aborted transaction may not exist.
     mutating func merge(_ found: ReferenceCache) {
         Self.merge(found.hashes, into: &hashes)
         Self.merge(found.aliases, into: &aliases)

@@ -1,12 +1,12 @@
 import WhorlPostgres
 import WhorlProcessing
 
-/// An issue to be made, with its leading hash.
+/// An issue to create, with its leading hash.
 struct FoundedIssueRow: Sendable {
     let event: PreparedEvent
     let releaseID: Int?
 
-    /// The columns in which ``ReferenceStatements/makeHashes`` gets new issues.
+    /// The columns of the parameters of ``ReferenceStatements/makeHashes`` for new issues.
     static let columns = RowColumns<FoundedIssueRow>([
         .column("project_id") { $0.event.event.projectID },
         .column("hash") { $0.event.hashKey.hash },
@@ -24,9 +24,9 @@ struct FoundedIssueRow: Sendable {
     ])
 }
 
-/// A further hash of an issue that exists or is made by the same statement.
+/// A further hash of an issue that exists or is created by the same statement.
 enum FurtherHashRow {
-    /// The columns in which ``ReferenceStatements/makeHashes`` gets further hashes.
+    /// The columns of the parameters of ``ReferenceStatements/makeHashes`` for further hashes.
     static let columns = RowColumns<HashPlan.Further>(
         firstParameter: FoundedIssueRow.columns.count + 1,
         [

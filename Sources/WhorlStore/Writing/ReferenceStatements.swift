@@ -1,19 +1,18 @@
 import WhorlPostgres
 
-/// Statements that find, or make, what the events of a batch refer to: hashes and issues, environments, releases.
+/// Statements that find or create what the events of a batch refer to: hashes and issues, environments, releases.
 ///
-/// Each takes the whole batch, so that their number does not grow with it.
+/// Each statement handles the whole batch, so that the number of statements does not depend on its size.
 enum ReferenceStatements {
     static let all = [findHashes, makeHashes, removeOrphans, environments, releases]
 
-    /// Hashes of an issue beyond which further ones of its events are not noted.
+    /// The number of hashes of an issue from which on further hashes of its events are not stored.
     static let maxHashes = 200
 
     /// Finds hashes whose issue exists.
     ///
-    /// A hash that was made for an issue while that was merged follows it.
-    ///
-    /// The issues are kept from being deleted until the transaction ends, where there is one.
+    /// A hash that was created for an issue while the issue was being merged is pointed to the target of the merge. In
+    /// a transaction, the issues cannot be deleted until it ends.
     static let findHashes = PostgresStatement(
         "resolve_hash",
         """
@@ -38,10 +37,10 @@ enum ReferenceStatements {
         [PostgresType.int8.array, PostgresType.bytea.array]
     )
 
-    /// Makes issues with their first hashes, and further hashes of these and of other issues.
+    /// Creates issues with their leading hashes, and further hashes for these and other issues.
     ///
-    /// A hash that another collector makes at that moment comes back in no row, nor do those that depend on it; asked again,
-    /// it is found.
+    /// No row is returned for a hash that another collector creates concurrently, nor for hashes that depend on it; the
+    /// next attempt finds it.
     static let makeHashes = PostgresStatement(
         "resolve_hash",
         """
@@ -83,7 +82,7 @@ enum ReferenceStatements {
             LEFT JOIN founded d ON d.project_id = e.project_id AND d.hash = e.founder
         ),
         counts AS MATERIALIZED (
-            -- Frames of libraries come from the sender: the ways to an issue are bounded.
+            -- Library frames come from the sender, so the number of hashes per issue is bounded.
             SELECT o.project_id, o.issue_id, (
                 SELECT count(*) FROM grouping_hash g
                 WHERE g.project_id = o.project_id AND g.issue_id = o.issue_id) AS held
@@ -111,10 +110,9 @@ enum ReferenceStatements {
         FoundedIssueRow.columns.types + FurtherHashRow.columns.types
     )
 
-    /// Removes hashes whose issue is gone, so that they can be made anew.
+    /// Removes hashes whose issue does not exist any more, so that they can be created again.
     ///
-    /// It must run as a statement of its own: in the one that lost a race for a hash, the winner's issue cannot be
-    /// seen yet.
+    /// It must be a separate statement: the statement that lost a race for a hash cannot see the winner's issue yet.
     static let removeOrphans = PostgresStatement(
         "resolve_hash",
         """
@@ -126,17 +124,18 @@ enum ReferenceStatements {
         [PostgresType.int8.array, PostgresType.bytea.array]
     )
 
-    /// Environments of a project beyond which new names are kept as `__other__`: the name comes from the sender.
+    /// The maximum number of environments of a project; new names beyond it become `__other__`, since senders choose
+    /// them.
     static let maxEnvironments = 200
-    /// Releases of a project beyond which new versions are kept as `__other__`, for the same reason.
+    /// The maximum number of releases of a project; new versions beyond it become `__other__`, for the same reason.
     static let maxReleases = 20_000
 
     static let environments = names("resolve_environment", table: "environment", column: "name", max: maxEnvironments)
     static let releases = names("resolve_release", table: "release", column: "version", max: maxReleases)
 
-    /// Finds names of projects, or makes them; those beyond the bound of a project are `__other__`.
+    /// Finds or creates names of projects; names beyond a project's limit become `__other__`.
     ///
-    /// A name that another collector makes at that moment comes back without an id; asked again, it is found.
+    /// A name that another collector creates concurrently is returned without an id; the next attempt finds it.
     private static func names(_ operation: String, table: String, column: String, max: Int) -> PostgresStatement {
         PostgresStatement(
             operation,

@@ -10,7 +10,7 @@ struct WriterMetrics: Sendable {
     private let duration: Histogram
 
     init(registry: MetricsRegistry, capacity: Int) {
-        let length = registry.gauges("whorl_queue_length", "Entries that wait in a queue.", labels: ["queue"])
+        let length = registry.gauges("whorl_queue_length", "Entries waiting in a queue.", labels: ["queue"])
         let limits = registry.gauges("whorl_queue_capacity", "Entries that a queue can hold.", labels: ["queue"])
         queued = length.child("events")
         limits.child("events").set(Double(capacity))
