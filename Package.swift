@@ -1,12 +1,11 @@
 // swift-tools-version:6.2
 import PackageDescription
 
-// The rooms of Whorl, from the bottom up. An arrow (a dependency) only ever points to a room above it in this file;
-// docs/architecture.md says what each is for.
+// The targets of Whorl, foundations first. docs/architecture.md describes what each target is for.
 
-/// A product of another package; only builds with one of these traits resolve and build it.
+/// A product of another package, which only builds with one of these traits resolve and build.
 ///
-/// An application that imports the client alone disables all traits and gets no package but this one.
+/// An application that imports only the client disables all traits and gets no other package.
 func external(_ product: String, _ package: String, alsoFor trait: String = "Server") -> Target.Dependency {
     .product(name: product, package: package, condition: .when(traits: ["Server", trait]))
 }
@@ -55,7 +54,7 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
     ],
     targets: [
-        // C: module maps over system libraries, and a shim.
+        // C targets: module maps for system libraries, and C code of this package.
         .systemLibrary(name: "CWhorlPostgres", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(
             name: "CWhorlCompression",
@@ -67,10 +66,10 @@ let package = Package(
         .target(name: "CWhorlDictionary"),
         .target(name: "CWhorlDemangle", linkerSettings: [.linkedLibrary("stdc++", .when(platforms: [.linux]))]),
 
-        // Foundations: they know nothing of the product.
+        // Foundations, independent of the product.
         .target(name: "WhorlTelemetry", dependencies: [coreMetrics]),
         .target(name: "WhorlThreads"),
-        // Faults that tests make on purpose; empty in release builds.
+        // Faults that tests inject; empty in release builds.
         .target(name: "WhorlFaults"),
         .target(name: "WhorlServices", dependencies: [lifecycle, asyncAlgorithms, deque]),
         .target(
@@ -84,7 +83,7 @@ let package = Package(
         .target(name: "WhorlSchema", path: "sql", resources: [.embedInCode("migrations")]),
         .target(name: "WhorlProtocol"),
 
-        // The collector, along the path of an event.
+        // The collector, in the order in which an event passes through it.
         .target(
             name: "WhorlProcessing",
             dependencies: ["WhorlProtocol", "WhorlThreads", "CWhorlCrypto", "CWhorlSearch", "CWhorlDemangle"]
@@ -146,14 +145,14 @@ let package = Package(
             ]
         ),
 
-        // What applications import: no server code.
+        // The libraries that applications import, without server code.
         .target(name: "WhorlClient", dependencies: ["WhorlProtocol"]),
         .target(
             name: "WhorlClientHummingbird",
             dependencies: ["WhorlClient", hummingbird, httpTypes, metrics]
         ),
 
-        // Tests.
+        // Tests and test support.
         .target(
             name: "WhorlTestSupport",
             dependencies: [

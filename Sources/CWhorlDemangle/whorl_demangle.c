@@ -18,16 +18,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// Both come with libraries that every Swift program is linked with: the standard library's own, and the C++ runtime.
+// Both functions are in libraries that every Swift program links: the Swift standard library and the C++ runtime.
 char *swift_demangle(const char *name, size_t length, char *buffer, size_t *size, uint32_t flags);
 char *__cxa_demangle(const char *name, char *buffer, size_t *size, int *status);
 
-// The argument that makes a process a demangler.
+// The `argv[0]` that selects the demangler mode.
 static const char child_name[] = "whorl-demangle";
 
 enum { read_name = 0, gave_up = 1, no_name = 2 };
 
-// What one name may cost: normal names take microseconds and kilobytes.
+// The limits for one name. Normal names take microseconds and kilobytes.
 enum { name_microseconds = 20000, name_heap_bytes = 64 << 20 };
 
 static size_t demangle(char scheme, const char *name, char *output) {
@@ -41,7 +41,7 @@ static size_t demangle(char scheme, const char *name, char *output) {
     return length;
 }
 
-// Bounds the heap above what the process has already, so that a name which expands without end fails to allocate.
+// Limits heap growth beyond the current size, so that a name that expands without limit fails to allocate memory.
 static void limit_heap(void) {
     unsigned long total, resident, shared, text, library, data = 0;
     FILE *file = fopen("/proc/self/statm", "re");
@@ -55,12 +55,13 @@ static void limit_heap(void) {
 }
 
 static void set_timer(int microseconds) {
-    // Of processor time, so that a busy machine changes no result. The signal's default action ends the process.
+    // The timer measures CPU time, so that system load does not change the result. The default action of the signal
+    // ends the process.
     struct itimerval timer = {{0, 0}, {0, microseconds}};
     setitimer(ITIMER_PROF, &timer, NULL);
 }
 
-// Answers names until the other end closes the socket; a name over its limits ends the process.
+// Demangles names until the peer closes the socket. A name that exceeds its limits ends the process.
 static void work(void) {
     char request[WHORL_DEMANGLE_NAME + 2];
     char reply[WHORL_DEMANGLE_RESULT + 1];
@@ -78,7 +79,7 @@ static void work(void) {
     }
 }
 
-// Keeps one worker alive. A worker that ends in the middle of a name is answered for and replaced.
+// Keeps one worker running. When a worker ends while it processes a name, this sends the reply and starts a new worker.
 static void supervise(void) {
     struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
@@ -99,7 +100,7 @@ static void supervise(void) {
     }
 }
 
-// Runs before main, so that the process does nothing else: no thread, no runtime, no settings.
+// Runs before `main`, so that the demangler process starts no threads, initialises no runtime and reads no settings.
 __attribute__((constructor)) static void become_demangler(int count, char **arguments) {
     if (count == 1 && strcmp(arguments[0], child_name) == 0) supervise();
 }
@@ -117,7 +118,7 @@ int whorl_demangle_start(pid_t *child) {
     posix_spawn_file_actions_addclosefrom_np(&actions, 3);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
     char *arguments[] = {(char *)child_name, NULL};
-    // No secrets of the environment; only where the libraries are.
+    // The child gets only the library path, because other environment variables may contain secrets.
     char path[4096] = "LD_LIBRARY_PATH=";
     const char *libraries = getenv("LD_LIBRARY_PATH");
     if (libraries != NULL) strncat(path, libraries, sizeof path - strlen(path) - 1);

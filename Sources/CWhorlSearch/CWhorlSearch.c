@@ -13,7 +13,7 @@ static int fits(const char *part, size_t length, const char *text) {
     return 1;
 }
 
-// Where a part first stands in a text, or NULL.
+// Returns the first occurrence of a part in a text, or NULL.
 static const char *find_part(const char *part, size_t length, const char *text, size_t text_length) {
     if (length > text_length) return NULL;
     if (memchr(part, '?', length) == NULL) return memmem(text, text_length, part, length);
@@ -37,7 +37,7 @@ int whorl_glob(const char *pattern, size_t pattern_length, const char *text, siz
         const char *star = memchr(part, '*', (size_t)(pattern_end - part));
         size_t length = (size_t)((star ? star : pattern_end) - part);
         if (star == NULL) {
-            // The last part stands at the end of the text; the only one is all of it.
+            // The last part must match the end of the text. A pattern without `*` must match the whole text.
             if (length > (size_t)(end - at) || (is_first && length != (size_t)(end - at))) return 0;
             return fits(part, length, end - length);
         }

@@ -5,7 +5,7 @@ import WhorlPostgres
 import WhorlProtocol
 import WhorlStore
 
-/// An answer of the JSON API that is not what was asked for, in words that are safe to show.
+/// An error response of the JSON API, in text that is safe to show.
 package struct APIError: HTTPResponseError, Sendable {
     package let status: HTTPResponse.Status
     package let detail: String
@@ -17,7 +17,7 @@ package struct APIError: HTTPResponseError, Sendable {
         self.headers = headers
     }
 
-    /// The answer for everything that is not there, or that the token may not know of.
+    /// The response for a resource that does not exist, or that the token may not see.
     package static let notFound = APIError(status: .notFound, detail: "The requested resource does not exist")
 
     static let unauthorized = APIError(
@@ -31,9 +31,9 @@ package struct APIError: HTTPResponseError, Sendable {
         detail: "You do not have permission to perform this action."
     )
 
-    /// Something that Sentry has and we do not have yet.
+    /// The response for a feature of Sentry that is not implemented.
     static func notBuilt(_ what: String) -> APIError {
-        APIError(status: .notImplemented, detail: "\(what) is not built; nothing was changed")
+        APIError(status: .notImplemented, detail: "\(what) is not implemented; nothing was changed")
     }
 
     static func badRequest(_ detail: String) -> APIError { APIError(status: .badRequest, detail: detail) }

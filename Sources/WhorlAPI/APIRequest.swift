@@ -6,19 +6,19 @@ import WhorlProtocol
 import WhorlStore
 import WhorlThreads
 
-/// A request of the JSON API whose token is known.
+/// A request to the JSON API with a valid token.
 struct APIRequest: Sendable {
     let grant: TokenGrant
     let services: APIServices
-    /// The captured parts of the path, percent encoding removed.
+    /// The captured parts of the path, percent-decoded.
     let path: [String: String]
-    /// The query, each name with all of its values.
+    /// The query parameters in order; a name may occur several times.
     let query: [(name: String, value: String)]
-    /// The path and query as they were asked for, for links to other pages.
+    /// The path and query as requested, for links to other pages.
     let url: String
     let body: JSON?
 
-    /// Who asks, for the history of issues.
+    /// The author of changes, for the history of issues.
     var actor: String { "token \(grant.id)" }
 
     func parameter(_ name: String) throws -> String {
@@ -30,7 +30,7 @@ struct APIRequest: Sendable {
 
     func all(_ name: String) -> [String] { query.filter { $0.name == name }.map(\.value) }
 
-    // MARK: - What the path names, within what the token may see
+    // MARK: - Resources of the path that the token may see
 
     func organization() async throws -> Organization {
         guard let organization = try await services.administration.organization(slug: parameter("organization")),
@@ -87,7 +87,7 @@ struct APIRequest: Sendable {
         Array(all("environment").filter { !$0.isEmpty }.prefix(50))
     }
 
-    /// The window of time that is asked for: `statsPeriod`, or `start` and `end` together; nil when none is.
+    /// The requested time window: `statsPeriod`, or `start` and `end` together; nil if there is none.
     func window(now: Date) throws -> (from: Date, to: Date)? {
         if let period = first("statsPeriod"), !period.isEmpty {
             guard let span = timeSpan(period) else {
@@ -115,7 +115,7 @@ struct APIRequest: Sendable {
     }
 }
 
-/// What the routes of the API work with.
+/// The dependencies of the API routes.
 struct APIServices: Sendable {
     let administration: Administration
     let issues: IssueQueries
@@ -125,30 +125,30 @@ struct APIServices: Sendable {
     let merging: IssueMerging
     let trial: GroupingTrial
     let regroup: RegroupJobs
-    /// How many requests are answered at once.
+    /// Limits the requests that are processed at the same time.
     let gates: RequestGates
-    /// Where payloads are decompressed, events shaped and answers encoded.
+    /// The thread that decompresses payloads, shapes events and encodes responses.
     let worker: WorkThread
-    /// Grouping rules of the installation.
+    /// The grouping rules of the installation.
     let rules: GroupingRules
     let publicURL: @Sendable () -> String
-    /// Told of each new project, by organisation and slug, so that its metrics begin at zero.
+    /// Called for each new project, with its organisation and slug, so that its metrics are created at zero.
     let projectCreated: @Sendable (String, String) -> Void
 }
 
-/// What a route answers.
+/// The response of a route.
 struct APIAnswer: Sendable {
     var status: HTTPResponse.Status = .ok
     var body = Body.none
     var headers: HTTPFields = [:]
 
-    /// What the answer holds.
+    /// The body of a response.
     enum Body: Sendable {
         case none
         case json(JSON)
-        /// JSON that was encoded already.
+        /// JSON that is already encoded.
         case encoded(ByteBuffer)
-        /// The elements of an array, each encoded already.
+        /// The elements of an array, each already encoded.
         case list([ByteBuffer])
     }
 
@@ -156,14 +156,14 @@ struct APIAnswer: Sendable {
     static func encoded(_ bytes: ByteBuffer) -> APIAnswer { APIAnswer(body: .encoded(bytes)) }
     static let noContent = APIAnswer(status: .noContent)
 
-    /// A page of a list, with links to its neighbours.
+    /// A page of a list, with links to the previous and next page.
     static func page<Element>(_ page: Page<Element>, _ request: APIRequest, _ shape: (Element) -> JSON) -> APIAnswer {
         var answer = APIAnswer.json(.array(page.elements.map(shape)))
         answer.headers[.link] = Pagination.link(page, request)
         return answer
     }
 
-    /// A list that always fits one page, with the links that clients expect.
+    /// A list that always fits on one page, with the links that clients expect.
     static func whole(_ elements: [JSON], _ request: APIRequest) -> APIAnswer {
         let page = Page(elements, limit: Int.max - 1, cursor: nil) { _ in (0, 0) }
         return .page(page, request) { $0 }

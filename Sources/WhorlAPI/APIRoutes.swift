@@ -8,9 +8,9 @@ import WhorlProtocol
 import WhorlStore
 import WhorlThreads
 
-/// The JSON API below `/api/0/`, in Sentry's shapes.
+/// The JSON API below `/api/0/`, in the format of Sentry.
 package struct APIRoutes: Sendable {
-    /// A body of the API names a few things; nothing of it is large.
+    /// Maximum size of a request body; requests to the API are small.
     private static let maxBodyBytes = 1 << 20
 
     private let services: APIServices
@@ -39,7 +39,7 @@ package struct APIRoutes: Sendable {
         )
     }
 
-    /// Every operation.
+    /// All operations of the API.
     package static let endpoints: [Endpoint] =
         RootRoutes.endpoints + OrganizationRoutes.endpoints + ProjectRoutes.endpoints + KeyRoutes.endpoints
         + IssueListRoutes.endpoints + IssueRoutes.endpoints + EventRoutes.endpoints + LookupRoutes.endpoints
@@ -47,7 +47,7 @@ package struct APIRoutes: Sendable {
 
     package func add<Context: RequestContext>(to router: Router<Context>) {
         for endpoint in Self.endpoints {
-            // The router takes the path with and without the slash at its end.
+            // The router accepts the path with and without the trailing slash.
             let path =
                 "/api/0"
                 + endpoint.path.replacingOccurrences(of: "{", with: ":")
@@ -75,10 +75,10 @@ package struct APIRoutes: Sendable {
         }
         let query = QueryString.parse(request.uri.query ?? "")
         guard query.count <= 1_100 else { throw APIError.badRequest("Too many parameters") }
-        // A typing error in a change must not make it a change of everything.
+        // A misspelled parameter must not be ignored: without it, the change could apply to everything.
         if endpoint.method != .get, let unknown = query.first(where: { !endpoint.query.contains($0.name) }) {
             let known = endpoint.query.isEmpty ? "none is" : endpoint.query.joined(separator: ", ") + " are"
-            throw APIError.badRequest("Unknown parameter \(unknown.name.prefix(40)); \(known) known here")
+            throw APIError.badRequest("Unknown parameter \(unknown.name.prefix(40)); \(known) supported")
         }
         let place = try await services.gates.enter(token: grant.id)
         let wanted = APIRequest(

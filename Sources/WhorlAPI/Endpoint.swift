@@ -1,23 +1,24 @@
 import HTTPTypes
 import WhorlProtocol
 
-/// One operation of the API: how it is reached, who may, what it does, and what it answers.
+/// One operation of the API: its method and path, the required scope, its handler, and its response.
 ///
-/// The router, the OpenAPI document and the test of other organisations' tokens are all made from the list of these.
+/// The router, the OpenAPI document and the test with tokens of other organisations are all generated from the list of
+/// endpoints.
 package struct Endpoint: Sendable {
     package let method: HTTPRequest.Method
-    /// Below `/api/0`, with the captured parts in braces and a slash at the end.
+    /// The path below `/api/0`, with parameters in braces and a trailing slash.
     package let path: String
-    /// The scope that the token needs; nil when any valid token will do.
+    /// The scope that the token needs; nil if any valid token is sufficient.
     package let scope: String?
     package let summary: String
-    /// Names of query parameters.
+    /// The names of the query parameters.
     package let query: [String]
-    /// What a success answers.
+    /// The type of a successful response.
     package let answer: Answer
     let handle: @Sendable (APIRequest) async throws -> APIAnswer
 
-    /// The form of a successful answer, by the name of a schema of the OpenAPI document.
+    /// The type of a successful response, by the name of a schema of the OpenAPI document.
     package enum Answer: Sendable {
         case one(String)
         case list(String)

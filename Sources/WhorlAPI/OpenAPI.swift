@@ -1,6 +1,6 @@
 import WhorlProtocol
 
-/// The description of the API (OpenAPI 3.1), made from the list of endpoints.
+/// The description of the API (OpenAPI 3.1), generated from the list of endpoints.
 enum OpenAPI {
     static func document(publicURL: String) -> JSON {
         var paths: [(key: String, value: JSON)] = []
@@ -11,7 +11,7 @@ enum OpenAPI {
             "openapi": "3.1.0",
             "info": [
                 "title": "Whorl", "version": "0",
-                "description": "Issues and events, in the shapes of Sentry's Web API.",
+                "description": "Issues and events, in the format of Sentry's Web API.",
             ],
             "servers": [["url": .string(publicURL + "/api/0")]],
             "security": [["token": []]],
@@ -51,7 +51,7 @@ enum OpenAPI {
 
     private static func responses(_ endpoint: Endpoint) -> JSON {
         let error: JSON = [
-            "description": "What was wrong.",
+            "description": "The error.",
             "content": ["application/json": ["schema": ["$ref": "#/components/schemas/Error"]]],
         ]
         func content(_ schema: JSON) -> JSON { ["application/json": ["schema": schema]] }
@@ -66,7 +66,7 @@ enum OpenAPI {
     }
 }
 
-/// The forms of the answers: the members that are always there, and their types.
+/// The schemas of the responses: the members that are always present, and their types.
 enum OpenAPISchemas {
     static let all: [(key: String, value: JSON)] = [
         ("Error", object(["detail": "string"])),
@@ -198,7 +198,7 @@ enum OpenAPISchemas {
     }
 }
 
-/// Two lists of members, one after the other.
+/// Concatenates two lists of members.
 private func + (
     left: KeyValuePairs<String, String>,
     right: KeyValuePairs<String, String>

@@ -1,7 +1,7 @@
 import NIOCore
 import Synchronization
 
-/// The description of the API as it is sent, made once: anybody may ask for it.
+/// The encoded description of the API, cached because anybody may request it.
 final class OpenAPIText: Sendable {
     private let made = Mutex<(publicURL: String, bytes: ByteBuffer)?>(nil)
 

@@ -2,9 +2,9 @@ import Foundation
 import HTTPTypes
 import WhorlStore
 
-/// The `Link` header that leads through a list (protocol facts, section 7).
+/// The `Link` header for the pages of a list (protocol facts, section 7).
 enum Pagination {
-    /// Both links are always there; `results` says whether there is a page behind each.
+    /// The value of the header; both links are always present, and `results` says whether their page has elements.
     static func link<Element>(_ page: Page<Element>, _ request: APIRequest) -> String {
         [("previous", page.previous, page.hasPrevious), ("next", page.next, page.hasNext)]
             .map { relation, cursor, hasResults in
@@ -13,7 +13,7 @@ enum Pagination {
             .joined(separator: ", ")
     }
 
-    /// The same request with another cursor; every other parameter stays.
+    /// The URL of the same request with another cursor; all other parameters are kept.
     private static func url(_ request: APIRequest, _ cursor: String) -> String {
         let path = request.url.prefix { $0 != "?" }
         let rest = request.query.filter { $0.name != "cursor" }.map { "\(encoded($0.name))=\(encoded($0.value))" }

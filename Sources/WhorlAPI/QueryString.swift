@@ -1,14 +1,14 @@
 import Foundation
 
 extension Int {
-    /// A number of digits only, as ids are written; nil for `+1`, `-1` and everything else.
+    /// Parses a number that consists only of digits, as in ids; nil for `+1`, `-1` and everything else.
     init?(digits: some StringProtocol) {
         guard digits.utf8.allSatisfy({ $0 &- 0x30 < 10 }) else { return nil }
         self.init(digits)
     }
 }
 
-/// Reads the query of a URL as browsers write it: `+` is a blank, the rest percent-encoded.
+/// Parses the query of a URL as browsers encode it: `+` is a space, and the rest is percent-encoded.
 enum QueryString {
     static func parse(_ text: String) -> [(name: String, value: String)] {
         text.split(separator: "&")
@@ -18,7 +18,7 @@ enum QueryString {
             }
     }
 
-    /// A name or value; one that is wrongly encoded stays as it was written.
+    /// Decodes a name or value; invalid percent-encoding is kept unchanged.
     static func decoded(_ text: some StringProtocol) -> String {
         let blanks = text.replacingOccurrences(of: "+", with: " ")
         return blanks.removingPercentEncoding ?? blanks

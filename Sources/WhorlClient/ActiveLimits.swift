@@ -1,23 +1,23 @@
 import WhorlProtocol
 
-/// What the server does not want to get for now (protocol facts, section 5).
+/// The rate limits of the server that are in effect (protocol facts, section 5).
 struct ActiveLimits: Sendable {
-    /// How long everything waits after a 429 that does not say.
+    /// The duration of the limit after a 429 response without a `Retry-After` header.
     private static let defaultWait = Duration.seconds(60)
-    /// Categories that are remembered: names come from the server.
+    /// The maximum number of stored categories, which come from the server.
     private static let maxCategories = 64
 
-    /// By category; the empty name stands for all.
+    /// The end of each limit by category; the empty name means all categories.
     private var until: [String: ContinuousClock.Instant] = [:]
 
-    /// How many categories are remembered.
+    /// The number of stored categories.
     var count: Int { until.count }
 
     func forbids(_ category: String, at now: ContinuousClock.Instant) -> Bool {
         [until[""], until[category]].contains { $0.map { now < $0 } ?? false }
     }
 
-    /// Reads the limits from any answer: `X-Sentry-Rate-Limits`, else `Retry-After` on a 429.
+    /// Reads the limits from a response: `X-Sentry-Rate-Limits`, else `Retry-After` on a 429.
     mutating func note(_ answer: TransportAnswer, at now: ContinuousClock.Instant) {
         if let header = answer.headers["x-sentry-rate-limits"] {
             for limit in RateLimit.parse(header) {
@@ -35,7 +35,7 @@ struct ActiveLimits: Sendable {
     private mutating func add(_ category: String, _ end: ContinuousClock.Instant, _ now: ContinuousClock.Instant) {
         if until.count >= Self.maxCategories, until[category] == nil {
             until = until.filter { $0.value > now }
-            // Full of limits that hold: one more is of a category that nobody sends.
+            // All stored limits are active. A further category cannot be one that this client sends.
             guard until.count < Self.maxCategories else { return }
         }
         until[category] = max(until[category] ?? end, end)

@@ -2,15 +2,15 @@ import Foundation
 import Runtime
 import WhorlProtocol
 
-/// Records the calls that are open, cheaply, and finds their names later.
+/// Records the current call stack and symbolicates it later.
 ///
-/// Recording with a known list of images takes some microseconds; the list is read once, at the start. Names, files and
-/// lines are looked up on a thread of its own with a large stack, since demangling a deeply nested name needs one.
+/// Recording with a known list of images takes a few microseconds. The list is read once, at the start.
+/// Symbolication runs on a dedicated thread with a large stack, because demangling a deeply nested name needs one.
 final class BacktraceRecorder: Sendable {
-    /// The one recorder of the process.
+    /// The recorder of the process.
     ///
-    /// Reading the list of images looks into memory that other threads may unmap at that moment, so it happens once, when
-    /// the first client starts; the thread stays for the same reason.
+    /// Reading the list of images accesses memory that other threads may unmap at the same time.
+    /// Therefore it happens once, when the first client starts, and the recorder and its thread are never replaced.
     static let shared = BacktraceRecorder()
 
     private let images = ImageMap.capture()
@@ -18,10 +18,10 @@ final class BacktraceRecorder: Sendable {
 
     private init() {}
 
-    /// Frames that are recorded at most.
+    /// The maximum number of recorded frames.
     private static let maxFrames = 100
 
-    /// The calls that lead here, without those of this module.
+    /// Records the current call stack.
     func record() -> RecordedBacktrace? {
         guard let backtrace = try? Backtrace.capture(limit: Self.maxFrames, offset: 0, images: images) else {
             return nil
@@ -30,13 +30,13 @@ final class BacktraceRecorder: Sendable {
     }
 }
 
-/// Calls that were recorded and have no names yet.
+/// A recorded call stack that is not symbolicated yet.
 struct RecordedBacktrace: Sendable {
     fileprivate let backtrace: Backtrace
     fileprivate let images: ImageMap
     fileprivate let thread: SymbolicatorThread
 
-    /// The frames in the protocol's form, the oldest call first.
+    /// The frames in the format of the protocol, the oldest call first.
     func frames() async -> [JSON] {
         await thread.run { [backtrace, images] in
             guard let symbolicated = backtrace.symbolicated(with: images) else { return [] }
@@ -45,7 +45,7 @@ struct RecordedBacktrace: Sendable {
     }
 }
 
-/// One thread on which names are looked up, one backtrace after the other.
+/// A thread that symbolicates one backtrace at a time.
 private final class SymbolicatorThread: Sendable {
     private let jobs = JobQueue()
 
@@ -65,7 +65,7 @@ private final class SymbolicatorThread: Sendable {
     }
 }
 
-/// Work for a thread, in order.
+/// A FIFO queue of jobs for a thread.
 private final class JobQueue: @unchecked Sendable {
     // Guarded by `condition`.
     private var jobs: [@Sendable () -> Void] = []
@@ -86,16 +86,16 @@ private final class JobQueue: @unchecked Sendable {
     }
 }
 
-/// A frame of a Swift program in the protocol's form.
+/// Encodes a frame of a Swift program in the format of the protocol.
 private enum FrameDescription {
-    /// Modules of the language and of this client: calls in them are not the application's.
+    /// Source paths of dependencies, of the Swift libraries and of the system: frames in them are not in-app.
     private static let foreignPaths = ["/.build/checkouts/", "/swift/lib/", "/usr/lib/", "/lib/"]
 
     static func json(_ frame: SymbolicatedBacktrace.Frame) -> JSON? {
         guard let symbol = frame.symbol else { return nil }
         if frame.isSwiftThunk { return nil }
         let name = symbol.name
-        // What this client does to record is no part of the story.
+        // Leave out frames of this client.
         if symbol.rawName.contains("11WhorlClient") { return nil }
         var members: [(key: String, value: JSON)] = [
             ("function", .string(name)), ("package", .string(symbol.imageName)),
@@ -114,7 +114,7 @@ private enum FrameDescription {
         return .object(members)
     }
 
-    /// Without debug information a symbol of a library is taken to be foreign.
+    /// Whether a symbol without debug information belongs to a shared library, which does not count as in-app.
     private static func place(isUnknownFor symbol: SymbolicatedBacktrace.Symbol) -> Bool {
         symbol.imageName.hasPrefix("lib") || symbol.imageName.hasPrefix("ld-")
     }

@@ -1,7 +1,7 @@
 import Foundation
 import WhorlProtocol
 
-/// A client of one DSN: makes events of errors and hands them to the ``Sender``.
+/// A client for one DSN that converts errors to events and passes them to the ``Sender``.
 package final class Client: Sendable {
     package static let sdkName = "whorl.swift"
     package static let sdkVersion = WhorlVersion.number
@@ -32,7 +32,9 @@ package final class Client: Sendable {
         submit(level, message: message)
     }
 
-    /// Takes what only this moment knows, and leaves the rest to the background; only an exception needs the open calls.
+    /// Captures the scope, the time and the call stack, and builds the event in the background.
+    ///
+    /// Only an exception needs the call stack.
     private func submit(
         _ level: Level,
         message: String? = nil,

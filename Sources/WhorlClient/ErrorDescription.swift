@@ -1,9 +1,9 @@
 import Foundation
 import WhorlProtocol
 
-/// What an error tells about itself, in the protocol's form.
+/// Encodes a Swift error as an exception of the protocol.
 enum ErrorDescription {
-    /// Bytes of a description that are sent.
+    /// The maximum length of a description in bytes; longer descriptions are truncated.
     private static let maxValueBytes = 4_096
 
     static func exception(
@@ -27,13 +27,13 @@ enum ErrorDescription {
         return .object(members)
     }
 
-    /// What the error was made to say, else how it prints: the case with its values.
+    /// The localized description of the error if it has one, else its printed form: the case with its values.
     private static func description(of error: any Error) -> String {
         if let text = (error as? any LocalizedError)?.errorDescription { return text }
         return String(describing: error)
     }
 
-    /// The place of the call, for when there is no stack.
+    /// A frame for the source location of the call, used when there is no stack.
     private static func place(_ fileID: String, _ line: Int) -> JSON {
         let parts = fileID.split(separator: "/", maxSplits: 1).map(String.init)
         return [

@@ -1,7 +1,7 @@
 import Foundation
 import WhorlProtocol
 
-/// Puts an event of the protocol together.
+/// Builds an event in the format of the protocol.
 struct EventBuilder {
     let id: EventID
     let moment: Date
@@ -84,7 +84,7 @@ struct EventBuilder {
     }()
 }
 
-/// Members in the order of their names, so that the same event is the same text.
+/// Returns the members sorted by name, so that equal events have equal JSON.
 private func sorted(_ members: [String: JSON]) -> [(key: String, value: JSON)] {
     members.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) }
 }

@@ -1,23 +1,23 @@
 import Foundation
 import WhorlProtocol
 
-/// What a client does beyond its defaults.
+/// The options of a client.
 public struct Options: Sendable {
-    /// Events that wait to be sent; one more is dropped and counted.
+    /// The maximum number of events in the send queue; further events are dropped and counted.
     public var queueEvents = 100
-    /// How long one request may take.
+    /// The timeout of one request.
     public var requestTimeout = Duration.seconds(10)
-    /// The host that events name; the machine's name unless set.
+    /// The server name in events; the default is the host name of the machine.
     public var serverName: String? = ProcessInfo.processInfo.hostName
     /// The build of the release.
     public var dist: String?
-    /// Whether events carry the calls that lead to them.
+    /// Whether events of errors include the call stack.
     public var attachesBacktrace = true
-    /// Looks at each event before it is sent, and may change it or return nil to drop it.
+    /// A hook that receives each event before it is sent, and may change it or return nil to drop it.
     public var beforeSend: (@Sendable (JSON) -> JSON?)?
-    /// How requests are made; `URLSession` unless set.
+    /// The transport for requests; the default is ``URLSessionTransport``.
     public var transport: (any Transport)?
 
-    /// The defaults.
+    /// Creates the default options.
     public init() {}
 }

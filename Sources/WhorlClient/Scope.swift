@@ -2,31 +2,31 @@ import Foundation
 import Synchronization
 import WhorlProtocol
 
-/// What events carry besides the error: tags, the user, contexts and breadcrumbs.
+/// The data that is added to events: tags, the user, contexts and breadcrumbs.
 public struct Scope: Sendable {
-    /// Breadcrumbs that a scope keeps; older ones go.
+    /// The maximum number of breadcrumbs in a scope; the oldest is removed when there are more.
     public static let maxBreadcrumbs = 100
 
-    /// Names and values by which events are found.
+    /// The tags by name; events can be searched by their tags.
     public var tags: [String: String] = [:]
-    /// Who is affected.
+    /// The affected user.
     public var user: User?
-    /// Named groups of facts, such as `order`.
+    /// Named groups of structured data, such as `order`.
     public var contexts: [String: [String: JSON]] = [:]
-    /// Loose facts.
+    /// Additional data without a group.
     public var extra: [String: JSON] = [:]
-    /// What happened before, oldest first.
+    /// The breadcrumbs, oldest first.
     public private(set) var breadcrumbs: [Breadcrumb] = []
-    /// The grouping to ask for; `{{ default }}` stands for the server's own.
+    /// The custom fingerprint for grouping; `{{ default }}` means the default grouping of the server.
     public var fingerprint: [String]?
-    /// The unit of work, such as a route.
+    /// The name of the transaction, such as a route.
     public var transaction: String?
-    /// The level of events in this scope, over their own.
+    /// The level of events in this scope, which overrides the level of the event.
     public var level: Level?
-    /// The HTTP request that is being answered, in the protocol's form.
+    /// The current HTTP request in the format of the protocol.
     package var request: JSON?
 
-    /// Adds a breadcrumb; the oldest goes when there are too many.
+    /// Adds a breadcrumb; the oldest is removed when there are more than ``maxBreadcrumbs``.
     public mutating func add(_ breadcrumb: Breadcrumb) {
         if breadcrumbs.count >= Self.maxBreadcrumbs { breadcrumbs.removeFirst() }
         breadcrumbs.append(breadcrumb)
@@ -36,18 +36,18 @@ public struct Scope: Sendable {
     public mutating func clearBreadcrumbs() { breadcrumbs = [] }
 }
 
-/// Who is affected by an event.
+/// The user that is affected by an event.
 public struct User: Sendable, Equatable {
-    /// The application's id of the user.
+    /// The id of the user in the application.
     public var id: String?
     /// The login name.
     public var username: String?
-    /// The mail address.
+    /// The email address.
     public var email: String?
-    /// The address; `{{auto}}` lets the server fill it in.
+    /// The IP address; with `{{auto}}` the server fills it in.
     public var ipAddress: String?
 
-    /// A user by any of the members.
+    /// Creates a user; all members are optional.
     public init(id: String? = nil, username: String? = nil, email: String? = nil, ipAddress: String? = nil) {
         self.id = id
         self.username = username
@@ -56,20 +56,20 @@ public struct User: Sendable, Equatable {
     }
 }
 
-/// Something that happened before an event.
+/// A record of something that happened before an event.
 public struct Breadcrumb: Sendable {
-    /// When.
+    /// The time.
     public var timestamp = Date()
-    /// What, in words.
+    /// The description.
     public var message: String
-    /// What kind of thing, such as `query`.
+    /// The category, such as `query`.
     public var category: String?
-    /// How serious.
+    /// The severity.
     public var level: Level
-    /// Facts.
+    /// Additional data.
     public var data: [String: JSON]
 
-    /// A breadcrumb of now.
+    /// Creates a breadcrumb with the current time.
     public init(message: String, category: String? = nil, level: Level = .info, data: [String: JSON] = [:]) {
         self.message = message
         self.category = category
@@ -78,7 +78,7 @@ public struct Breadcrumb: Sendable {
     }
 }
 
-/// The place where a scope is kept while tasks share it.
+/// A reference to a scope that several tasks share.
 final class ScopeBox: Sendable {
     @TaskLocal static var taskLocal: ScopeBox?
     private static let global = ScopeBox(Scope())
@@ -93,8 +93,8 @@ final class ScopeBox: Sendable {
 
     /// Changes the scope.
     ///
-    /// The caller's code runs outside of the lock, so that it may call us again; when somebody else changed the scope
-    /// meanwhile, it runs anew on what they left.
+    /// `body` runs outside the lock, so that it may call this client again.
+    /// When another task changes the scope at the same time, `body` runs again on the changed scope.
     func change(_ body: (inout Scope) -> Void) {
         while true {
             let (current, version) = state.withLock { $0 }

@@ -2,12 +2,13 @@ import Foundation
 import Synchronization
 import WhorlProtocol
 
-/// Sends events in the background, one after the other, as far as the server wants them.
+/// Sends events in the background, one at a time, within the rate limits of the server.
 ///
-/// The queue is bounded. Limits that the server names on any answer hold for their time; what is dropped because of them,
-/// or because the queue is full or the server away, is counted and told to the server with a later event.
+/// The queue is bounded. A rate limit in any response is in effect until it expires.
+/// Events that are dropped because of a rate limit, a full queue or an unreachable server are counted.
+/// A client report with a later event sends the counts to the server.
 final class Sender: Sendable {
-    /// Makes an event, off the path of the application; nil when it is to be dropped.
+    /// Builds an event in the background; returns nil when the event is to be dropped.
     typealias Job = @Sendable () async -> (id: EventID, event: JSON)?
 
     private let dsn: DSN
@@ -35,7 +36,7 @@ final class Sender: Sendable {
         self.options = options
         transport = options.transport ?? URLSessionTransport()
         (jobs, queue) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
-        // Lives as long as the client; the application must not have to run it.
+        // The task runs as long as the sender exists. It is detached, so that the application does not have to run it.
         Task.detached(priority: .utility) { [weak self, jobs] in
             for await job in jobs { await self?.perform(job) }
         }
@@ -43,7 +44,7 @@ final class Sender: Sendable {
 
     deinit { queue.finish() }
 
-    /// Takes an event if there is room and the server wants it.
+    /// Adds an event to the queue if the queue is not full and no rate limit forbids the event.
     func enqueue(_ job: @escaping Job) -> Bool {
         let accepted = state.withLock { state in
             if state.limits.forbids("error", at: .now) {
@@ -61,7 +62,7 @@ final class Sender: Sendable {
         return accepted
     }
 
-    /// Waits until the queue is empty; false when the time ran out first.
+    /// Waits until the queue is empty; returns false on a timeout.
     func flush(timeout: Duration) async -> Bool {
         let id = state.withLock { state in
             state.nextWaiter += 1
@@ -77,7 +78,7 @@ final class Sender: Sendable {
                 continuation.resume(returning: true)
                 return
             }
-            // Started when the waiter is in its place; ends by itself, and finds nobody when the queue was faster.
+            // The timeout starts after the waiter is registered. It has no effect when the queue is empty earlier.
             Task { [weak self] in
                 try? await Task.sleep(for: timeout)
                 self?.endWait(id, false)
@@ -92,7 +93,7 @@ final class Sender: Sendable {
         waiter?.continuation.resume(returning: result)
     }
 
-    // MARK: - In the background
+    // MARK: - Background work
 
     private func perform(_ job: Job) async {
         if let (id, event) = await job() {
@@ -132,7 +133,7 @@ final class Sender: Sendable {
             state.withLock { $0.limits.note(answer, at: .now) }
             if (200..<300).contains(answer.status) { return }
             restore(drops)
-            // The server counts what it refuses with 429 itself.
+            // The server itself counts the events that it rejects with 429.
             if answer.status != 429 { drop("send_error") }
         } catch {
             restore(drops)

@@ -4,29 +4,29 @@ import Foundation
 import FoundationNetworking
 #endif
 
-/// One request to the server: an envelope on its way.
+/// A POST request that sends an envelope to the server.
 public struct TransportRequest: Sendable {
-    /// Where it goes.
+    /// The URL of the server's envelope endpoint.
     public let url: String
-    /// Its headers.
+    /// The headers.
     public let headers: [String: String]
-    /// Its body.
+    /// The body.
     public let body: [UInt8]
-    /// How long it may take.
+    /// The timeout.
     public let timeout: Duration
 }
 
-/// Makes requests; the default uses `URLSession`.
+/// Sends requests; the default is ``URLSessionTransport``.
 public protocol Transport: Sendable {
-    /// Makes one request, and throws when no answer came.
+    /// Sends one request, and throws when there is no response.
     func send(_ request: TransportRequest) async throws -> TransportAnswer
 }
 
-/// The transport that needs nothing but Foundation.
+/// A transport that uses `URLSession` and needs only Foundation.
 public struct URLSessionTransport: Transport {
     private let session: URLSession
 
-    /// A transport with a session of its own, without cookies or cache.
+    /// Creates a transport with its own session, without cookies or a cache.
     public init() {
         let configuration = URLSessionConfiguration.ephemeral
         configuration.httpCookieStorage = nil
@@ -34,7 +34,7 @@ public struct URLSessionTransport: Transport {
         session = URLSession(configuration: configuration)
     }
 
-    /// Makes one request, and throws when no answer came.
+    /// Sends one request, and throws when there is no response.
     public func send(_ request: TransportRequest) async throws -> TransportAnswer {
         guard let url = URL(string: request.url) else { throw URLError(.badURL) }
         var outgoing = URLRequest(url: url)

@@ -6,24 +6,25 @@ import Synchronization
 @_exported import enum WhorlProtocol.JSON
 @_exported import enum WhorlProtocol.Level
 
-/// Reports errors of an application to Whorl, or to any other server that speaks Sentry's protocol.
+/// Reports errors of an application to Whorl, or to any other server that supports the Sentry protocol.
 ///
 ///     Whorl.start(dsn: "https://KEY@errors.example.com/1", release: "shop@1.4.2", environment: "production")
 ///     do { try pay() } catch { Whorl.capture(error) }
 ///     await Whorl.flush(timeout: .seconds(2))
 ///
-/// Nothing here throws or waits: an event is put into a bounded queue and sent in the background; when the queue is full
-/// or the server asks for quiet, events are dropped and counted, and the counts are reported. Before ``start(dsn:release:environment:options:)``
-/// every call does nothing.
+/// No call throws, and only ``flush(timeout:)`` waits: an event is added to a bounded queue and sent in the background.
+/// When the queue is full or the server limits the rate, events are dropped and counted, and the counts are reported.
+/// Before ``start(dsn:release:environment:options:)`` every call does nothing.
 public enum Whorl {
     private static let shared = Mutex<Client?>(nil)
 
-    /// Begins to report.
+    /// Starts reporting.
     ///
-    /// Returns whether there is a usable DSN; without one every other call does nothing.
+    /// Returns whether there is a valid DSN; without one every other call does nothing.
     ///
     /// The DSN, the release and the environment come from the arguments, else from `WHORL_DSN`, `WHORL_RELEASE` and
-    /// `WHORL_ENVIRONMENT`, else from the `SENTRY_` variables of those names. Starting again replaces the client.
+    /// `WHORL_ENVIRONMENT`, else from `SENTRY_DSN`, `SENTRY_RELEASE` and `SENTRY_ENVIRONMENT`.
+    /// A second call replaces the client.
     @discardableResult
     public static func start(
         dsn: String? = nil,
@@ -49,12 +50,12 @@ public enum Whorl {
         return true
     }
 
-    /// The client that reports, while there is one.
+    /// The current client; nil while reporting is not started.
     package static var client: Client? { shared.withLock { $0 } }
 
-    /// Reports an error with the calls that lead here.
+    /// Reports an error with the current call stack.
     ///
-    /// Returns the event's id; nil when nothing is sent.
+    /// Returns the event's id; nil when the event is not queued.
     @discardableResult
     public static func capture(_ error: any Error, fileID: String = #fileID, line: Int = #line) -> EventID? {
         client?.capture(error, mechanism: Mechanism(type: "generic", isHandled: true), fileID: fileID, line: line)
@@ -62,7 +63,7 @@ public enum Whorl {
 
     /// Reports a message.
     ///
-    /// Returns the event's id; nil when nothing is sent.
+    /// Returns the event's id; nil when the event is not queued.
     @discardableResult
     public static func capture(
         message: String,
@@ -73,20 +74,20 @@ public enum Whorl {
         client?.capture(message: message, level: level, fileID: fileID, line: line)
     }
 
-    /// Waits until everything that was captured has been sent or dropped.
+    /// Waits until all captured events are sent or dropped.
     ///
-    /// Returns false when the time ran out.
+    /// Returns false on a timeout.
     @discardableResult
     public static func flush(timeout: Duration = .seconds(2)) async -> Bool {
         await client?.flush(timeout: timeout) ?? true
     }
 
-    /// Changes what events of the current scope carry.
+    /// Changes the current scope.
     public static func configureScope(_ change: (inout Scope) -> Void) {
         ScopeBox.current.change(change)
     }
 
-    /// Notes something that happened, to be shown with a later event of this scope.
+    /// Adds a breadcrumb to the current scope, which later events of the scope include.
     public static func addBreadcrumb(
         _ message: String,
         category: String? = nil,
@@ -97,10 +98,10 @@ public enum Whorl {
         ScopeBox.current.change { $0.add(breadcrumb) }
     }
 
-    /// Runs the operation in a scope of its own: it begins as a copy, and what is changed in it ends with it.
+    /// Runs the operation in its own scope, which is a copy of the current one and is discarded at the end.
     ///
-    /// The scope follows Swift concurrency: tasks that the operation starts see it, unstructured ones too, detached ones
-    /// not.
+    /// The scope is a task-local value: child tasks and unstructured tasks of the operation inherit it, detached tasks
+    /// do not.
     public static func withScope<Value>(
         _ configure: (inout Scope) -> Void = { _ in },
         isolation: isolated (any Actor)? = #isolation,
@@ -111,7 +112,7 @@ public enum Whorl {
         }
     }
 
-    /// Runs the operation in a scope of its own: it begins as a copy, and what is changed in it ends with it.
+    /// Runs the operation in its own scope, which is a copy of the current one and is discarded at the end.
     public static func withScope<Value>(
         _ configure: (inout Scope) -> Void = { _ in },
         operation: () throws -> Value
@@ -120,7 +121,7 @@ public enum Whorl {
     }
 }
 
-/// How an error came to be reported.
+/// The mechanism that captured an error.
 package struct Mechanism: Sendable {
     package let type: String
     package let isHandled: Bool

@@ -2,9 +2,9 @@ import HTTPTypes
 import Hummingbird
 import WhorlClient
 
-/// A request in the protocol's form, without what could let somebody in.
+/// Encodes a request in the format of the protocol, without credentials.
 enum RequestDescription {
-    /// Headers that hold credentials.
+    /// Headers that contain credentials.
     private static let secret: Set<String> = [
         "authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token", "x-csrf-token",
     ]

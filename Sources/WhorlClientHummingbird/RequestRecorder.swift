@@ -2,7 +2,8 @@ import HTTPTypes
 import Metrics
 import Synchronization
 
-/// Counts and times requests through swift-metrics, with handles that are made once for each set of labels.
+/// Records the count and the duration of requests through swift-metrics; creates one metric object for each set of
+/// labels.
 final class RequestRecorder: Sendable {
     struct Record {
         let method: String
@@ -24,7 +25,7 @@ final class RequestRecorder: Sendable {
 
     private let handles = Mutex(Handles())
 
-    /// Begins a request; `route` is its template, nil where none matches.
+    /// Records the start of a request; `route` is the template of the route, nil when no route matches.
     func begin(_ method: HTTPRequest.Method, route: String?) -> Record {
         let route = route ?? "__unmatched__"
         handles.withLock { handles in
@@ -38,7 +39,7 @@ final class RequestRecorder: Sendable {
         return Record(method: Self.label(method), route: route, start: .now)
     }
 
-    /// Ends a request.
+    /// Records the end of a request.
     func end(_ record: Record, status: Int) {
         let duration = record.start.duration(to: .now)
         let key = Key(route: record.route, method: record.method, code: status)

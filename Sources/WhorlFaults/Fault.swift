@@ -2,28 +2,28 @@
 import Foundation
 import Synchronization
 
-/// Faults that tests make on purpose; release builds do not contain them.
+/// Faults that tests inject; release builds do not contain them.
 ///
-/// The variable `WHORL_FAULT` holds a comma-separated list: `crash:POINT:N` ends the process without warning at the N-th
-/// pass of a point; `without:GUARD` disables a guard, to show that a test notices.
+/// The variable `WHORL_FAULT` contains a comma-separated list: `crash:POINT:N` kills the process the N-th time that it
+/// passes a point; `without:GUARD` disables a guard, to show that a test detects it.
 package enum Fault {
-    /// Places where a crash would lose or double events if the order of steps were wrong.
+    /// Points at which a crash would lose or duplicate events if the order of steps were wrong.
     package enum Point: String, CaseIterable, Sendable {
-        /// The event is in the spool; its sender has no answer yet.
+        /// The event is in the spool; its sender has no response yet.
         case afterSpoolWrite = "after_spool_write"
         /// The statement that stores a batch has not been sent.
         case beforeCommit = "before_commit"
-        /// The batch is committed; no request has its answer yet.
+        /// The batch is committed; no request has its response yet.
         case afterCommit = "after_commit"
         /// Events were replayed; the spool still has them.
         case beforeSpoolRemoval = "before_spool_removal"
     }
 
-    /// What keeps a promise, and can be disabled in a test.
+    /// A mechanism that ensures a guarantee, and that a test can disable.
     package enum Guard: String, CaseIterable, Sendable {
         /// Events are written to the spool before they are acknowledged.
         case spool
-        /// An id that is stored already is not stored again on the next day or in the next batch.
+        /// An event id that is already stored is not stored again, on the next day or in the next batch.
         case duplicates
         /// A request is answered after the commit.
         case commitFirst = "commit_first"
@@ -43,7 +43,7 @@ package enum Fault {
     )
     private static let passes = Mutex<[String: Int]>([:])
 
-    /// Ends the process when the test asked for it at this pass.
+    /// Kills the process if the test requested it for this pass.
     package static func crashPoint(_ point: Point) {
         guard let wanted = crashes[point.rawValue] else { return }
         let pass = passes.withLock { passes in
@@ -53,7 +53,7 @@ package enum Fault {
         if pass == wanted { kill(getpid(), SIGKILL) }
     }
 
-    /// Whether the guard is enabled, as it always is outside of tests.
+    /// Whether the guard is enabled; outside tests it always is.
     package static func isEnabled(_ name: Guard) -> Bool { !disabled.contains(name.rawValue) }
 }
 #endif

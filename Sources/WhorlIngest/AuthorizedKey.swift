@@ -1,13 +1,13 @@
 import WhorlProcessing
 import WhorlStore
 
-/// A key that may send, with the rules of its project in the form in which they are applied.
+/// A key that may send events, with the compiled rules of its project.
 package struct AuthorizedKey: Sendable {
     let publicKey: String
     let info: KeyInfo
-    /// The limits that count its items.
+    /// The rate limits that apply to items sent with this key.
     let rules: [RateLimiter.Rule]
-    /// Filters, redaction and grouping of its project.
+    /// The filter, redaction and grouping rules of its project.
     let processing: ProcessingRules
     let origins: [Glob]
     let addresses: NetworkList?

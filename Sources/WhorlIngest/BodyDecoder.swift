@@ -1,9 +1,9 @@
 import Foundation
 import WhorlProtocol
 
-/// Decodes the body of a request and frames its items, within bounds of memory.
+/// Decodes the body of a request and splits it into items, within memory bounds.
 struct BodyDecoder: Sendable {
-    /// For bodies after their content encoding is undone.
+    /// The memory budget for decoded bodies.
     let memory: MemoryBudget
     let largePayloads: LargePayloadExecutor
     let limits: IngestLimits
@@ -14,10 +14,11 @@ struct BodyDecoder: Sendable {
         case tooSmall
     }
 
-    /// Runs `work` with the envelope of the request; its memory is reserved while `work` runs.
+    /// Decodes the envelope of the request and runs `work` with it.
     ///
-    /// Memory is reserved in steps: first the size that the encoding names or that bodies of this size usually have, then
-    /// four times as much, up to the limit. After decoding it is cut to the real size.
+    /// The memory of the envelope stays reserved while `work` runs. The first reservation is the size that the encoding
+    /// declares, or the usual size for a body of this length. If that is too small, each further attempt reserves four
+    /// times as much, up to the limit. After decoding, the reservation shrinks to the actual size.
     func withEnvelope<Value: Sendable>(
         of request: IngestRequest,
         for key: AuthorizedKey?,
@@ -50,16 +51,17 @@ struct BodyDecoder: Sendable {
         }
     }
 
-    /// The size that a body may have once it is decoded.
+    /// The maximum size of the decoded body.
     ///
-    /// A sender whose key is not known yet gets little memory, and `/store/` takes a single event.
+    /// The limit is low while the key of the sender is unknown. A body of `/store/` holds a single event, so it is
+    /// limited to the event size plus 64 KiB.
     private func limit(_ request: IngestRequest, received: Int, isKnown: Bool) -> Int {
         var limit = min(limits.inflatedBytes, Inflate.limit(ofReceived: received))
         if !request.isEnvelope { limit = min(limit, limits.eventBytes + (64 << 10)) }
         return isKnown ? limit : min(limit, limits.unknownSenderBytes)
     }
 
-    /// The decoded body; nil when it exceeds the bound, though it may be within the limit.
+    /// The decoded body; nil when it exceeds `bound` but may still be within `limit`.
     private func decode(
         _ request: IngestRequest,
         _ coding: Inflate.Coding,

@@ -4,13 +4,13 @@ import WhorlTelemetry
 
 /// The metrics about the errors of applications.
 ///
-/// Labels come from senders, so they are bounded: each project has labels for its first environments, the others share
-/// `__other__`; the registry bounds the whole family. Label sets known at start begin at zero, so that the first event is
-/// an increase.
+/// Label values come from senders, so their number is bounded: each project has labels for its first environments, and
+/// all others share `__other__`. The registry bounds the whole family. Label sets that are known at start are created
+/// at zero, so that monitoring sees the first event as an increase.
 package final class EventMetrics: Sendable {
-    /// Label sets of the events family: 200 projects with 2 environments and 5 levels.
+    /// Maximum number of label sets of the events family: 200 projects with 2 environments and 5 levels.
     private static let maxEventSets = 2_000
-    /// Projects whose handles are held.
+    /// Maximum number of projects whose handles are cached.
     private static let maxProjects = 100_000
 
     fileprivate let events: MetricFamily<Counter>
@@ -28,25 +28,25 @@ package final class EventMetrics: Sendable {
         )
         created = registry.counters(
             "whorl_issues_created_total",
-            "Issues that were new.",
+            "Issues created.",
             labels: ["organization", "project"],
             limit: 10_000
         )
         regressed = registry.counters(
             "whorl_issues_regressed_total",
-            "Resolved issues that got a new event.",
+            "Resolved issues that received a new event.",
             labels: ["organization", "project"],
             limit: 10_000
         )
         lastEvent = registry.gauges(
             "whorl_last_event_timestamp_seconds",
-            "When the last event arrived, by Unix time.",
+            "Unix time at which the last event arrived.",
             labels: ["organization", "project", "environment"],
             limit: Self.maxEventSets
         )
     }
 
-    /// The handles of a project; its issue counters begin at zero.
+    /// The metric handles of a project; its issue counters are created at zero.
     package func project(organization: String, project: String) -> ProjectEventMetrics {
         projects.withLock { projects in
             let key = [organization, project]
@@ -64,9 +64,11 @@ package final class EventMetrics: Sendable {
     }
 }
 
-/// The metrics of one project; whoever counts holds it.
+/// The metrics of one project.
+///
+/// Callers keep a reference, so that counting needs no lookup by project.
 package final class ProjectEventMetrics: Sendable {
-    /// Environments of a project that have a label of their own.
+    /// Maximum number of environments of a project that have their own label.
     private static let maxEnvironments = 10
 
     /// The handles of one environment.
@@ -86,7 +88,9 @@ package final class ProjectEventMetrics: Sendable {
     private let issuesCreated: Counter
     private let issuesRegressed: Counter
     private let family: EventMetrics
-    /// The first environment, which most projects report from: reading it takes no lock.
+    /// The first environment, which can be read without a lock.
+    ///
+    /// Most projects report from only one.
     private let first = AtomicLazyReference<Environment>()
     private let environments = Mutex<[String: Environment]>([:])
 
@@ -97,17 +101,17 @@ package final class ProjectEventMetrics: Sendable {
         self.family = family
     }
 
-    /// Makes the label sets of an environment, at zero.
+    /// Creates the label sets of an environment at zero.
     package func preload(environment: String) { _ = self.environment(environment) }
 
-    /// Counts an event at its acknowledgement.
+    /// Counts an acknowledged event.
     func acknowledged(environment name: String, level: Level, at unixTime: Double) {
         let environment = environment(name)
         environment.events[level.index].increment()
         environment.lastEvent.set(unixTime)
     }
 
-    /// Counts what a committed event meant for its issue.
+    /// Counts the effect of a committed event on its issue.
     package func committed(isNewIssue: Bool, isRegression: Bool) {
         if isNewIssue { issuesCreated.increment() }
         if isRegression { issuesRegressed.increment() }
@@ -117,7 +121,7 @@ package final class ProjectEventMetrics: Sendable {
         if let known = first.load(), known.name == name { return known }
         return environments.withLock { environments in
             if let known = environments[name] { return known }
-            // An environment without a name has a label that cannot be the name of one.
+            // Events without an environment have the label `none`, which is not a valid environment name.
             let isOverBound = environments.count >= Self.maxEnvironments
             let label = isOverBound ? otherLabel : name.isEmpty ? "none" : name
             if isOverBound, let other = environments[otherLabel] { return other }
@@ -134,6 +138,6 @@ package final class ProjectEventMetrics: Sendable {
 }
 
 extension Level {
-    /// The place of the level among all levels.
+    /// The index of the level in `allCases`.
     fileprivate var index: Int { Level.allCases.firstIndex(of: self) ?? 0 }
 }

@@ -2,9 +2,9 @@ import WhorlProcessing
 import WhorlProtocol
 import WhorlStore
 
-/// Makes an event ready to be kept: reads it, demangles its names, applies the rules of its project, compresses it.
+/// Prepares an event for storage: parses it, demangles its names, applies the rules of its project, compresses it.
 struct EventProcessor: Sendable {
-    /// What processing an event item led to.
+    /// The result of processing an event item.
     enum Result: Sendable {
         /// The event is ready to be kept.
         case prepared(PreparedEvent)
@@ -13,14 +13,14 @@ struct EventProcessor: Sendable {
         /// Old SDKs send transactions as events.
         case transaction(EventID)
 
-        /// The event to be kept; nil when there is none.
+        /// The prepared event; nil for all other results.
         var event: PreparedEvent? { if case .prepared(let event) = self { event } else { nil } }
     }
 
     let sink: EventSink
-    /// For copies of an event and the lists of its values while it is read.
+    /// The memory budget for copies of an event and for its parsed values.
     ///
-    /// A request that holds a part of it waits for no other memory, so requests cannot deadlock.
+    /// A request that holds part of this budget waits for no other memory, so requests cannot deadlock.
     let memory: MemoryBudget
     let largePayloads: LargePayloadExecutor
     let limits: IngestLimits

@@ -10,7 +10,7 @@ import WhorlTelemetry
 import WhorlFaults
 #endif
 
-/// Keeps events: in the database or, while that is unavailable, in the spool.
+/// Stores events in the database or, while that is unavailable, in the spool.
 package struct EventSink: Sendable {
     private let writer: EventWriter
     private let spool: Spool
@@ -24,7 +24,7 @@ package struct EventSink: Sendable {
         self.codec = codec
     }
 
-    /// Whether an event that is sent now could be kept.
+    /// Whether an event that arrives now can be kept.
     package var canKeep: Bool {
         get async {
             if writer.isAnswering { return true }
@@ -35,7 +35,9 @@ package struct EventSink: Sendable {
     /// Compresses an event, so that its uncompressed bytes can be released.
     package func prepare(_ event: ProcessedEvent) -> PreparedEvent { PreparedEvent(event, codec) }
 
-    /// Keeps an event and returns once it is durable; refuses it when neither the database nor the spool can take it.
+    /// Keeps an event and returns once it is durable.
+    ///
+    /// Throws a refusal when neither the database nor the spool accepts the event.
     package func keep(_ event: PreparedEvent, keyID: Int) async throws(IngestRefusal) -> WriteResult {
         #if DEBUG
         if !Fault.isEnabled(.commitFirst) { return await FaultySink.acknowledgeAtOnce(event, writer) }
@@ -54,14 +56,14 @@ package struct EventSink: Sendable {
 
     private func setAside(_ event: PreparedEvent, _ keyID: Int, after error: any Error) async throws {
         if let error = error as? PostgresError, error.refusesData {
-            // The database answers and will never take this event: it is kept for people to look at.
+            // The database is available but never accepts this event, so the event is dead-lettered for inspection.
             try await spool.deadLetter(SpoolRecord(event, keyID: keyID), reason: error.description)
             return
         }
         #if DEBUG
         if !Fault.isEnabled(.spool) { return }
         #endif
-        // Away, overloaded, or the outcome is unknown: the replay detects duplicates.
+        // The database is unavailable or overloaded, or the outcome is unknown. The replay detects duplicates.
         try await spool.append(SpoolRecord(event, keyID: keyID), isOnlyProject: keys.hasOneProject)
         #if DEBUG
         Fault.crashPoint(.afterSpoolWrite)
@@ -70,7 +72,7 @@ package struct EventSink: Sendable {
 }
 
 #if DEBUG
-/// A sink without the guard that commits come before answers, to show that a test notices.
+/// A sink that answers before the commit, so that a test can show that it detects this fault.
 private enum FaultySink {
     static func acknowledgeAtOnce(_ event: PreparedEvent, _ writer: EventWriter) async -> WriteResult {
         Task { try? await writer.submit(event) }
@@ -80,21 +82,21 @@ private enum FaultySink {
 #endif
 
 extension PostgresError {
-    /// Whether the server refused the rows themselves, so that no later try will do better: bad data, a broken rule,
-    /// a limit of the server.
+    /// Whether the server rejected the data itself, so that no retry can succeed.
     ///
-    /// A cancelled statement or a missing right is nothing that the event can help.
+    /// The causes are invalid data, a violated constraint, or a limit of the server. A cancelled statement or a missing
+    /// privilege does not count, because the event does not cause it.
     package var refusesData: Bool {
         guard let sqlState else { return false }
         return ["22", "23", "54"].contains { sqlState.hasPrefix($0) }
     }
 
-    /// Whether the server stumbled over the statement itself, which another try may or may not mend.
+    /// Whether the server failed internally on the statement; a retry may or may not succeed.
     package var isInternal: Bool { sqlState == "XX000" }
 }
 
 extension SpoolRecord {
-    /// The record of an event that is ready to be stored.
+    /// Creates the record of an event that is ready to be stored.
     init(_ prepared: PreparedEvent, keyID: Int) {
         let event = prepared.event
         self.init(
@@ -114,7 +116,7 @@ extension SpoolRecord {
 
 extension Date {
     fileprivate var microseconds: Int64 {
-        // Within the years 1 to 9999, which is all that events get past their clamp.
+        // Prevents an overflow; the times of events are within the years 1 to 9999.
         Int64(max(-6e10, min(2.6e11, timeIntervalSince1970)) * 1_000_000)
     }
 }

@@ -1,22 +1,23 @@
 import CWhorlCompression
 
-/// Undoes the coding of a request's body, never beyond a bound.
+/// Decodes the content encoding of a request body, up to a size limit.
 ///
-/// One layer only. Everything is decoded whole in memory, so the bound is exact and holds while decoding, not after.
+/// Only one encoding is decoded. The whole body is decoded in memory, so the limit is exact and applies during
+/// decoding.
 public enum Inflate {
     /// Why a body could not be decoded.
     public enum Failure: Error, Sendable, Equatable {
-        /// The coding is none that we know.
+        /// The content encoding is not supported.
         case unknownCoding
-        /// The decoded body would be larger than the bound.
+        /// The decoded body would be larger than the limit.
         case tooLarge
-        /// The bytes are not what the coding says: truncated, damaged, or with something behind.
+        /// The body is truncated, damaged, or followed by other bytes.
         case damaged
     }
 
-    /// The codings of `Content-Encoding` that clients send.
+    /// The content encodings that clients use.
     public enum Coding: Sendable, Equatable {
-        /// Nothing to undo.
+        /// No encoding.
         case identity
         /// RFC 1952, any number of members.
         case gzip
@@ -27,9 +28,9 @@ public enum Inflate {
         /// RFC 8878.
         case zstd
 
-        /// Reads the header; absent and empty mean identity.
+        /// Parses the `Content-Encoding` header; a missing or empty one means identity.
         ///
-        /// Several codings at once are not undone.
+        /// A list of several encodings is rejected.
         public init(header: String?) throws(Failure) {
             switch header?.trimmingBlanks().lowercased() {
             case nil, "", "identity": self = .identity
@@ -42,10 +43,10 @@ public enum Inflate {
         }
     }
 
-    /// The largest zstd window that is accepted: 2^27 bytes, what `zstd` itself decodes without being asked.
+    /// The largest accepted zstd window: 2^27 bytes, the default limit of the `zstd` tool.
     private static let maxZstdWindowLog: Int32 = 27
 
-    /// The decoded body, at most so many bytes.
+    /// The decoded body, at most `limit` bytes.
     public static func decode(_ bytes: [UInt8], _ coding: Coding, limit: Int) throws(Failure) -> [UInt8] {
         switch coding {
         case .identity:
@@ -66,7 +67,8 @@ public enum Inflate {
     ) -> libdeflate_result
 
     private static func gzip(_ bytes: [UInt8], _ limit: Int) throws(Failure) -> [UInt8] {
-        // The last four bytes say how large the last member is, modulo 2^32: a hint, never trusted beyond the bound.
+        // The last four bytes are the size of the last member modulo 2^32. They are only a hint, used if within the
+        // limit.
         var hint = bytes.count * 4
         if bytes.count >= 18 {
             let tail = bytes[(bytes.count - 4)...].reversed().reduce(0) { $0 << 8 | Int($1) }
@@ -87,10 +89,10 @@ public enum Inflate {
         }
     }
 
-    /// Decodes one member after the other until the input is used up.
+    /// Decodes one member after another until the input is consumed.
     ///
-    /// The output is decoded in place into an array of the hinted size. When that is too small, everything is decoded again
-    /// into a larger one: pages that are not written take no memory, copies would.
+    /// The output is decoded directly into an array of the hinted size. If that is too small, everything is decoded
+    /// again into a larger array: unwritten pages take no memory, but growing an array by copying does.
     private static func members(
         _ bytes: [UInt8],
         _ limit: Int,
@@ -152,7 +154,7 @@ public enum Inflate {
     private static func brotli(_ bytes: [UInt8], _ limit: Int) throws(Failure) -> [UInt8] {
         guard let state = BrotliDecoderCreateInstance(nil, nil, nil) else { throw .damaged }
         defer { BrotliDecoderDestroyInstance(state) }
-        // Pages that are not written take no memory; growing by copies would take three times the size.
+        // Unwritten pages take no memory. Growing the array by copying would take three times the size.
         var output: [UInt8] = []
         output.reserveCapacity(limit)
         var chunk = [UInt8](repeating: 0, count: 64 * 1024)
@@ -171,7 +173,7 @@ public enum Inflate {
                 }
                 output.append(contentsOf: chunk[..<produced])
                 isTooLarge = output.count > limit
-                // A step that neither reads nor writes would go on for ever.
+                // A step that neither reads nor writes would repeat forever.
                 if produced == 0, available == before, result == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT {
                     return false
                 }
@@ -187,7 +189,7 @@ public enum Inflate {
         guard !bytes.isEmpty, let context = ZSTD_createDCtx() else { throw .damaged }
         defer { ZSTD_freeDCtx(context) }
         ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, maxZstdWindowLog)
-        // Pages that are not written take no memory; growing by copies would take three times the size.
+        // Unwritten pages take no memory. Growing the array by copying would take three times the size.
         var output: [UInt8] = []
         output.reserveCapacity(limit)
         var chunk = [UInt8](repeating: 0, count: 64 * 1024)

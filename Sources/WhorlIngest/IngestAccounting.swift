@@ -4,9 +4,9 @@ import WhorlProcessing
 import WhorlProtocol
 import WhorlStore
 
-/// Counts what became of requests: metrics, outcomes per project, dropped events, bad credentials.
+/// Counts the outcomes of requests: metrics, outcomes per project, dropped events, failed credentials.
 ///
-/// The only place that does so. ``IngestPipeline/answer(_:)`` calls it once, after the last step of every request.
+/// Nothing else counts them. ``IngestPipeline/answer(_:)`` calls it once per request, after the last step.
 package struct IngestAccounting: Sendable {
     private let metrics: IngestMetrics
     private let outcomes: OutcomeRecorder
@@ -79,7 +79,7 @@ package struct IngestAccounting: Sendable {
                 at: request.receivedAt
             )
         }
-        // The statement that stores an event counts it as accepted, now or when it is replayed.
+        // The SQL statement that stores an event also counts it as accepted, immediately or at replay.
         if entry.type == "event", outcome.outcome == .accepted { return }
         outcomes.count(
             projectID: projectID,

@@ -5,16 +5,16 @@ import WhorlProcessing
 import WhorlProtocol
 import WhorlStore
 
-/// Finds the key of a request and decides whether it may send, before the body is read.
+/// Finds the key of a request and decides, before the body is read, whether the key may send.
 package final class IngestAuthorizer: Sendable {
     private let keys: KeyDirectory
     private let limiter: RateLimiter
     private let limits: IngestLimits
     private let guesses: AddressGuard
     private let metrics: EventMetrics
-    /// What was made of a key's settings, until these change.
+    /// The compiled rules of each key, cached until the settings of the key change.
     ///
-    /// As many as there are keys in use.
+    /// The cache has one entry per key in use.
     private let authorized = Mutex<[String: AuthorizedKey]>([:])
     private static let capacity = 100_000
 
@@ -32,7 +32,7 @@ package final class IngestAuthorizer: Sendable {
         self.guesses = guesses
     }
 
-    /// The key of a request; nil when only the envelope can name it.
+    /// The key of a request; nil when only the envelope can contain it.
     func key(
         of request: IngestRequest,
         envelopeDSN: DSN? = nil
@@ -57,7 +57,7 @@ package final class IngestAuthorizer: Sendable {
         if let known = await keys.known(credentials.publicKey) {
             key = known
         } else {
-            // Only keys that nobody knows are held against an address: a good key from there works all the same.
+            // Only requests with unknown keys are blocked by address. A valid key from the same address keeps working.
             try refuseGuesser(request)
             let found: KeyInfo?
             do { found = try await keys.key(credentials.publicKey) } catch { throw .unavailable(cause: error) }
@@ -77,7 +77,7 @@ package final class IngestAuthorizer: Sendable {
 
     /// Refuses a request from an origin or address that its project does not allow, or from a key far over its limit.
     ///
-    /// Nothing is checked while the key is not known.
+    /// Does nothing while the key is unknown.
     func check(_ key: AuthorizedKey?, _ request: IngestRequest) throws(IngestRefusal) {
         guard let key else { return }
         if !key.info.settings.allowedOrigins.contains("*"), let origin = Self.origin(request),
@@ -97,7 +97,7 @@ package final class IngestAuthorizer: Sendable {
         }
     }
 
-    /// The key, which must exist and agree with the DSN that the envelope names, if it names one.
+    /// Returns the key; throws if it is missing or differs from the DSN of the envelope.
     func confirmed(_ key: AuthorizedKey?, _ dsn: DSN?) throws(IngestRefusal) -> AuthorizedKey {
         guard let key else { throw IngestRefusal(Credentials.Failure.missing) }
         if let dsn, dsn.publicKey != key.publicKey || Int(dsn.projectID) != key.info.projectID {
@@ -167,11 +167,13 @@ package final class IngestAuthorizer: Sendable {
         return request.headers.referer.flatMap(origin(ofReferrer:))
     }
 
-    /// Scheme, host and port of a referrer: its path and query are the page's to choose, and match nothing.
+    /// Scheme, host and port of a referrer.
+    ///
+    /// Path and query are removed: the page chooses them, so they must not match an allowed origin.
     static func origin(ofReferrer text: String) -> String? {
         guard let scheme = text.firstRange(of: "://") else { return nil }
         let authority = text[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" && $0 != "#" && $0 != "\\" }
-        // What stands before an @ is a user's name, not a host.
+        // The part before an `@` is user information, not the host.
         let host = authority.split(separator: "@", omittingEmptySubsequences: false).last ?? ""
         return host.isEmpty ? nil : text[..<scheme.upperBound] + String(host)
     }
@@ -183,7 +185,7 @@ package final class IngestAuthorizer: Sendable {
 }
 
 extension Quota.Window {
-    /// A month is 30 days here, as a window of a limit.
+    /// The length of the window in seconds; a month counts as 30 days.
     var seconds: Int {
         switch self {
         case .minute: 60

@@ -1,46 +1,46 @@
 import WhorlProcessing
 
-/// How much a request and its parts may hold; each bound has its unit in the name.
+/// The limits of requests and their parts; names of size limits contain the unit.
 public struct IngestLimits: Sendable {
-    /// The body as it arrives.
+    /// The body as received.
     public var bodyBytes = 20 << 20
     /// The body after inflating.
     public var inflatedBytes = 50 << 20
-    /// The body after inflating while only the body itself names its sender.
+    /// The body after inflating when the request head contains no key, so that the sender is not known yet.
     public var unknownSenderBytes = 4 << 20
-    /// The bodies of all requests together, as received and inflated.
+    /// The bodies of all requests together, both received and inflated.
     public var memoryBytes = 96 << 20
     /// How long a body may take to arrive.
     public var bodyTimeout = Duration.seconds(30)
     /// How long the head of a request may take to arrive.
     public var headTimeout = Duration.seconds(10)
-    /// Connections at once.
+    /// Concurrent connections.
     public var connections = 5_000
-    /// Connections at once from one address, trusted proxies excepted; of IPv6 a /64 counts as one.
+    /// Concurrent connections from one address, except trusted proxies; an IPv6 /64 counts as one address.
     public var connectionsPerAddress = 1_000
     /// One event item, and the body of `/store/`.
     public var eventBytes = 1 << 20
-    /// One attachment or user report; a larger one is dropped and the rest kept.
+    /// One attachment, crash report, replay or profile; a larger one is dropped and the other items are kept.
     public var attachmentBytes = 100 << 20
-    /// Items of an envelope.
+    /// Items per envelope.
     public var items = 250
-    /// Any item that is no file; a larger one is dropped and the rest kept.
+    /// Any other item; a larger one is dropped and the other items are kept.
     public var otherItemBytes = 1 << 20
-    /// Parts of an event.
+    /// The limits for the fields of an event.
     public var fields = FieldLimits()
-    /// Items of all projects per minute, over all collectors; nil for no limit.
+    /// Items of all projects per minute, across all collectors; nil for no limit.
     public var itemsPerMinute: Int?
-    /// Items of each project per minute, over all collectors; nil for no limit.
+    /// Items of each project per minute, across all collectors; nil for no limit.
     public var projectItemsPerMinute: Int?
-    /// How many times its limit a sender may send before its requests are refused unseen.
+    /// The multiple of its limit that a sender may attempt before its requests are refused without being read.
     public var farFactor = 10
-    /// Refused credentials of an address per minute before it is refused unseen.
+    /// Refused credentials per address and minute before requests without a known key are refused.
     public var badCredentialsPerMinute = 100
 
     /// The defaults.
     public init() {}
 
-    /// The bound of an item that is not an event.
+    /// The maximum size of an item that is not an event.
     func bytes(of type: String) -> Int {
         switch type {
         case "attachment", "unreal_report", "replay_recording", "replay_video", "profile", "profile_chunk":

@@ -1,16 +1,16 @@
 import WhorlStore
 import WhorlTelemetry
 
-/// What ingest tells the monitoring.
+/// The metrics of ingest.
 package struct IngestMetrics: Sendable {
     private let items: MetricFamily<Counter>
-    /// The usual outcome, held so that counting it takes no lookup.
+    /// The counter of the most common outcome, cached to avoid a lookup.
     private let acceptedEvents: Counter
     private let authFailures: MetricFamily<Counter>
     let clientDiscards: MetricFamily<Counter>
     let endToEnd: Histogram
 
-    /// Item types that are labels by their own name; every other one counts as `other`.
+    /// Item types that have their own label; all others count as `other`.
     private static let knownTypes: Set<String> = [
         "event", "attachment", "user_report", "feedback", "security", "raw_security", "form_data", "nel", "session",
         "sessions", "client_report", "check_in", "transaction", "span", "profile", "profile_chunk", "replay_event",
@@ -27,12 +27,12 @@ package struct IngestMetrics: Sendable {
         )
         authFailures = registry.counters(
             "whorl_auth_failures_total",
-            "Requests of the write side without a usable key.",
+            "Ingest requests without a valid key.",
             labels: ["reason"]
         )
         clientDiscards = registry.counters(
             "whorl_client_discards_total",
-            "Items that clients say they dropped themselves, by category and reason.",
+            "Items that clients report as dropped, by category and reason.",
             labels: ["category", "reason"],
             limit: 300
         )
@@ -40,7 +40,7 @@ package struct IngestMetrics: Sendable {
             "whorl_ingest_end_to_end_seconds",
             "Time from the arrival of a request to the commit of its event."
         )
-        // At zero from the start, so that the first one is an increase.
+        // Created at zero, so that monitoring sees the first one as an increase.
         acceptedEvents = items.child("event", Outcome.accepted.rawValue, Outcome.Reason.none.rawValue)
         for reason in [Outcome.Reason.authMissing, .authMalformed, .authUnknownKey, .authDisabledKey, .projectMismatch]
         {

@@ -1,5 +1,5 @@
 extension IngestPipeline {
-    /// Reserves memory for a body that grows to `bytes` while it arrives; returns a refusal when it may not grow.
+    /// Reserves memory for a body that grows to `bytes` bytes while it arrives; returns a refusal if it may not grow.
     ///
     /// The first call for a request looks up its key: a sender without a known key gets little memory.
     package func reserve(
@@ -14,7 +14,7 @@ extension IngestPipeline {
                     try authorizer.check(key, request)
                     reservation.add(.project(key.info.projectID))
                 } else if bytes > limits.unknownSenderBytes {
-                    // Only the body names its key, and the key may not exist.
+                    // Only the body contains the key, and that key may not exist.
                     throw .tooLarge("the body is too large for a request without credentials in its head")
                 } else {
                     reservation.add(.unknown)

@@ -2,16 +2,16 @@ import WhorlProtocol
 import WhorlStore
 import WhorlTelemetry
 
-/// The path of an event, from the bytes of a request to the answer.
+/// Processes ingest requests, from the received bytes to the response.
 ///
 ///     request → authorise → decode → judge items → process event → keep → answer
 ///
-/// A 200 is sent only after the event is kept: committed in Postgres, or synced to the spool. A request is judged as a
-/// whole before anything of it is kept, so that a refused request leaves nothing behind.
+/// A 200 is sent only after the event is kept: committed in Postgres, or synced to the spool. All items of a request
+/// are judged before anything is kept, so a refused request leaves no data behind.
 package struct IngestPipeline: Sendable {
     let authorizer: IngestAuthorizer
     let accounting: IngestAccounting
-    /// For bodies while they arrive.
+    /// The memory budget for bodies while they arrive.
     package let receivedMemory: MemoryBudget
     package let limits: IngestLimits
     private let decoder: BodyDecoder
@@ -41,14 +41,15 @@ package struct IngestPipeline: Sendable {
         processor = EventProcessor(sink: sink, memory: memory.working, largePayloads: largePayloads, limits: limits)
     }
 
-    /// Runs the path of one request, and records what became of each of its items exactly once.
+    /// Processes one request and records the outcome of each item exactly once.
     package func answer(_ request: IngestRequest) async -> IngestAnswer {
         var outcomes = ItemOutcomes()
         let answer: IngestAnswer
         do throws(IngestRefusal) {
             outcomes.key = try await authorizer.key(of: request)
             try authorizer.check(outcomes.key, request)
-            // The body is released at the end of this block. An event that waits to be kept holds compressed bytes only.
+            // The body is released at the end of this block, so an event that waits to be kept holds only compressed
+            // bytes.
             let event = try await decoder.withEnvelope(of: request, for: outcomes.key) {
                 envelope async throws(IngestRefusal) -> PreparedEvent? in
                 outcomes.receive(envelope)
@@ -76,7 +77,7 @@ package struct IngestPipeline: Sendable {
         return answer
     }
 
-    /// The answer to a request that the HTTP side refuses before its body is complete.
+    /// The response to a request that the HTTP layer refuses before its body is complete.
     package func refuse(_ request: IngestRequest, _ refusal: IngestRefusal) async -> IngestAnswer {
         var outcomes = ItemOutcomes()
         outcomes.key = try? await authorizer.key(of: request)

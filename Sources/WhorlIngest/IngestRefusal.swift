@@ -2,22 +2,22 @@ import WhorlProcessing
 import WhorlProtocol
 import WhorlStore
 
-/// Why a request was refused, in words that are safe to show to the sender.
+/// The reason why a request is refused, in text that is safe to show to the sender.
 package struct IngestRefusal: Error, Sendable {
     package let status: Int
     package let detail: String
     package var causes: [String] = []
     package var retryAfterSeconds: Int?
-    /// The word under which the refusal is counted.
+    /// The reason under which the refusal is counted.
     package var reason: Outcome.Reason?
-    /// The methods that are allowed, where the method was the fault.
+    /// The allowed methods, if the method of the request is not allowed.
     package var allowed: String?
-    /// Limits that the sender should know of.
+    /// Rate limits to report to the sender.
     package var denials: [RateLimiter.Denial] = []
-    /// What failed inside, for the log.
+    /// The internal error, for the log.
     var cause: (any Error)?
 
-    /// The reason under which the refusal is counted; nil when it does not count, such as a wrong method.
+    /// The reason under which the refusal is counted; nil if it is not counted, as for a wrong method.
     var countedReason: Outcome.Reason? { reason ?? denials.first?.reason }
 
     package var answer: IngestAnswer {
@@ -43,7 +43,7 @@ package struct IngestRefusal: Error, Sendable {
         IngestRefusal(status: 413, detail: detail, reason: .tooLarge)
     }
 
-    /// Everything that the request holds is over a limit.
+    /// A refusal because of exceeded rate limits.
     static func limited(_ denials: [RateLimiter.Denial]) -> IngestRefusal {
         var refusal = IngestRefusal(
             status: 429,
@@ -54,10 +54,12 @@ package struct IngestRefusal: Error, Sendable {
         return refusal
     }
 
-    /// Neither the database nor the spool can take it: nothing is kept, and the sender should come again.
+    /// A temporary refusal: nothing is kept, and the sender should retry.
+    ///
+    /// It is used when memory is not free in time, and when neither the database nor the spool accepts the event.
     package static var unavailable: IngestRefusal { unavailable(cause: nil) }
 
-    /// The same, with the error that the log names.
+    /// A temporary refusal with the error to log.
     static func unavailable(cause: (any Error)?) -> IngestRefusal {
         var refusal = IngestRefusal(
             status: 503,
@@ -69,7 +71,7 @@ package struct IngestRefusal: Error, Sendable {
         return refusal
     }
 
-    /// A method that the path does not have.
+    /// The refusal of a method that the path does not support.
     package static func methodNotAllowed(_ allowed: String) -> IngestRefusal {
         var refusal = IngestRefusal(status: 405, detail: "method not allowed")
         refusal.allowed = allowed
@@ -109,7 +111,7 @@ package struct IngestRefusal: Error, Sendable {
         switch failure {
         case .unknownCoding: self.init(status: 415, detail: "unknown content encoding", reason: .invalidCompression)
         case .tooLarge: self = .tooLarge("the inflated body is too large")
-        case .damaged: self = .badRequest("the body does not decode by its content encoding", .invalidCompression)
+        case .damaged: self = .badRequest("the body does not match its content encoding", .invalidCompression)
         }
     }
 
@@ -122,7 +124,7 @@ extension EventPipeline.Failure {
     fileprivate var cause: String {
         switch self {
         case .syntax(let error): error.description
-        case .notAnObject: "the event is no object"
+        case .notAnObject: "the event is not an object"
         }
     }
 }

@@ -1,9 +1,9 @@
 import Foundation
 import WhorlProcessing
 
-/// A request of the write side, free of any server's types.
+/// An ingest request, independent of the types of the HTTP server.
 package struct IngestRequest: Sendable {
-    /// What the path asks for.
+    /// The endpoint of the request.
     package enum Route: Sendable {
         case envelope
         case store
@@ -22,13 +22,13 @@ package struct IngestRequest: Sendable {
     }
 
     package var route: Route
-    /// The project in the path; nil on the antique `/api/store/`.
+    /// The project in the path; nil for the legacy path `/api/store/`.
     package var projectID: String?
     package var isGet = false
     package var headers: Headers
     package var query: [String: String]
     package var body: ReceivedBody
-    /// Where the request came from, trusted proxies taken into account.
+    /// The address of the client; trusted proxies are taken into account.
     package var clientAddress: String?
     package var receivedAt: Date
     package var arrived: ContinuousClock.Instant
@@ -55,7 +55,7 @@ package struct IngestRequest: Sendable {
         self.arrived = arrived
     }
 
-    /// Whether the body is an envelope; old SDKs send some to the place for single events.
+    /// Whether the body is an envelope; old SDKs also send envelopes to the store endpoint.
     package var isEnvelope: Bool {
         route == .envelope
             || headers.contentType?.lowercased().hasPrefix("application/x-sentry-envelope") ?? false
@@ -66,7 +66,7 @@ package struct IngestRequest: Sendable {
         route == .store && isGet ? Array((query["sentry_data"] ?? "").utf8) : body.bytes
     }
 
-    /// Whose shares of memory the request uses: its address, and its project once the key is known.
+    /// The owners whose memory shares the request uses: its address, and its project once the key is known.
     func memoryOwners(_ key: AuthorizedKey?) -> [MemoryShares.Owner] {
         [
             .address(AddressNetwork.name(clientAddress ?? "")),

@@ -1,13 +1,13 @@
 import WhorlProtocol
 import WhorlStore
 
-/// Decides about the items of a request: rate limits, items that are not events, and which item is the event.
+/// Decides on the items of a request: rate limits, items that are not events, and which item is the event.
 struct ItemJudge: Sendable {
     let limiter: RateLimiter
     let largePayloads: LargePayloadExecutor
     let limits: IngestLimits
 
-    /// The verdict on each item, in order; nil for the event that is to be processed.
+    /// The outcome of each item, in order; nil for the event to be processed.
     func verdicts(on envelope: Envelope, _ key: AuthorizedKey) async -> [ItemOutcome?] {
         // Many small items are as much work as a large one.
         await largePayloads.run(bytes: envelope.size) {

@@ -2,11 +2,11 @@ import WhorlProcessing
 import WhorlProtocol
 import WhorlStore
 
-/// What became of one item, and why.
+/// The outcome of one item and its reason.
 struct ItemOutcome: Sendable {
     var outcome: Outcome
     var reason: Outcome.Reason
-    /// What a client report says that the client dropped itself.
+    /// The items that a client report lists as dropped by the client.
     var discards: [NonEventItem.Discard]
     /// The limit that was exceeded; nil for other outcomes.
     var denial: RateLimiter.Denial?
@@ -24,34 +24,34 @@ struct ItemOutcome: Sendable {
     }
 }
 
-/// What became of each item of a request: every item ends in exactly one outcome, also when the request is refused.
+/// The outcomes of the items of a request: each item has exactly one outcome, even if the request is refused.
 ///
-/// A pure value. ``IngestAccounting`` counts it at the end of the request.
+/// This is a plain value. ``IngestAccounting`` counts it at the end of the request.
 struct ItemOutcomes: Sendable {
-    /// An item and what became of it.
+    /// An item and its outcome.
     struct Entry: Sendable {
         var type: String
         var outcome: ItemOutcome?
-        /// The id under which people can look for a dropped event.
+        /// The id by which users can look up a dropped event.
         var eventID: EventID?
     }
 
-    /// The key that sent the request; nil while it is not known, and then outcomes count for no project.
+    /// The key that sent the request; nil while it is unknown, and then outcomes count for no project.
     var key: AuthorizedKey?
     private(set) var entries: [Entry] = []
     private(set) var refusal: IngestRefusal?
-    /// The event that was kept, and how.
+    /// The event that was kept, and the result of writing it.
     private(set) var kept: (event: ProcessedEvent, result: WriteResult)?
     private var eventID: EventID?
     private var processedID: EventID?
 
-    /// Enters the items of the request, in order.
+    /// Records the items of the request, in order.
     mutating func receive(_ envelope: Envelope) {
         eventID = envelope.eventID
         entries = envelope.items.map { Entry(type: $0.type) }
     }
 
-    /// Takes the verdicts on all items; the event has none yet.
+    /// Records the outcomes of all items; the event has none yet.
     mutating func judge(_ verdicts: [ItemOutcome?]) {
         for (place, verdict) in zip(entries.indices, verdicts) {
             entries[place].outcome = verdict
@@ -59,10 +59,10 @@ struct ItemOutcomes: Sendable {
         }
     }
 
-    /// The item of the envelope that has no verdict yet, which is the event to be processed.
+    /// The item of the envelope that has no outcome yet, which is the event to be processed.
     func event(in envelope: Envelope) -> Envelope.Item? { eventPlace.map { envelope.items[$0] } }
 
-    /// Takes what processing the event led to.
+    /// Records the result of processing the event.
     mutating func judgeEvent(_ result: EventProcessor.Result) {
         guard let place = eventPlace else { return }
         switch result {
@@ -79,7 +79,7 @@ struct ItemOutcomes: Sendable {
         }
     }
 
-    /// Takes how the event was kept.
+    /// Records the result of keeping the event.
     mutating func keep(_ event: PreparedEvent, _ result: WriteResult) {
         kept = (event.event, result)
         guard let place = eventPlace else { return }
@@ -87,10 +87,10 @@ struct ItemOutcomes: Sendable {
             result == .duplicate ? ItemOutcome(.invalid, .duplicate) : ItemOutcome(.accepted, .none)
     }
 
-    /// Gives every item the reason of the refusal: nothing of a refused request is kept.
+    /// Assigns the reason of the refusal to every item, because nothing of a refused request is kept.
     ///
-    /// An item that was filtered or limited keeps its own reason. Client reports of a refused request do not count, since
-    /// the client may send them again.
+    /// An item that was filtered or limited keeps its own reason. Client reports of a refused request are not counted,
+    /// because the client may send them again.
     mutating func refuse(_ refusal: IngestRefusal) {
         self.refusal = refusal
         guard let reason = refusal.countedReason else { return }
@@ -104,20 +104,22 @@ struct ItemOutcomes: Sendable {
         }
     }
 
-    /// The id for the answer: that of the event, else a new one where the items belong to an event, else nil.
+    /// The event id for the response; nil if no item belongs to an event.
+    ///
+    /// It is the id of the processed event, else that of the envelope, else a new one.
     var answeredID: EventID? {
         if let processedID { return processedID }
         guard entries.contains(where: { NonEventItem.belongsToEvent($0.type) }) else { return nil }
         return eventID ?? .random()
     }
 
-    /// The refusal of a request all of whose items exceed a limit; nil when at least one does not.
+    /// The refusal of a request whose items all exceed a limit; nil if at least one item does not.
     var refusalOfLimits: IngestRefusal? {
         guard !entries.isEmpty, entries.allSatisfy({ $0.outcome?.outcome == .rateLimited }) else { return nil }
         return .limited(denials)
     }
 
-    /// The limits that the answer names: those that were exceeded, else those of which nothing is left.
+    /// The limits to report in the response: the exceeded ones or, if there are none, the exhausted ones.
     func limitsToReport(_ limiter: RateLimiter) -> [RateLimiter.Denial] {
         denials.isEmpty ? limiter.spent(key?.rules ?? []) : denials
     }

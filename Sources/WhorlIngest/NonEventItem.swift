@@ -1,8 +1,8 @@
 import WhorlProtocol
 
-/// Items that are not events: they are read, judged and counted; none of them is stored.
+/// The handling of items that are not events: they are read, judged and counted, but not stored.
 enum NonEventItem {
-    /// Whether the answer names an event id when only such an item is there.
+    /// Whether the response contains an event id if the request has only an item of this type.
     static func belongsToEvent(_ type: String) -> Bool {
         [
             "event", "transaction", "security", "attachment", "form_data", "user_report", "feedback", "replay_event",
@@ -11,17 +11,17 @@ enum NonEventItem {
         .contains(type)
     }
 
-    /// What a client says that it dropped itself.
+    /// A number of items that a client reports as dropped.
     struct Discard: Sendable {
         let category: String
         let reason: String
         let quantity: Int
     }
 
-    /// Values and keys of such an item; more make it invalid.
+    /// Maximum number of values and keys of an item; an item with more is invalid.
     private static let maxEntries = 60_000
 
-    /// Judges an item.
+    /// The outcome of an item.
     static func outcome(of item: Envelope.Item, _ limits: IngestLimits) -> ItemOutcome {
         guard item.payload.count <= limits.bytes(of: item.type) else { return ItemOutcome(.invalid, .tooLarge) }
         switch item.type {
@@ -43,7 +43,7 @@ enum NonEventItem {
         return node
     }
 
-    /// What a client says it dropped; numbers that are negative or absurd are passed over.
+    /// The dropped items that a client reports; quantities that are not positive or implausibly high are ignored.
     private static func discards(_ report: JSONNode) -> [Discard] {
         var discards: [Discard] = []
         for list in ["discarded_events", "rate_limited_events", "filtered_events"] as [StaticString] {
@@ -63,7 +63,7 @@ enum NonEventItem {
         return discards
     }
 
-    /// The words are labels, and the sender chooses them: what is not on the list counts as `other`.
+    /// Limits label values, which the sender chooses: a word that is not on the list counts as `other`.
     private static func known(_ word: String?, _ list: Set<String>) -> String {
         word.flatMap { list.contains($0) ? $0 : nil } ?? "other"
     }

@@ -1,8 +1,8 @@
 import Synchronization
 
-/// The bytes of a request's body, and the memory that is reserved for them.
+/// The bytes of a request body, and the memory that is reserved for them.
 ///
-/// Whoever decodes the body releases it. The memory is then free while the request is still being answered.
+/// The decoder releases the body, so that its memory is free while the request is still processed.
 package final class ReceivedBody: Sendable {
     private struct Content {
         var bytes: [UInt8]
@@ -11,7 +11,7 @@ package final class ReceivedBody: Sendable {
 
     private let content: Mutex<Content>
 
-    /// A body; `memory` is nil for one that is small and not counted.
+    /// Creates a body; `memory` is nil for a small body that is not counted.
     package init(_ bytes: [UInt8] = [], memory: MemoryReservation? = nil) {
         content = Mutex(Content(bytes: bytes, memory: memory))
     }
@@ -19,7 +19,7 @@ package final class ReceivedBody: Sendable {
     /// The bytes; empty after ``release()``.
     var bytes: [UInt8] { content.withLock(\.bytes) }
 
-    /// Gives up the bytes and their memory.
+    /// Releases the bytes and their memory.
     func release() {
         let memory = content.withLock { content in
             defer { content = Content(bytes: [], memory: nil) }

@@ -4,16 +4,16 @@ import Synchronization
 import WhorlServices
 import WhorlTelemetry
 
-/// Asks in the background whether the collector can do its work, so that no probe has to wait.
+/// Checks in the background whether the collector can work, so that no probe has to wait.
 ///
-/// `run()` runs the check about once a second, each time for at most 800 ms. A result older than two cycles counts as a
-/// failure: a check that hangs is one that fails.
+/// `run()` runs the check about once a second, each time for at most 800 ms. A result older than two seconds counts as
+/// a failure, so a check that hangs is a failed check.
 package final class HealthMonitor: Service, Sendable {
     /// How often the check runs.
     private static let interval = Duration.milliseconds(800)
     /// How long one check may take.
     package static let timeout = Duration.milliseconds(800)
-    /// How old a result may be before it says nothing any more.
+    /// The maximum age of a result that still counts.
     private static let maxAge = Duration.seconds(2)
 
     private struct State {
@@ -31,9 +31,10 @@ package final class HealthMonitor: Service, Sendable {
     private let database: Gauge
     private let ready: Gauge
 
-    /// Makes a monitor; `check` throws when the database does not answer, and gives up by itself in time.
+    /// Creates a monitor.
     ///
-    /// `canKeep` tells whether an event sent now could be kept, in the database or in the spool.
+    /// `check` throws if the database does not answer, and enforces its own timeout. `canKeep` returns whether an event
+    /// that arrives now can be kept, in the database or in the spool.
     package init(
         logger: Logger,
         registry: MetricsRegistry,
@@ -50,14 +51,14 @@ package final class HealthMonitor: Service, Sendable {
         ready = status.child("ready")
     }
 
-    /// Whether the database answered the latest check, and that is not long ago.
+    /// Whether the database answered the latest check, and that check is recent.
     package var isDatabaseAnswering: Bool {
         state.withLock { state in
             state.isHealthy && (state.checkedAt.map { $0.duration(to: .now) <= Self.maxAge } ?? false)
         }
     }
 
-    /// Why an event sent now could not be taken and kept; empty while the collector is ready.
+    /// The reasons why an event that arrives now cannot be accepted and kept; empty while the collector is ready.
     package var reasonsNotReady: [String] {
         var reasons: [String] = []
         state.withLock { state in
@@ -71,10 +72,10 @@ package final class HealthMonitor: Service, Sendable {
         return reasons
     }
 
-    /// Whether an event sent now could be kept.
+    /// Whether the collector is ready: an event that arrives now can be kept.
     package var isReady: Bool { reasonsNotReady.isEmpty }
 
-    /// Says that the collector stops: it is no longer ready, though it still answers.
+    /// Marks the collector as stopping: it is no longer ready, but it still answers requests.
     package func drain() {
         state.withLock { $0.isDraining = true }
         ready.set(0)

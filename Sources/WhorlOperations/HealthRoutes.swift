@@ -2,7 +2,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// `/livez`, `/readyz` and `/health`, all answered from what the ``HealthMonitor`` found last.
+/// The routes `/livez`, `/readyz` and `/health`, answered from the latest result of the ``HealthMonitor``.
 package struct HealthRoutes: Sendable {
     private let monitor: HealthMonitor
 
@@ -10,7 +10,7 @@ package struct HealthRoutes: Sendable {
 
     package func add<Context: RequestContext>(to router: Router<Context>) {
         for method in [HTTPRequest.Method.get, .head] {
-            // That this runs shows that the process lives; it asks nobody else.
+            // A response shows that the process is alive; nothing else is checked.
             router.on("/livez", method: method) { _, _ in answer(true, "ok", "failing") }
             router.on("/readyz", method: method) { _, _ in
                 let reasons = monitor.reasonsNotReady
@@ -22,7 +22,7 @@ package struct HealthRoutes: Sendable {
         }
     }
 
-    /// The reasons are fixed words of ours, so they need no escapes.
+    /// The response with its reasons, which are fixed strings and need no escaping.
     private func answer(_ isGood: Bool, _ good: String, _ bad: String, _ reasons: [String] = []) -> Response {
         let list = reasons.map { "\"\($0)\"" }.joined(separator: ",")
         let tail = reasons.isEmpty ? "" : #","reasons":[\#(list)]"#

@@ -3,7 +3,7 @@ import Hummingbird
 import NIOCore
 import WhorlTelemetry
 
-/// `/metrics`, in the form that the scraper asks for, behind a bearer token where one is set.
+/// The route `/metrics`, in the format that the scraper requests, protected by a bearer token if one is set.
 package struct MetricsRoute: Sendable {
     private let text: MetricsText
     private let token: String?
@@ -33,7 +33,7 @@ package struct MetricsRoute: Sendable {
         )
     }
 
-    /// Compares in a time that does not tell how much of a secret was right.
+    /// Compares in constant time, so that the duration does not reveal how much of a secret is correct.
     private func isEqual(_ left: String, _ right: String) -> Bool {
         guard left.utf8.count == right.utf8.count else { return false }
         return zip(left.utf8, right.utf8).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0

@@ -4,33 +4,35 @@ import NIOCore
 import WhorlTelemetry
 import WhorlThreads
 
-/// The text of all metrics, written on a thread of its own, at most one at a time, for everybody who asks meanwhile.
+/// Renders the text of all metrics on a dedicated thread, at most one at a time; concurrent requests share a text.
 ///
-/// Anybody may ask where no token is set, so many askers must cost no more than one. A text is never older than the
-/// question: whoever asks while one is being written gets the next. Writing may take a fifth of the time of one core in
-/// the long run; a few texts in a row need not wait.
+/// Without a token anybody may request the metrics, so many requests must cost no more than one. A text is never older
+/// than its request: a request that arrives while a text is rendered gets the next one. In the long run, rendering may
+/// take a fifth of the time of one core; a few texts in a row are rendered without a pause.
 actor MetricsText {
-    /// How many times as long as it took to write a text has to pass until writing has cost a fifth of a core.
+    /// The time that must pass per unit of rendering time, so that rendering takes at most a fifth of a core.
     private static let share = 5
-    /// How far writing may be ahead of that.
+    /// How much time rendering may be ahead of that share.
     private static let advance = Duration.seconds(1)
-    /// What somebody waits at most for that, however slow writing is.
+    /// The longest pause before rendering, however slow rendering is.
     private static let longestPause = Duration.seconds(5)
 
     private let thread = WorkThread(name: "metrics")
     private let registry: MetricsRegistry
     private let duration: Gauge
-    /// Who gets the next text in each form, besides the one who writes it; a form without a writer is absent.
+    /// The requests that wait for the next text in each format, besides the one that renders it.
+    ///
+    /// A format that no request renders is absent.
     private var readers: [ExpositionFormat: [CheckedContinuation<ByteBuffer, Never>]] = [:]
     private var isWriting = false
-    /// Writers of further texts, in order.
+    /// Requests that wait to render further texts, in order.
     private var turns: Deque<CheckedContinuation<Void, Never>> = []
-    /// When the time that writing took will have been a fifth.
+    /// The time at which rendering has used no more than its share.
     private var paidAt = ContinuousClock.now
 
     init(registry: MetricsRegistry) {
         self.registry = registry
-        duration = registry.gauge("whorl_metrics_collect_duration_seconds", "Time that the last scrape took to write.")
+        duration = registry.gauge("whorl_metrics_collect_duration_seconds", "Time that rendering the last scrape took.")
     }
 
     func text(_ format: ExpositionFormat) async -> ByteBuffer {
@@ -41,7 +43,7 @@ actor MetricsText {
         if isWriting { await withCheckedContinuation { turns.append($0) } }
         isWriting = true
         await pause()
-        // Whoever asks from now on gets the next text.
+        // Requests from now on get the next text.
         let waiting = readers.removeValue(forKey: format) ?? []
         let text = await write(format)
         for reader in waiting { reader.resume(returning: text) }
@@ -49,9 +51,9 @@ actor MetricsText {
         return text
     }
 
-    /// Waits until writing has cost no more than its share.
+    /// Waits until rendering has used no more than its share.
     ///
-    /// On the thread, so that a reader that leaves cannot shorten the pause.
+    /// It sleeps on the thread, so that a cancelled request cannot shorten the pause.
     private func pause() async {
         let pause = min(ContinuousClock.now.duration(to: paidAt - Self.advance), Self.longestPause)
         if pause > .zero { await thread.run { Thread.sleep(forTimeInterval: pause.seconds) } }

@@ -4,14 +4,14 @@ import WhorlTelemetry
 
 /// Measures how late tasks run on the cooperative thread pool.
 ///
-/// `run()` sleeps 100 ms at a time and records how much later it wakes. A call that blocks a thread of the pool shows here,
-/// whatever blocks. Before `run()` it measures nothing.
+/// `run()` repeatedly sleeps 100 ms and records how much later it wakes. It therefore detects any call that blocks a
+/// thread of the pool. Before `run()` nothing is measured.
 package final class PoolWatchdog: Service {
-    /// How often the task has to run.
+    /// The interval at which the task runs.
     private static let interval = Duration.milliseconds(100)
-    /// A delay beyond which the collector is not ready.
+    /// The delay above which the collector is not ready.
     package static let maxDelay = Duration.seconds(1)
-    /// Seconds for which such a delay keeps it not ready.
+    /// The number of seconds for which such a delay makes the collector not ready.
     private static let memory = 5
 
     private struct State {
@@ -33,13 +33,13 @@ package final class PoolWatchdog: Service {
         }
     }
 
-    /// Whether `run()` measures.
+    /// Whether `run()` is measuring.
     var isRunning: Bool { state.withLock(\.isRunning) }
 
-    /// Whether tasks ran in time during the last seconds.
+    /// Whether tasks ran on time during the last seconds.
     package var isInTime: Bool { worst(ofLast: Self.memory) <= Self.maxDelay }
 
-    /// The worst delay of the last seconds, one that is still going on included.
+    /// The worst delay of the last seconds, including one in progress.
     func worst(ofLast seconds: Int) -> Duration {
         let now = ContinuousClock.now
         return state.withLock { state in

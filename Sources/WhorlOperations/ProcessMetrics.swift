@@ -1,9 +1,9 @@
 import Glibc
 import WhorlTelemetry
 
-/// What the kernel knows of this process, read from `/proc` when a scrape asks.
+/// Metrics of the kernel about this process, read from `/proc` at each scrape.
 package enum ProcessMetrics {
-    /// Describes the `process_…` families and the build.
+    /// Registers the `process_…` families and the build information.
     package static func describe(in registry: MetricsRegistry, version: String, revision: String) {
         let start = startTime()
         let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
@@ -27,17 +27,17 @@ package enum ProcessMetrics {
         }
         gauge("process_threads", "Threads.") { statFields().flatMap { $0.count > 19 ? Double($0[19]) : nil } }
         gauge("process_open_fds", "Open file descriptors.") { openDescriptors() }
-        gauge("process_max_fds", "Most file descriptors that may be open.") {
+        gauge("process_max_fds", "Maximum number of open file descriptors.") {
             var limit = rlimit()
             return getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit) == 0
                 ? Double(limit.rlim_cur) : nil
         }
         if let start {
-            gauge("process_start_time_seconds", "When the process started, by Unix time.") { start }
+            gauge("process_start_time_seconds", "Unix time at which the process started.") { start }
         }
         registry.observed(
             "whorl_build_info",
-            "Always 1; the labels say what runs.",
+            "Always 1; the labels describe the build.",
             labels: ["version", "revision", "swift_version"]
         ) {
             [(labels: [version, revision, swiftVersion], value: 1)]
@@ -50,7 +50,7 @@ package enum ProcessMetrics {
     private static let swiftVersion = "6.2"
     #endif
 
-    /// The fields of `/proc/self/stat`, counted from 0; the second one may hold blanks and brackets of any kind.
+    /// The fields of `/proc/self/stat`, counted from 0; the second one may contain spaces and brackets.
     private static func statFields() -> [Substring]? {
         guard let text = read("/proc/self/stat"), let close = text.lastIndex(of: ")") else { return nil }
         return ["", ""] + text[text.index(after: close)...].split(separator: " ")
@@ -68,7 +68,7 @@ package enum ProcessMetrics {
     private static func openDescriptors() -> Double? {
         guard let directory = opendir("/proc/self/fd") else { return nil }
         defer { closedir(directory) }
-        var count = -3.0  // Itself, and the two entries for the folders.
+        var count = -3.0  // Not counted: this descriptor, `.` and `..`.
         while readdir(directory) != nil { count += 1 }
         return count
     }

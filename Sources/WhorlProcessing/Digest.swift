@@ -1,9 +1,9 @@
 import CWhorlCrypto
 import WhorlProtocol
 
-/// Digests of the system's libcrypto.
+/// Digests from the libcrypto of the system.
 public enum Digest {
-    /// The 16 bytes of MD5: an identity of groups and users, as Sentry has it, not a protection.
+    /// The 16 bytes of MD5, which identify groups and users as in Sentry; this is not a security feature.
     public static func md5(_ text: String) -> [UInt8] { digest(Array(text.utf8), EVP_md5(), 16) }
 
     /// The 32 bytes of SHA-256, for secrets.
@@ -13,7 +13,7 @@ public enum Digest {
         var result = [UInt8](repeating: 0, count: size)
         var length = UInt32(size)
         let done = EVP_Digest(bytes, bytes.count, &result, &length, type, nil)
-        precondition(done == 1, "libcrypto refused a digest")
+        precondition(done == 1, "libcrypto failed to compute a digest")
         return result
     }
 }

@@ -1,17 +1,17 @@
 import WhorlProtocol
 
-/// The notes of an event as text, for the row and the spool.
+/// Encodes and parses the notes of an event, for the database row and the spool.
 ///
-/// Only what was done before the payload was written needs to be kept: everything else is found again when the stored
-/// bytes are read.
+/// Only the notes about changes before the payload was stored need to be kept: all others are created again when the
+/// stored bytes are parsed.
 public enum EventNotes {
-    /// A JSON array of pairs of path and reason; nil when there is none.
+    /// The notes as a JSON array of pairs of path and reason; nil when there are no notes.
     public static func text(_ notes: [EventNote]) -> String? {
         guard !notes.isEmpty else { return nil }
         return JSON.array(notes.map { .array([.string($0.path), .string($0.reason)]) }).text
     }
 
-    /// The notes of such a text; what is not of that form is passed over.
+    /// Parses the notes of a text; elements in another form are ignored.
     public static func parse(_ text: String?) -> [EventNote] {
         guard let text, let root = try? JSONDocument(Array(text.utf8)).root else { return [] }
         return root.elements.compactMap { pair in

@@ -1,7 +1,7 @@
 import Foundation
 import WhorlProtocol
 
-/// What processing led to.
+/// The result of processing an event.
 public enum ProcessingResult: Sendable {
     /// The event is ready to be stored.
     case processed(ProcessedEvent)
@@ -9,19 +9,19 @@ public enum ProcessingResult: Sendable {
     case filtered(FilterReason, EventID)
 }
 
-/// The pure middle of the path of an event: bytes in, ``ProcessedEvent`` out, the same for the same input.
+/// The pure function from the bytes of an event to a ``ProcessedEvent``: the same input gives the same result.
 public enum EventPipeline {
-    /// Why bytes are no event.
+    /// The reason why bytes are not an event.
     public enum Failure: Error, Sendable, Equatable {
-        /// They are no JSON, and where it breaks.
+        /// The bytes are not valid JSON; the associated value contains the position of the error.
         case syntax(JSONDocument.SyntaxError)
-        /// They are JSON, but no object.
+        /// The JSON is not an object.
         case notAnObject
     }
 
-    /// The whole way of an event that just arrived: parse → normalise → filter → trim and scrub → fingerprint → title.
+    /// Processes an event that has arrived: parse → normalise → filter → trim and scrub → fingerprint → title.
     ///
-    /// Where something is cut or scrubbed, everything after works on the changed bytes only.
+    /// When the payload is trimmed or scrubbed, all later steps use only the changed bytes.
     public static func process(
         _ payload: ArraySlice<UInt8>,
         _ context: EventContext,
@@ -30,7 +30,7 @@ public enum EventPipeline {
         try process(try parse(payload), payload, context, rules)
     }
 
-    /// The same for an event that was parsed already; its names are used for the changed bytes, too.
+    /// Processes an event that is already parsed; its demangled names also apply to the changed bytes.
     public static func process(
         _ event: Event,
         _ payload: ArraySlice<UInt8>,
@@ -41,7 +41,7 @@ public enum EventPipeline {
         if let reason = rules.filter.reason(against: normalised, client: context.clientAddress) {
             return .filtered(reason, normalised.eventID)
         }
-        // First cut, then scrubbed: what is cut may hold secrets, and what is left of it must not.
+        // Trimming comes before scrubbing, so that the remainder of a trimmed value is scrubbed too.
         var cuts = PayloadEdits()
         var trimmer = Trimmer(event.node.document, rules.limits)
         trimmer.add(to: &cuts)
@@ -53,7 +53,7 @@ public enum EventPipeline {
         var context = context
         let losesAddress = rules.scrubbing.isOn && rules.scrubbing.removesAddresses && context.clientAddress != nil
         if losesAddress { context.clientAddress = nil }
-        // The identity must not change with the bytes.
+        // The event id must stay the same when the bytes change.
         context.eventID = normalised.eventID
         guard !edits.isEmpty || !cuts.isEmpty else {
             let normalised = losesAddress ? NormalisedEvent(event, context) : normalised
@@ -67,7 +67,7 @@ public enum EventPipeline {
 
     /// Processes the stored bytes of an event again: parse → normalise → fingerprint → title.
     ///
-    /// `storedNotes` tell what was done to the payload before.
+    /// `storedNotes` are the notes about changes of the payload before it was stored.
     public static func reprocess(
         _ payload: ArraySlice<UInt8>,
         _ context: EventContext,
@@ -78,7 +78,7 @@ public enum EventPipeline {
         reprocess(try parse(payload), context, grouping, payload: payload, storedNotes: storedNotes, names: names)
     }
 
-    /// The same for an event that was parsed already.
+    /// Processes a stored event that is already parsed.
     public static func reprocess(
         _ event: Event,
         _ context: EventContext,
@@ -141,12 +141,12 @@ public enum EventPipeline {
         return [name, version].compactMap(\.self).joined(separator: "/").prefix(bytes: 128)
     }
 
-    /// Reads the bytes of an event item.
+    /// Parses the bytes of an event item.
     public static func parse(_ payload: ArraySlice<UInt8>) throws(Failure) -> Event {
         Event(try document(payload).root)
     }
 
-    /// Reads the bytes of an event, which are those of an object.
+    /// Parses the bytes of an event, which must be a JSON object.
     static func document(_ payload: ArraySlice<UInt8>) throws(Failure) -> JSONDocument {
         let document: JSONDocument
         do {
@@ -158,12 +158,12 @@ public enum EventPipeline {
         return document
     }
 
-    /// Where an event happened, for people.
+    /// The culprit: a readable description of where the event happened.
     public static func culprit(of event: Event) -> String { Culprit.text(of: event) }
 
-    /// The file of the crash frame.
+    /// The file name of the crash frame.
     public static func location(of event: Event) -> String? { EventTitle(event).location }
 
-    /// The parts of which the title is made.
+    /// The parts of the title.
     public static func metadata(of event: Event) -> JSON { EventTitle(event).metadata }
 }

@@ -1,62 +1,62 @@
 import Foundation
 import WhorlProtocol
 
-/// An event that is ready to be stored: what queries need, taken out, beside the bytes as they were received.
+/// An event that is ready to be stored: the values for queries, and the payload.
 public struct ProcessedEvent: Sendable {
-    /// The project it belongs to.
+    /// The project of the event.
     public let projectID: Int
-    /// Its identity within the project.
+    /// The event id, unique within the project.
     public let eventID: EventID
-    /// When the request arrived; it decides the day under which the event is kept, and never changes.
+    /// The time when the request arrived; it determines the day under which the event is stored, and never changes.
     public let receivedAt: Date
-    /// When it happened, by the sender's clock, drift removed.
+    /// The time of the event by the clock of the sender, corrected for clock drift.
     public let occurredAt: Date
-    /// When the sender says that it sent it; nil when it does not say.
+    /// The time when the sender sent the event; nil when unknown.
     public let sentAt: Date?
-    /// How serious it is.
+    /// The severity.
     public let level: Level
-    /// `error` where there is an exception, `csp` and its like for browser reports, else `default`.
+    /// The type: `error` for an exception, `csp` and similar for browser reports, else `default`.
     public let type: String
-    /// The kind by the sender's own word; `transaction` means that it is no error at all.
+    /// The type that the sender declares; `transaction` means that the event is not an error.
     public let declaredType: String?
-    /// The language.
+    /// The platform, such as the programming language.
     public let platform: String
-    /// The logger's name.
+    /// The name of the logger.
     public let logger: String?
-    /// The first line that people see.
+    /// The title for display.
     public let title: String
-    /// Where it happened, for people.
+    /// The culprit: a readable description of where the event happened.
     public let culprit: String
-    /// The file of the crash frame.
+    /// The file name of the crash frame.
     public let location: String?
-    /// The parts of which the title was made.
+    /// The parts of the title.
     public let metadata: JSON
-    /// Where the application runs; empty when it did not say.
+    /// The environment of the application; empty when unknown.
     public let environment: String
     /// The version of the application.
     public let release: String?
     /// The build of that version.
     public let dist: String?
-    /// Its own tags and those made from other members, keys unique.
+    /// The tags of the event and the derived tags, with unique keys.
     public let tags: [Event.Tag]
-    /// A hash of what tells users apart; nil when no user is named.
+    /// A hash of the text that identifies the user; nil when the user is unknown.
     public let userHash: [UInt8]?
-    /// The hashes by which it is grouped, the leading one first.
+    /// The grouping hashes, the leading one first.
     public let hashes: [GroupingHash]
-    /// Whether nobody handled the exception.
+    /// Whether an exception is unhandled.
     public let isUnhandled: Bool
-    /// The address that the event asked to be filled in; nil when it did not ask.
+    /// The client address, if the event asked for it; else nil.
     public let clientAddress: String?
-    /// The SDK that sent it, as `name/version`; nil when it did not say.
+    /// The SDK of the sender, as `name/version`; nil when unknown.
     public let sdk: String?
-    /// The bytes of the event, trimmed and scrubbed, otherwise as they were received.
+    /// The received bytes of the event, trimmed and scrubbed.
     public private(set) var payload: ArraySlice<UInt8>
-    /// What was changed or left out.
+    /// The notes about all values that were changed or left out.
     public let notes: [EventNote]
-    /// Those of the notes that cannot be found again in the payload: what was trimmed and scrubbed before.
+    /// The notes that cannot be recreated from the payload, because they describe trimmed and scrubbed values.
     public let storedNotes: [EventNote]
 
-    /// The same without its bytes.
+    /// A copy of the event with an empty payload.
     public var withoutPayload: ProcessedEvent {
         var event = self
         event.payload = []
@@ -64,20 +64,20 @@ public struct ProcessedEvent: Sendable {
     }
 }
 
-/// What is known of an event besides its own bytes.
+/// The data of the request that contains an event.
 public struct EventContext: Sendable {
-    /// The project that the key belongs to.
+    /// The project of the key.
     public var projectID: Int
-    /// The identity that the request names; it wins over the payload's.
+    /// The event id in the request, which takes precedence over the id in the payload.
     public var eventID: EventID?
-    /// When the request arrived.
+    /// The time when the request arrived.
     public var receivedAt: Date
-    /// When the sender says that it sent, for clocks that are wrong.
+    /// The time when the sender sent the event, used to correct clock drift.
     public var sentAt: Date?
-    /// Where the request came from.
+    /// The address of the client.
     public var clientAddress: String?
 
-    /// The circumstances of one event.
+    /// Creates the context of one event.
     public init(
         projectID: Int,
         eventID: EventID?,

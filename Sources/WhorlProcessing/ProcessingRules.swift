@@ -1,15 +1,15 @@
-/// The rules by which the events of a project are filtered, redacted and grouped.
+/// The rules for filtering, scrubbing, trimming and grouping the events of a project.
 public struct ProcessingRules: Sendable, Equatable {
-    /// What is not wanted.
+    /// The inbound filter.
     public let filter: InboundFilter
-    /// What is taken out.
+    /// The scrubbing settings.
     public let scrubbing: ScrubSettings
-    /// What is cut.
+    /// The limits beyond which values are trimmed.
     public let limits: FieldLimits
-    /// How events are grouped.
+    /// The grouping settings.
     public let grouping: GroupingSettings
 
-    /// The rules of a project, within the limits of the installation.
+    /// Creates the rules of a project with the field limits of the installation.
     public init(
         filter: FilterSettings = .init(),
         scrubbing: ScrubSettings = .init(),

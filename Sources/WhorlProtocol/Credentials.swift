@@ -1,19 +1,19 @@
 import Foundation
 
-/// What a request says of who sends it: the public key, and what the SDK calls itself.
+/// The credentials of a request: the public key, and the name of the SDK.
 public struct Credentials: Sendable, Equatable {
-    /// The public key, flags after the first `.` removed.
+    /// The public key, without the flags after the first `.`.
     public let publicKey: String
-    /// The name and version of the SDK, where it says so.
+    /// The name and version of the SDK, if the request contains them.
     public let client: String?
 
-    /// Why credentials are not accepted.
+    /// The reason why credentials are rejected.
     public enum Failure: Error, Sendable, Equatable {
-        /// No place of the request names a key.
+        /// The request contains no key.
         case missing
-        /// A header is there, but cannot be read.
+        /// A header is present, but malformed.
         case malformed
-        /// Two places name two keys.
+        /// The request contains different keys.
         case contradictory
         /// The protocol version is above 7.
         case unsupportedVersion
@@ -21,11 +21,12 @@ public struct Credentials: Sendable, Equatable {
         case badKey
     }
 
-    /// Reads the credentials from all places of a request.
+    /// Reads the credentials from all parts of a request.
     ///
-    /// `sentryAuth` is the header `X-Sentry-Auth`, `authorization` that of its name (`Sentry` or `Basic`; other schemes are
-    /// ignored), `query` gives a query parameter, `pathKey` is the key in the path of routes that have one, and
-    /// `envelopeDSN` that of the envelope's header, which counts only where no other place names a key.
+    /// `sentryAuth` is the header `X-Sentry-Auth`.
+    /// `authorization` is the header `Authorization` (`Sentry` or `Basic`; other schemes are ignored).
+    /// `query` returns a query parameter. `pathKey` is the key in the path of routes that have one.
+    /// `envelopeDSN` is the DSN in the envelope header, which is used only if no other part contains a key.
     public init(
         sentryAuth: String?,
         authorization: String?,
@@ -78,7 +79,7 @@ public struct Credentials: Sendable, Equatable {
         let header = trimmed(header)
         let start = header.prefix(7).lowercased()
         guard start == "sentry " || start == "sentry" else {
-            // raven-js and a few others leave the scheme away.
+            // raven-js and a few other clients omit the scheme.
             return start == "sentry_" ? try pairs(of: header[...]) : nil
         }
         return try pairs(of: header.dropFirst(7))
@@ -94,7 +95,7 @@ public struct Credentials: Sendable, Equatable {
         return fields
     }
 
-    /// The text without blanks, or other bytes, at its ends.
+    /// The text without leading and trailing `bytes`, by default spaces and tabs.
     private static func trimmed(_ text: some StringProtocol, of bytes: [UInt8] = [0x20, 0x09]) -> String {
         var rest = Substring(text).utf8
         while let first = rest.first, bytes.contains(first) { rest = rest.dropFirst() }

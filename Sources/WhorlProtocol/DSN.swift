@@ -1,19 +1,21 @@
-/// Where an application sends its events, and with which key: `scheme://key@host[:port]/[prefix/]project`.
+/// A DSN, which contains the server, the project and the key of an application.
+///
+/// Its form is `scheme://key@host[:port]/[prefix/]project`.
 public struct DSN: Hashable, Sendable, CustomStringConvertible {
     /// `http` or `https`.
     public let scheme: String
     /// The public key.
     public let publicKey: String
-    /// The host, brackets of an IPv6 address included.
+    /// The host, including the brackets of an IPv6 address.
     public let host: String
-    /// The port, the scheme's default when the text names none.
+    /// The port, or the default port of the scheme.
     public let port: Int
-    /// What stands before the project in the path, without slashes at its ends; mostly empty.
+    /// The path before the project, without leading and trailing slashes; usually empty.
     public let pathPrefix: String
-    /// The project's id, opaque to a client.
+    /// The id of the project, which is opaque to clients.
     public let projectID: String
 
-    /// Reads a DSN; nil when a part is missing or malformed.
+    /// Parses a DSN; returns nil when a part is missing or malformed.
     ///
     /// A secret after the key is accepted and ignored.
     public init?(_ text: String) {
@@ -43,7 +45,7 @@ public struct DSN: Hashable, Sendable, CustomStringConvertible {
         pathPrefix = segments.joined(separator: "/")
     }
 
-    /// A name or an IPv4 address, or an IPv6 address in brackets.
+    /// Whether the text is a host name, an IPv4 address, or an IPv6 address in brackets.
     private static func isHost(_ text: String) -> Bool {
         guard text.hasPrefix("[") else {
             return !text.isEmpty && !text.contains { $0.isWhitespace || "[]:@".contains($0) }
@@ -52,12 +54,12 @@ public struct DSN: Hashable, Sendable, CustomStringConvertible {
             && text.dropFirst().dropLast().allSatisfy { $0.isHexDigit || $0 == ":" || $0 == "." || $0 == "%" }
     }
 
-    /// Where envelopes go.
+    /// The URL of the envelope endpoint.
     public var envelopeURL: String {
         "\(base)api/\(projectID)/envelope/"
     }
 
-    /// The DSN as text, without a secret.
+    /// The DSN as text, without the secret.
     public var description: String {
         let prefix = pathPrefix.isEmpty ? "" : pathPrefix + "/"
         return "\(scheme)://\(publicKey)@\(authority)/\(prefix)\(projectID)"

@@ -1,27 +1,29 @@
 import Foundation
 
-/// The container in which SDKs send: a header line, then items, each a header line and a payload.
+/// An envelope, the container format of SDKs: a header line, then items, each with a header line and a payload.
 public struct Envelope: Sendable {
-    /// Why the bytes are no envelope.
+    /// The reason why bytes are not a valid envelope.
     public struct FramingError: Error, Sendable, Equatable, CustomStringConvertible {
-        /// What was wrong, in words that are safe to show to the sender.
+        /// The reason, which is safe to show to the sender.
         public let description: String
-        /// Whether a bound was broken, rather than the form.
+        /// Whether a limit is exceeded; false for an invalid format.
         public var isTooLarge = false
     }
 
-    /// Bounds that hold while framing, before anybody looks into the items.
+    /// The limits for parsing an envelope, which apply before the items are parsed.
     public struct Limits: Sendable {
-        /// Most items of an envelope; one more refuses it whole.
+        /// The maximum number of items; an envelope with more items is rejected.
         public var items: Int
-        /// Most bytes of a header line.
+        /// The maximum length of a header line in bytes.
         public var headerBytes: Int
-        /// Most values and keys of the envelope's header.
+        /// The maximum number of values and keys in the envelope header.
         public var headerEntries: Int
-        /// Most values and keys of an item's header: a list of thousands would take eight times its text, for each item.
+        /// The maximum number of values and keys in an item header.
+        ///
+        /// For a list of thousands of values, the parsed entries take eight times the size of the text, for each item.
         public var itemHeaderEntries: Int
 
-        /// Limits that no real SDK reaches.
+        /// Creates limits; the defaults are above what SDKs send.
         public init(
             items: Int = 250,
             headerBytes: Int = 64 * 1024,
@@ -35,16 +37,16 @@ public struct Envelope: Sendable {
         }
     }
 
-    /// One item: what it is, and its payload untouched.
+    /// An item with its unparsed payload.
     public struct Item: Sendable {
         /// The type as sent, such as `event`.
         public let type: String
-        /// The whole header, for the members that only some types have.
+        /// The whole header, including the members of specific types.
         public let header: JSONNode
         /// The payload.
         public let payload: ArraySlice<UInt8>
 
-        /// An item put together by hand.
+        /// Creates an item.
         public init(type: String, header: JSONNode, payload: ArraySlice<UInt8>) {
             self.type = type
             self.header = header
@@ -52,29 +54,29 @@ public struct Envelope: Sendable {
         }
     }
 
-    /// The envelope's header, an object.
+    /// The envelope header, a JSON object.
     public let header: JSONNode
     /// The items, in order.
     public let items: [Item]
-    /// Bytes of the body that the items came in.
+    /// The size of the request body in bytes.
     public let size: Int
 
-    /// The identity that the header names; nil when absent or malformed.
+    /// The event id in the header; nil when absent or malformed.
     public var eventID: EventID? { header.member("event_id")?.string.flatMap { EventID($0) } }
-    /// The DSN that the header names; nil when absent or malformed.
+    /// The DSN in the header; nil when absent or malformed.
     public var dsn: DSN? { header.member("dsn")?.string.flatMap { DSN($0) } }
 
-    /// When the sender says that it sent; nil when absent or malformed.
+    /// The time in the header when the sender sent the envelope; nil when absent or malformed.
     public var sentAt: Date? { header.member("sent_at")?.string.flatMap { Timestamp.parse($0) } }
 
-    /// An envelope around a single event, for bodies that have none.
+    /// Creates an envelope with a single event, for request bodies without an envelope.
     public init(event: ArraySlice<UInt8>) {
         header = Self.eventHeader
         items = [Item(type: "event", header: Self.eventHeader, payload: event)]
         size = event.count
     }
 
-    /// The header of an item that is an event.
+    /// The item header of an event.
     private static let eventHeader: JSONNode = {
         guard let document = try? JSONDocument(Array(#"{"type":"event"}"#.utf8)) else {
             preconditionFailure("the header of an event is valid JSON")
@@ -82,9 +84,9 @@ public struct Envelope: Sendable {
         return document.root
     }()
 
-    /// Reads an envelope.
+    /// Parses an envelope.
     ///
-    /// A `length` is believed to the byte; without one a payload ends at the line's end.
+    /// The payload of an item has exactly `length` bytes. Without a `length`, it ends at the end of the line.
     public init(_ bytes: ArraySlice<UInt8>, limits: Limits = Limits()) throws(FramingError) {
         size = bytes.count
         var reader = LineReader(bytes: bytes)
@@ -104,12 +106,12 @@ public struct Envelope: Sendable {
             }
             let payload: ArraySlice<UInt8>
             if let length = header.member("length") {
-                // Digits only: other forms of a number would be read differently by whoever stands before us.
+                // Only digits are accepted, because a proxy may interpret other number formats differently.
                 guard let count = length.wholeNumber, let taken = reader.take(count) else {
-                    throw FramingError(description: "the length of an item of type \(type.prefix(40)) does not fit")
+                    throw FramingError(description: "the length of an item of type \(type.prefix(40)) is invalid")
                 }
                 payload = taken
-                // An empty payload may have no line of its own.
+                // An empty payload may have no line.
                 guard reader.endLine() || count == 0 else {
                     throw FramingError(description: "no line break after an item of type \(type.prefix(40))")
                 }
@@ -134,17 +136,17 @@ public struct Envelope: Sendable {
                 maxEntries: what == "item" ? limits.itemHeaderEntries : limits.headerEntries
             )
             .root
-            guard node.isObject else { throw FramingError(description: "the header of an \(what) is no object") }
+            guard node.isObject else { throw FramingError(description: "the header of an \(what) is not an object") }
             return node
         } catch let error as FramingError {
             throw error
         } catch {
-            throw FramingError(description: "the header of an \(what) is no JSON")
+            throw FramingError(description: "the header of an \(what) is not valid JSON")
         }
     }
 }
 
-/// Walks over bytes line by line.
+/// Reads bytes line by line.
 private struct LineReader {
     private let bytes: ArraySlice<UInt8>
     private var at: Int
@@ -156,19 +158,19 @@ private struct LineReader {
 
     var isAtEnd: Bool { at == bytes.endIndex }
 
-    /// Blank lines, and blanks before a header, as some SDKs put them between items.
+    /// Skips blank lines, and whitespace before a header, which some SDKs send between items.
     mutating func skipBlankLines() {
         while at < bytes.endIndex, [0x0A, 0x0D, 0x20, 0x09].contains(bytes[at]) { at += 1 }
     }
 
-    /// What is left of the line, without its LF; a CR before it belongs to the line.
+    /// Returns the rest of the line without its LF; a CR before the LF is part of the line.
     mutating func line() -> ArraySlice<UInt8> {
         let end = bytes[at...].firstIndex(of: 0x0A) ?? bytes.endIndex
         defer { at = min(end + 1, bytes.endIndex) }
         return bytes[at..<end]
     }
 
-    /// The line, or nil when it is longer than the limit.
+    /// Returns the line, or nil when it is longer than `limit` bytes.
     mutating func line(atMost limit: Int) -> ArraySlice<UInt8>? {
         let horizon = min(bytes.endIndex, at + limit + 1)
         guard let end = bytes[at..<horizon].firstIndex(of: 0x0A) else {
@@ -180,14 +182,14 @@ private struct LineReader {
         return bytes[at..<end]
     }
 
-    /// Exactly so many bytes, or nil when fewer are left.
+    /// Returns exactly `count` bytes, or nil when fewer are left.
     mutating func take(_ count: Int) -> ArraySlice<UInt8>? {
         guard count <= bytes.endIndex - at else { return nil }
         defer { at += count }
         return bytes[at..<at + count]
     }
 
-    /// Passes the LF (or CR LF) after a payload; false when something else stands there.
+    /// Skips the LF (or CR LF) after a payload; returns false when there is something else.
     mutating func endLine() -> Bool {
         if isAtEnd { return true }
         if bytes[at] == 0x0D, at + 1 < bytes.endIndex, bytes[at + 1] == 0x0A { at += 1 }

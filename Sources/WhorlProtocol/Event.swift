@@ -1,58 +1,58 @@
 import Foundation
 
-/// What was changed or left out of an event while it was read, for people who look at the event.
+/// A note about a value of an event that was changed or left out, for display with the event.
 public struct EventNote: Sendable, Equatable {
-    /// Where in the event, as `exception.values.0.value`.
+    /// The path of the value in the event, such as `exception.values.0.value`.
     public let path: String
-    /// What happened, by a fixed word such as `invalid_data` or `value_too_long`.
+    /// The reason, one of a fixed set such as `invalid_data` or `value_too_long`.
     public let reason: String
 
-    /// A note on a place.
+    /// Creates a note for a path.
     public init(_ path: String, _ reason: String) {
         self.path = path
         self.reason = reason
     }
 }
 
-/// An event as SDKs send it, with the many shapes of each member read into one.
+/// An event as SDKs send it, with the different forms of each member converted to one.
 ///
-/// Reading never fails: a member of the wrong type counts as absent and leaves a note. Members that are only shown
-/// (contexts, extra, modules, …) stay where they are in the text and are reached through ``node``.
+/// Parsing never fails: a member of the wrong type counts as absent and adds a note.
+/// Members that are only displayed (contexts, extra, modules, …) are not parsed; ``node`` gives access to them.
 public struct Event: Sendable {
     /// The whole event.
     public let node: JSONNode
-    /// What could not be taken as it was.
+    /// The notes about values that were changed or left out.
     public var notes: [EventNote]
 
-    /// The identity in the payload, when it is well formed.
+    /// The event id in the payload, if it is valid.
     public let eventID: EventID?
-    /// When it happened, by the sender's clock.
+    /// The time of the event by the clock of the sender.
     public let timestamp: Date?
-    /// How serious it is.
+    /// The severity.
     public let level: Level?
-    /// The kind the sender names, such as `transaction` or `csp`.
+    /// The type that the sender declares, such as `transaction` or `csp`.
     public let type: String?
-    /// The language, by Sentry's word for it; `other` when unknown.
+    /// The platform name of Sentry, such as the programming language; `other` when unknown.
     public let platform: String
     /// The name of the logger.
     public let logger: String?
-    /// The unit of work, such as a route.
+    /// The name of the transaction, such as a route.
     public let transaction: String?
-    /// The place of the fault as the client names it (deprecated by SDKs).
+    /// The culprit that the client sends (deprecated in SDKs).
     public let culprit: String?
-    /// The host.
+    /// The host name of the server.
     public let serverName: String?
-    /// The site, of antique SDKs.
+    /// The site name, which very old SDKs send.
     public let site: String?
     /// The version of the application.
     public let release: String?
     /// The build of that version.
     public let dist: String?
-    /// Where the application runs, such as `production`.
+    /// The environment of the application, such as `production`.
     public let environment: String?
-    /// Tags in order, as sent.
+    /// The tags, in order, as sent.
     public let tags: [Tag]
-    /// Who was affected.
+    /// The affected user.
     public let user: EventUser?
     /// The log message.
     public let message: LogEntry?
@@ -62,13 +62,13 @@ public struct Event: Sendable {
     public let threads: [EventThread]
     /// A stack without an exception.
     public let stacktrace: Stacktrace?
-    /// The grouping that the client asks for.
+    /// The custom fingerprint of the client.
     public let fingerprint: [String]?
-    /// The grouping that antique clients ask for.
+    /// The grouping checksum of very old clients.
     public let checksum: String?
-    /// The SDK's name.
+    /// The name of the SDK.
     public let sdkName: String?
-    /// Readable forms of its mangled names, where they were read.
+    /// The demangled forms of the mangled names in the event.
     public var names = ReadableNames.none
 
     /// A tag as sent.
@@ -78,14 +78,14 @@ public struct Event: Sendable {
         /// The value.
         public let value: String
 
-        /// A tag of a name and a value.
+        /// Creates a tag.
         public init(key: String, value: String) {
             self.key = key
             self.value = value
         }
     }
 
-    /// Reads an event from its JSON object.
+    /// Parses an event from its JSON object.
     public init(_ node: JSONNode) {
         var reader = EventReader()
         self.node = node
@@ -108,7 +108,7 @@ public struct Event: Sendable {
         var exceptions = reader.exceptions(node)
         var stacktrace = reader.object(node, "stacktrace", alias: "sentry.interfaces.Stacktrace")
             .flatMap { Stacktrace($0, path: "stacktrace", &reader) }
-        // Old SDKs put the only stack beside the exception instead of into it.
+        // Old SDKs send the only stack at the top level instead of in the exception.
         if let loose = stacktrace, exceptions.count == 1, exceptions[0].stacktrace == nil {
             exceptions[0].stacktrace = loose
             stacktrace = nil
@@ -131,51 +131,51 @@ public struct Event: Sendable {
         notes = reader.notes
     }
 
-    /// The breadcrumbs, oldest first, whether they came as a list or in `values`.
+    /// The breadcrumbs, oldest first, from a list or from `values`.
     public var breadcrumbs: [JSONNode] {
         var reader = EventReader()
         return reader.values(node, "breadcrumbs", alias: "sentry.interfaces.Breadcrumbs")
     }
 
-    /// The HTTP request, under either of its names.
+    /// The HTTP request, from `request` or its old name.
     public var request: JSONNode? {
         (node.member("request") ?? node.member("sentry.interfaces.Http")).flatMap { $0.isObject ? $0 : nil }
     }
 
-    /// The contexts, under either of their names.
+    /// The contexts, from `contexts` or the old name.
     public var contexts: JSONNode? {
         (node.member("contexts") ?? node.member("sentry.interfaces.Contexts")).flatMap { $0.isObject ? $0 : nil }
     }
 
-    /// Whether some exception says that nobody handled it.
+    /// Whether an exception is marked as unhandled.
     public var isUnhandled: Bool { exceptions.contains { $0.mechanism?.handled == false } }
 }
 
-/// The log message of an event: the template, its parameters, and what they make together.
+/// The log message of an event: the template, its parameters, and the formatted message.
 public struct LogEntry: Sendable {
-    /// The template, the same for every occurrence.
+    /// The template, which is equal for every occurrence.
     public let message: String?
-    /// The message with the parameters in it.
+    /// The formatted message.
     public let formatted: String?
     /// The parameters, a list or an object.
     public let params: JSONNode?
 
-    /// What people should see.
+    /// The message for display.
     public var shown: String? {
         if let formatted, !formatted.isEmpty { return formatted }
         return message
     }
 }
 
-/// Who was affected by an event.
+/// The user that is affected by an event.
 public struct EventUser: Sendable {
-    /// The application's id of the user.
+    /// The id of the user in the application.
     public let id: String?
     /// The login name.
     public let username: String?
-    /// The mail address.
+    /// The email address.
     public let email: String?
-    /// The address, which may read `{{auto}}`.
+    /// The IP address, which may be `{{auto}}`.
     public let ipAddress: String?
     /// The display name.
     public let name: String?
@@ -193,9 +193,9 @@ public struct EventUser: Sendable {
         if members.next() == nil { return nil }
     }
 
-    /// The member that tells users apart: id, else name, mail, address; prefixed by which one it is.
+    /// The text that identifies the user: the id, else the login name, email address or IP address, with a type prefix.
     ///
-    /// `address` is the address to use where the user's reads `{{auto}}`.
+    /// `address` is the IP address with `{{auto}}` resolved.
     public func identity(address: String?) -> String? {
         if let id, !id.isEmpty { return "id:\(id)" }
         if let username, !username.isEmpty { return "username:\(username)" }

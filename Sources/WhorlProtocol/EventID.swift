@@ -1,14 +1,14 @@
 import Foundation
 
-/// The identity of an event: 16 bytes, parsed at the edge so that no text of a sender goes any further.
+/// The id of an event: 16 bytes, parsed on input, so that unvalidated text of a sender is never used as an id.
 public struct EventID: Hashable, Sendable, CustomStringConvertible {
     /// The bytes as a UUID.
     public let uuid: UUID
 
-    /// Takes an identity as it is.
+    /// Creates an id from a UUID.
     public init(uuid: UUID) { self.uuid = uuid }
 
-    /// Takes an identity from its 16 bytes; nil for any other number of them.
+    /// Creates an id from 16 bytes; returns nil for any other number of bytes.
     public init?(bytes: [UInt8]) {
         guard bytes.count == 16 else { return nil }
         uuid = bytes.withUnsafeBytes { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
@@ -17,10 +17,10 @@ public struct EventID: Hashable, Sendable, CustomStringConvertible {
     /// The 16 bytes.
     public var bytes: [UInt8] { withUnsafeBytes(of: uuid.uuid) { Array($0) } }
 
-    /// A new random identity (UUID version 4).
+    /// Creates a random id (UUID version 4).
     public static func random() -> EventID { EventID(uuid: UUID()) }
 
-    /// Reads 32 hexadecimal digits or a hyphenated UUID, either case; nil for anything else and for the nil UUID.
+    /// Parses 32 hexadecimal digits or a hyphenated UUID, in any case; returns nil for other texts and the nil UUID.
     public init?(_ text: some StringProtocol) {
         var digits: [UInt8] = []
         digits.reserveCapacity(32)
@@ -48,7 +48,7 @@ public struct EventID: Hashable, Sendable, CustomStringConvertible {
     public var description: String { hex }
 }
 
-/// Bytes as lower-case hexadecimal digits.
+/// Formats bytes as lower-case hexadecimal digits.
 public func hexString(_ bytes: some Collection<UInt8>) -> String {
     let digits = Array("0123456789abcdef".utf8)
     var text: [UInt8] = []

@@ -1,14 +1,16 @@
 import Foundation
 
-/// Reads the members of an event in all the shapes in which they occur, and notes what it could not use.
+/// Parses the members of an event in all forms that SDKs send, and notes invalid values.
 struct EventReader {
-    /// Notes beyond which an event is merely odd; more would cost more than they tell.
+    /// The maximum number of notes, which limits the cost of a malformed event.
     private static let maxNotes = 100
-    /// Exceptions of a chain beyond which the middle is left out.
+    /// The maximum number of exceptions of a chain; further exceptions in the middle are left out.
     private static let maxExceptions = 50
-    /// Bytes at which a message is full: a template of 8 KiB can name a parameter of a megabyte 2,700 times.
+    /// The maximum length of a formatted message in bytes.
+    ///
+    /// A template of 8 KiB can contain a parameter of one megabyte 2,700 times.
     private static let maxMessage = 16_384
-    /// Bytes of a parameter that a message shows.
+    /// The maximum length of a parameter in a formatted message in bytes.
     private static let maxParameter = 1_024
 
     private(set) var notes: [EventNote] = []
@@ -17,7 +19,7 @@ struct EventReader {
         if notes.count < Self.maxNotes { notes.append(EventNote(path, reason)) }
     }
 
-    /// A string, or a number or boolean as one; empty counts as absent.
+    /// The text of a string, a number or a boolean; an empty string counts as absent.
     mutating func text(_ node: JSONNode, _ key: StaticString, at path: String? = nil) -> String? {
         guard let value = node.member(key) else { return nil }
         guard let text = scalar(value) else {
@@ -47,13 +49,13 @@ struct EventReader {
         return level
     }
 
-    /// Notes a member that is only shown, and is not what it should be.
+    /// Adds a note if a member that is only displayed is not an object.
     mutating func expectObject(_ node: JSONNode, _ key: StaticString) {
         guard let value = node.member(key), !value.isObject else { return }
         note(String(describing: key), "invalid_data")
     }
 
-    /// Notes a list that is neither one nor wrapped in an object.
+    /// Adds a note if a member is neither a list nor a list wrapped in an object.
     mutating func expectList(_ node: JSONNode, _ key: StaticString) {
         guard let value = node.member(key), !value.isArray, !value.isObject else { return }
         note(String(describing: key), "invalid_data")
@@ -84,7 +86,7 @@ struct EventReader {
 
     mutating func exceptions(_ node: JSONNode) -> [ExceptionValue] {
         let all = values(node, "exception", alias: "sentry.interfaces.Exception")
-        // An empty object in place of the list is how some SDKs say that there is none.
+        // Some SDKs send an empty object instead of an empty list.
         var kept = Array(all.enumerated())
         if kept.count > Self.maxExceptions {
             note("exception.values", "too_many_exceptions")
@@ -128,7 +130,7 @@ struct EventReader {
         return tags
     }
 
-    /// The log message from `logentry` or one of its aliases: an object, a string, or nothing.
+    /// The log message from `logentry` or one of its aliases, which is an object or a string; nil when there is none.
     mutating func message(_ node: JSONNode) -> LogEntry? {
         for key in ["logentry", "message", "sentry.interfaces.Message"] as [StaticString] {
             guard let value = node.member(key), value.bool != false else { continue }
@@ -151,10 +153,11 @@ struct EventReader {
         return nil
     }
 
-    /// Puts parameters into a template of `%s`, `%d`, `%(name)s`, `{}` or `{name}`; nil when there are none.
+    /// Formats a template with `%s`, `%d`, `%(name)s`, `{}` or `{name}`; returns nil when there are no parameters.
     private func substituted(_ template: String, _ params: JSONNode?) -> String? {
         guard let params else { return nil }
-        // Longer templates are cut (protocol facts, section 4), and a name in braces is short: the time is linear.
+        // Long templates are truncated (protocol facts, section 4), and the length of a name in braces is limited, so
+        // that the time is linear.
         let template = String(decoding: template.utf8.prefix(8_192), as: UTF8.self)
         let list = params.elements.prefix(64).map(parameter)
         var named: [String: String] = [:]
@@ -174,7 +177,7 @@ struct EventReader {
                 if let value {
                     result += value
                     rest = rest[rest.index(after: end)...]
-                    // `%(name)s` ends in the letter of its conversion.
+                    // `%(name)s` ends with its conversion letter.
                     if character == "%" { rest = rest.dropFirst() }
                     continue
                 }
@@ -192,7 +195,7 @@ struct EventReader {
         return result
     }
 
-    /// A parameter as text, cut: whole texts of many parameters would make a long message.
+    /// A parameter as text, truncated to limit the length of the message.
     private func parameter(_ node: JSONNode) -> String {
         let isShort = node.rawBytes.count <= 4 * Self.maxParameter
         let text =

@@ -1,21 +1,21 @@
-/// A JSON value that is built or kept, as opposed to a ``JSONNode``, which is a place in a text.
+/// A JSON value that owns its content, in contrast to a ``JSONNode``, which references a text.
 public enum JSON: Sendable, Equatable {
-    /// The word `null`.
+    /// `null`.
     case null
     /// `true` or `false`.
     case bool(Bool)
     /// A whole number.
     case int(Int)
-    /// A number in the digits in which it arrived, so that none is lost.
+    /// A number with its original digits, so that no precision is lost.
     case number(String)
     /// A string.
     case string(String)
     /// A list.
     case array([JSON])
-    /// Members in order.
+    /// An object with its members in order.
     case object([(key: String, value: JSON)])
 
-    /// A floating point number; null when it is not finite, since JSON has no word for it.
+    /// A floating point number; null when it is not finite, because JSON cannot represent it.
     public static func double(_ value: Double) -> JSON {
         value.isFinite ? .number("\(value)") : .null
     }
@@ -24,10 +24,10 @@ public enum JSON: Sendable, Equatable {
     public static func optional(_ value: String?) -> JSON { value.map(JSON.string) ?? .null }
     /// The number, or null.
     public static func optional(_ value: Int?) -> JSON { value.map(JSON.int) ?? .null }
-    /// The truth, or null.
+    /// The boolean, or null.
     public static func optional(_ value: Bool?) -> JSON { value.map(JSON.bool) ?? .null }
 
-    /// The value at a place in a text; of duplicate keys the last one is kept.
+    /// Creates a value from a node; of duplicate keys, the last one is kept.
     public init(_ node: JSONNode) {
         if node.isObject {
             var members: [(key: String, value: JSON)] = []
@@ -55,7 +55,7 @@ public enum JSON: Sendable, Equatable {
         }
     }
 
-    /// Whether two values are the same, numbers by their digits and members in their order.
+    /// Compares two values; numbers are compared by their digits, and the order of members matters.
     public static func == (left: JSON, right: JSON) -> Bool {
         switch (left, right) {
         case (.null, .null): true
@@ -71,7 +71,7 @@ public enum JSON: Sendable, Equatable {
         }
     }
 
-    /// The member of an object, the last one of that name; nil when absent or no object.
+    /// The member of an object, the last one for duplicate keys; nil when absent or when the value is not an object.
     public subscript(key: String) -> JSON? {
         guard case .object(let members) = self else { return nil }
         return members.last { $0.key == key }?.value
@@ -83,9 +83,9 @@ public enum JSON: Sendable, Equatable {
     public var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
     /// The members of an object; nil for every other kind.
     public var object: [(key: String, value: JSON)]? { if case .object(let value) = self { value } else { nil } }
-    /// The truth of a boolean; nil for every other kind.
+    /// The value of a boolean; nil for every other kind.
     public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
-    /// A whole number that fits 64 bits; nil for every other kind.
+    /// A whole number that fits in 64 bits; nil for every other kind.
     public var int: Int? {
         switch self {
         case .int(let value): value
@@ -162,10 +162,10 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, Express
     public init(integerLiteral value: Int) { self = .int(value) }
     /// A list.
     public init(arrayLiteral elements: JSON...) { self = .array(elements) }
-    /// Members in the order in which they are written.
+    /// An object with its members in order.
     public init(dictionaryLiteral elements: (String, JSON)...) {
         self = .object(elements.map { (key: $0.0, value: $0.1) })
     }
-    /// The word `null`.
+    /// `null`.
     public init(nilLiteral: ()) { self = .null }
 }

@@ -1,15 +1,16 @@
-/// A JSON text, read once into a flat list of nodes that point back into its bytes.
+/// A JSON text, parsed once into a flat list of entries that reference its bytes.
 ///
-/// Strict about grammar (RFC 8259) and bounded in depth, without recursion; tolerant only where SDKs in the field need it:
-/// - a byte order mark is skipped, invalid UTF-8 is read as U+FFFD;
-/// - `NaN`, `Infinity` and `-Infinity` are read as null (old Python SDKs write them), see ``hasNonFiniteNumbers``;
-/// - control characters may stand in strings unescaped;
-/// - lone surrogate escapes and `\u0000` are read as U+FFFD, the latter since Postgres' text cannot hold it;
-/// - of duplicate keys the last one wins, everywhere.
+/// The parser is strict about the grammar (RFC 8259), limits the nesting depth, and does not use recursion.
+/// It accepts these deviations, because SDKs in use need them:
+/// - a byte order mark is skipped, and invalid UTF-8 is read as U+FFFD;
+/// - `NaN`, `Infinity` and `-Infinity` are read as null (old Python SDKs send them), see ``hasNonFiniteNumbers``;
+/// - strings may contain unescaped control characters;
+/// - lone surrogate escapes and `\u0000` are read as U+FFFD; the text type of Postgres cannot store U+0000;
+/// - of duplicate keys, the last one is used.
 public final class JSONDocument: Sendable {
-    /// Why a text is no JSON, and where.
+    /// A syntax error and its position.
     public struct SyntaxError: Error, Sendable, Equatable, CustomStringConvertible {
-        /// What was wrong, in words that are safe to show to the sender.
+        /// The reason, which is safe to show to the sender.
         public let reason: String
         /// The offset in bytes.
         public let offset: Int
@@ -17,32 +18,32 @@ public final class JSONDocument: Sendable {
         public var description: String { "\(reason) at byte \(offset)" }
     }
 
-    /// Nesting beyond which a text is refused; real events nest below 30.
+    /// The maximum nesting depth of a text; real events have a depth below 30.
     public static let defaultMaxDepth = 128
-    /// Values and keys beyond which a text is refused, at 16 bytes each; a real event of 1 MiB has below 60,000.
+    /// The maximum number of values and keys, of 16 bytes each; a real event of 1 MiB has fewer than 60,000.
     public static let defaultMaxEntries = 400_000
-    /// Bytes of the list for one value or key.
+    /// The size of one entry in bytes.
     public static let entryBytes = 16
 
-    /// Bytes that the list of a text of so many bytes may take: a value takes two bytes of the text at least.
+    /// The maximum size of the entries for a text of `count` bytes; a value needs at least two bytes of the text.
     public static func listBytes(ofText count: Int) -> Int {
         entryBytes * Swift.min(count / 2 + 1, defaultMaxEntries)
     }
 
-    /// Bytes that the list of this text takes.
+    /// The size of the entries of this text in bytes.
     public var listBytes: Int { entries.count * Self.entryBytes }
 
     struct Entry {
         var kind: Kind
-        /// Whether a string has escapes, so that its bytes are not yet its characters.
+        /// Whether a string has escapes, so that its bytes must be decoded.
         var hasEscapes = false
-        /// Whether a string is the key of a member; its value is the entry that follows.
+        /// Whether a string is the key of a member; its value is the next entry.
         var isKey = false
-        /// First byte of the value; for strings, the byte after the quote.
+        /// The offset of the first byte of the value; for strings, of the byte after the opening quote.
         var start: UInt32
-        /// Byte after the value; for strings, the closing quote.
+        /// The offset of the byte after the value; for strings, of the closing quote.
         var end: UInt32 = 0
-        /// Index of the entry after this value and all that it holds.
+        /// The index of the entry after this value and its content.
         var next: UInt32 = 0
     }
 
@@ -56,15 +57,15 @@ public final class JSONDocument: Sendable {
         case object
     }
 
-    /// The bytes that the nodes point into; where the input held invalid UTF-8, the repaired copy.
+    /// The bytes that the nodes reference; a repaired copy of the input if it contains invalid UTF-8.
     public let bytes: [UInt8]
-    /// Whether `NaN` or an infinity stood where JSON has no word for it.
+    /// Whether the text contains `NaN`, `Infinity` or `-Infinity`.
     public let hasNonFiniteNumbers: Bool
     /// Whether invalid UTF-8 was replaced.
     public let wasRepaired: Bool
     let entries: [Entry]
 
-    /// Reads a whole text: one value, with nothing but white space around it.
+    /// Parses a whole text, which must be one value with optional whitespace around it.
     public init(
         _ input: [UInt8],
         maxDepth: Int = defaultMaxDepth,
@@ -88,7 +89,7 @@ public final class JSONDocument: Sendable {
         hasNonFiniteNumbers = parser.hasNonFiniteNumbers
     }
 
-    /// The value that the text is.
+    /// The top-level value.
     public var root: JSONNode { JSONNode(document: self, index: 0) }
 }
 
@@ -98,7 +99,9 @@ enum UTF8Validation {
     }
 }
 
-/// One pass over the bytes; nesting is kept in a stack of its own, so that input cannot exhaust the thread's.
+/// A JSON parser that makes one pass over the bytes.
+///
+/// It keeps open containers in an array instead of the call stack, so that deep nesting cannot overflow the call stack.
 struct JSONParser {
     private(set) var entries: [JSONDocument.Entry] = []
     private(set) var hasNonFiniteNumbers = false
@@ -137,7 +140,7 @@ struct JSONParser {
                 expecting = .commaOrEnd
             case .key, .keyOrEnd:
                 guard byte == UInt8(ascii: "\"") else { return failure("expected a key") }
-                guard string(bytes, &at) else { return failure("bad string") }
+                guard string(bytes, &at) else { return failure("invalid string") }
                 entries[entries.count - 1].isKey = true
                 while at < bytes.count, isBlank(bytes[at]) { at += 1 }
                 guard at < bytes.count, bytes[at] == UInt8(ascii: ":") else { return failure("expected ':'") }
@@ -166,9 +169,9 @@ struct JSONParser {
                     expecting = isObject ? .keyOrEnd : .valueOrEnd
                     continue
                 case UInt8(ascii: "\""):
-                    guard string(bytes, &at) else { return failure("bad string") }
+                    guard string(bytes, &at) else { return failure("invalid string") }
                 case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
-                    guard number(bytes, &at) else { return failure("bad number") }
+                    guard number(bytes, &at) else { return failure("invalid number") }
                 default:
                     guard word(bytes, &at) else { return failure("expected a value") }
                 }
@@ -226,7 +229,7 @@ struct JSONParser {
         return true
     }
 
-    /// The index of the next quote or backslash; sixteen bytes at a time, since most of an event is plain text.
+    /// The index of the next quote or backslash; compares 16 bytes at a time, because most of an event is plain text.
     private func plainRun(_ bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
         var index = start
         guard let base = UnsafeRawPointer(bytes.baseAddress) else { return index }
@@ -304,7 +307,7 @@ private func isBlank(_ byte: UInt8) -> Bool {
 @inline(__always)
 private func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
 
-/// The value of a hexadecimal digit, either case.
+/// The value of a hexadecimal digit in any case.
 @inline(__always)
 package func hexValue(_ byte: UInt8) -> UInt8? {
     switch byte {

@@ -1,12 +1,12 @@
-/// One value of a ``JSONDocument``: a place in its list, cheap to pass on.
+/// A lightweight reference to one value of a ``JSONDocument``.
 public struct JSONNode: Sendable {
-    /// The text that the value is part of.
+    /// The document that contains the value.
     public let document: JSONDocument
     let index: Int
 
     private var entry: JSONDocument.Entry { document.entries[index] }
 
-    /// Whether the value is null (or a number that JSON has no word for).
+    /// Whether the value is null (or a non-finite number).
     public var isNull: Bool { entry.kind == .null }
     /// Whether the value is an object.
     public var isObject: Bool { entry.kind == .object }
@@ -17,7 +17,7 @@ public struct JSONNode: Sendable {
     /// Whether the value is a number.
     public var isNumber: Bool { entry.kind == .number }
 
-    /// The value as a word for people, for notes on what was dropped.
+    /// The name of the type of the value, for display.
     public var typeName: String {
         switch entry.kind {
         case .null: "null"
@@ -29,7 +29,7 @@ public struct JSONNode: Sendable {
         }
     }
 
-    /// The bytes of the text that make up the value, quotes and brackets included.
+    /// The bytes of the value in the text, including quotes and brackets.
     public var rawBytes: ArraySlice<UInt8> {
         let quote = entry.kind == .string ? 1 : 0
         return document.bytes[Int(entry.start) - quote..<Int(entry.end) + quote]
@@ -47,7 +47,7 @@ public struct JSONNode: Sendable {
         }
     }
 
-    /// How many bytes a string has in the text, escapes counted as written; 0 for every other kind.
+    /// The length of a string in bytes, with escapes as written; 0 for every other kind.
     public var stringLength: Int { entry.kind == .string ? Int(entry.end - entry.start) : 0 }
 
     /// The value of a boolean; nil for every other kind.
@@ -59,13 +59,13 @@ public struct JSONNode: Sendable {
         }
     }
 
-    /// A number as it was written; nil for every other kind.
+    /// The original text of a number; nil for every other kind.
     public var numberText: String? {
         guard entry.kind == .number else { return nil }
         return String(decoding: document.bytes[Int(entry.start)..<Int(entry.end)], as: UTF8.self)
     }
 
-    /// A number as floating point; nil when it is none or too large for one.
+    /// A number as floating point; nil when it is too large, and for every other kind.
     public var double: Double? {
         guard entry.kind == .number, entry.end - entry.start <= 400, let text = numberText, let value = Double(text),
             value.isFinite
@@ -73,7 +73,7 @@ public struct JSONNode: Sendable {
         return value
     }
 
-    /// A number written with digits only, such as `17`; nil for `1e3`, `5.0`, `-1` and every other kind.
+    /// A number that consists only of digits, such as `17`; nil for `1e3`, `5.0`, `-1` and every other kind.
     public var wholeNumber: Int? {
         guard entry.kind == .number, entry.end - entry.start <= 19, let text = numberText,
             text.utf8.allSatisfy({ $0 &- UInt8(ascii: "0") < 10 })
@@ -81,13 +81,13 @@ public struct JSONNode: Sendable {
         return Int(text)
     }
 
-    /// A number without a fraction that fits 64 bits, also when written as `1e3` or `5.0`; nil otherwise.
+    /// A number without a fraction that fits in 64 bits, including `1e3` and `5.0`; nil otherwise.
     public var int: Int? {
         guard entry.kind == .number, entry.end - entry.start <= 400, let text = numberText else { return nil }
         return Int(text) ?? Double(text).flatMap(Int.init(exactly:))
     }
 
-    /// The member of an object by its key, the last one where the key stands twice; nil when absent or no object.
+    /// The member of an object, the last one for duplicate keys; nil when absent or when the value is not an object.
     public subscript(key: StaticString) -> JSONNode? {
         let place = document.entries.withUnsafeBufferPointer { entries in
             document.bytes.withUnsafeBufferPointer { bytes in lastMember(key, entries, bytes) }
@@ -95,8 +95,9 @@ public struct JSONNode: Sendable {
         return place.map { JSONNode(document: document, index: $0) }
     }
 
-    /// Works on the bare lists: events have hundreds of members, and counting references for each costs more than
-    /// comparing it.
+    /// The index of the last member with a key.
+    ///
+    /// Uses raw buffers, because reference counting costs more than comparing the hundreds of members of an event.
     private func lastMember(
         _ key: StaticString,
         _ entries: UnsafeBufferPointer<JSONDocument.Entry>,
@@ -127,8 +128,9 @@ public struct JSONNode: Sendable {
         return true
     }
 
-    /// Compares a text with escapes without making a string of it: an object's keys are compared with each key that is
-    /// looked up, and a sender may write them all with escapes.
+    /// Compares a text with escapes to a key without creating a string.
+    ///
+    /// Each lookup compares all keys of an object, and a sender may write all of them with escapes.
     private static func isEqual(
         _ bytes: UnsafeBufferPointer<UInt8>,
         escaped range: Range<Int>,
@@ -145,7 +147,7 @@ public struct JSONNode: Sendable {
         return place == key.utf8CodeUnitCount
     }
 
-    /// The byte of ASCII that stands at a place, and how many bytes the text takes for it; nil for other characters.
+    /// The byte at a position with its escape decoded, and its length in the text; nil for non-ASCII escapes.
     private static func plainByte(_ bytes: UnsafeBufferPointer<UInt8>, _ at: Int, _ end: Int) -> (UInt8, Int)? {
         guard bytes[at] == UInt8(ascii: "\\"), at + 1 < end else { return (bytes[at], 1) }
         switch bytes[at + 1] {
@@ -167,7 +169,7 @@ public struct JSONNode: Sendable {
         }
     }
 
-    /// The member of an object by its key, null counted as absent.
+    /// The member of an object; null counts as absent.
     public func member(_ key: StaticString) -> JSONNode? {
         self[key].flatMap { $0.isNull ? nil : $0 }
     }
@@ -175,10 +177,10 @@ public struct JSONNode: Sendable {
     /// The values of an array, in order; empty for every other kind.
     public var elements: Elements { Elements(node: self, isArray: entry.kind == .array) }
 
-    /// The keys and values of an object, in order and as often as they stand there; empty for every other kind.
+    /// The keys and values of an object, in order, including duplicate keys; empty for every other kind.
     public var members: Members { Members(node: self, isObject: entry.kind == .object) }
 
-    /// Whether a string has just these characters.
+    /// Whether the value is a string that equals `text`.
     public func equals(_ text: StaticString) -> Bool {
         let entry = self.entry
         guard entry.kind == .string else { return false }
@@ -194,7 +196,7 @@ public struct JSONNode: Sendable {
         }
     }
 
-    /// Walks over the values of an array.
+    /// A sequence of the values of an array.
     public struct Elements: Sequence, IteratorProtocol {
         private let node: JSONNode
         private var index: Int
@@ -214,7 +216,7 @@ public struct JSONNode: Sendable {
         }
     }
 
-    /// Walks over the members of an object.
+    /// A sequence of the members of an object.
     public struct Members: Sequence, IteratorProtocol {
         private let node: JSONNode
         private var index: Int
@@ -236,7 +238,8 @@ public struct JSONNode: Sendable {
     }
 }
 
-/// U+0000 becomes U+FFFD: Postgres' text cannot hold it, and what stands after it must not be lost.
+/// Replaces U+0000 with U+FFFD, because the text type of Postgres cannot store it and the rest of the text must be
+/// kept.
 private func cleaned(_ text: String) -> String {
     guard text.utf8.contains(0) else { return text }
     return String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value == 0 ? "\u{FFFD}" : $0 }))

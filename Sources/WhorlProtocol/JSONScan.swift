@@ -1,14 +1,14 @@
-/// One pass over all values of a text, for rules that look at everything: the flat list makes it a simple loop.
+/// A scan over all values of a text, for rules that check every value.
 extension JSONDocument {
-    /// What a pass shows of one value.
+    /// A value during a scan.
     public struct Visit {
         /// The raw bytes of the key of the value, escapes as written; empty for elements of arrays.
         public let key: UnsafeBufferPointer<UInt8>
         /// The raw bytes of the value, without the quotes of a string.
         public let bytes: UnsafeBufferPointer<UInt8>
-        /// How many containers hold the value.
+        /// The number of containers that contain the value.
         public let depth: Int
-        /// How many values it holds, at any depth, keys counted too.
+        /// The number of nested values and keys at any depth.
         public let size: Int
         let index: Int
         let entry: Entry
@@ -23,19 +23,19 @@ extension JSONDocument {
         public var isObject: Bool { entry.kind == .object }
     }
 
-    /// Where a pass goes on after a value.
+    /// The next step of a scan after a value.
     public enum Step {
-        /// With what the value holds.
+        /// Continue with the content of the value.
         case into
-        /// With what stands after it.
+        /// Skip the content of the value.
         case over
     }
 
-    /// Shows every value but the root, in the order of the text.
+    /// Calls `visit` for every value except the root, in the order of the text.
     public func scan(_ visit: (Visit) -> Step) {
         bytes.withUnsafeBufferPointer { bytes in
             entries.withUnsafeBufferPointer { entries in
-                // Where each open container ends.
+                // The end of each open container.
                 var ends: [Int] = []
                 var index = 1
                 while index < entries.count {
@@ -68,16 +68,16 @@ extension JSONDocument {
         UnsafeBufferPointer(rebasing: bytes[Int(entry.start)..<Int(entry.end)])
     }
 
-    /// The value that a pass showed, to be looked at further.
+    /// The node of a visited value.
     public func node(_ visit: Visit) -> JSONNode { JSONNode(document: self, index: visit.index) }
 
-    /// Where a value stands, as `request.headers.2`.
+    /// The path of a value, such as `request.headers.2`.
     ///
-    /// Keys that are more than names are written as `*`: they may quote what must not be kept.
+    /// Keys that are not plain names become `*`, because they may contain sensitive data.
     public func path(of node: JSONNode) -> String {
         var parts: [String] = []
         var at = root
-        // Each step goes one container down, and nesting is bounded.
+        // Each step enters one container, and the nesting depth is limited.
         while at.index != node.index {
             var next: JSONNode?
             for (key, value) in at.members where value.contains(node) {
@@ -94,7 +94,7 @@ extension JSONDocument {
         return parts.joined(separator: ".")
     }
 
-    /// A key in a path: as it is where it consists of letters, a few digits and the usual signs.
+    /// A key in a path: unchanged if it consists of letters, a few digits and common punctuation, else `*`.
     private static func shown(_ key: String) -> String {
         let isName = key.utf8.allSatisfy { byte in
             byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 26 || byte >= 0x80 || "_-.:$ ".utf8.contains(byte)
@@ -105,13 +105,13 @@ extension JSONDocument {
 }
 
 extension JSONNode {
-    /// The key under which the value stands in an object; nil for elements of arrays and the root.
+    /// The key of the value in an object; nil for elements of arrays and the root.
     public var key: JSONNode? {
         guard index > 0, document.entries[index - 1].isKey else { return nil }
         return JSONNode(document: document, index: index - 1)
     }
 
-    /// Where the value stands in the document's bytes, the quotes of a string included.
+    /// The range of the value in the bytes of the document, including the quotes of a string.
     public var range: Range<Int> { rawBytes.startIndex..<rawBytes.endIndex }
 
     fileprivate func contains(_ other: JSONNode) -> Bool {

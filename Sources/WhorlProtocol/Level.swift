@@ -1,17 +1,18 @@
-/// How serious an event is.
+/// The severity of an event.
 public enum Level: String, Sendable, CaseIterable, Comparable {
-    /// For those who develop.
+    /// Information for developers.
     case debug
-    /// Worth knowing.
+    /// Information about normal operation.
     case info
-    /// Something is odd, nothing failed.
+    /// An unusual condition without a failure.
     case warning
-    /// Something failed.
+    /// A failure.
     case error
-    /// The program could not go on.
+    /// A failure after which the program cannot continue.
     case fatal
 
-    /// The numbers of Python's logging, by which some SDKs send levels; also how levels are stored.
+    /// The number of the level in the logging module of Python, which some SDKs send; also the stored form of the
+    /// level.
     public var number: Int {
         switch self {
         case .debug: 10
@@ -22,13 +23,13 @@ public enum Level: String, Sendable, CaseIterable, Comparable {
         }
     }
 
-    /// The level of a number of ``number``; nil for any other.
+    /// Creates the level with a ``number``; returns nil for other numbers.
     public init?(number: Int) {
         guard let level = Self.allCases.first(where: { $0.number == number }) else { return nil }
         self = level
     }
 
-    /// A level by its name or one of the names that SDKs use for it; nil for any other.
+    /// Creates a level from its name or an alias that SDKs use; returns nil for other names.
     public init?(name: String) {
         switch name.lowercased() {
         case "log": self = .info
@@ -40,6 +41,6 @@ public enum Level: String, Sendable, CaseIterable, Comparable {
         }
     }
 
-    /// By seriousness.
+    /// Compares the severity.
     public static func < (left: Level, right: Level) -> Bool { left.number < right.number }
 }

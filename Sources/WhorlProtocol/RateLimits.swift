@@ -1,15 +1,15 @@
-/// One limit of the header `X-Sentry-Rate-Limits`: how long what may not be sent.
+/// A rate limit in the header `X-Sentry-Rate-Limits`.
 public struct RateLimit: Sendable, Equatable {
-    /// Seconds for which the limit holds from now.
+    /// The duration of the limit in seconds from now.
     public let seconds: Double
-    /// The categories it is about; empty means all.
+    /// The categories that are limited; empty means all.
     public let categories: [String]
-    /// Whom it is about: `organization`, `project` or `key`.
+    /// The scope of the limit: `organization`, `project` or `key`.
     public let scope: String
-    /// Why, for people.
+    /// The reason for the limit.
     public let reason: String?
 
-    /// A limit of the given length and reach.
+    /// Creates a limit.
     public init(seconds: Double, categories: [String], scope: String, reason: String? = nil) {
         self.seconds = seconds
         self.categories = categories
@@ -17,7 +17,7 @@ public struct RateLimit: Sendable, Equatable {
         self.reason = reason
     }
 
-    /// Reads the header; parts that cannot be read are passed over.
+    /// Parses the header; malformed parts are ignored.
     public static func parse(_ header: String) -> [RateLimit] {
         header.split(separator: ",").prefix(64)
             .compactMap { part in

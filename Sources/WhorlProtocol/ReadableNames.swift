@@ -1,15 +1,15 @@
-/// Readable forms of mangled names, such as those of one event's functions.
+/// The demangled forms of mangled names, such as the function names of an event.
 ///
-/// Looking one up is a pure step; reading them is not, and happens before (`NameReader` in WhorlProcessing).
+/// A lookup is a pure function. Demangling is not pure and happens earlier (`NameReader` in WhorlProcessing).
 public struct ReadableNames: Sendable, Equatable {
     private let names: [String: String]
 
-    /// No names.
+    /// An empty collection.
     public static let none = ReadableNames([:])
 
-    /// Names by their mangled forms.
+    /// Creates a collection of demangled names by mangled name.
     public init(_ names: [String: String]) { self.names = names }
 
-    /// The readable form; nil when the name is not mangled or was not read.
+    /// The demangled form of a name; nil when the name is not mangled or was not demangled.
     public subscript(name: String) -> String? { names.isEmpty ? nil : names[name] }
 }

@@ -1,18 +1,18 @@
-/// The calls that were open, the oldest first and the place of the fault last.
+/// A call stack, with the oldest call first and the location of the fault last.
 public struct Stacktrace: Sendable {
-    /// Frames beyond which the oldest are left out, as Sentry does.
+    /// The maximum number of frames; older frames are left out, as in Sentry.
     public static let maxFrames = 250
 
     /// The frames, at most ``maxFrames``.
     public let frames: [Frame]
-    /// How many older frames were left out.
+    /// The number of older frames that were left out.
     public let omitted: Int
     /// The whole object.
     public let node: JSONNode
 
     init?(_ node: JSONNode, path: String, _ reader: inout EventReader) {
         self.node = node
-        // A bare list of frames is read as the frames of a stack.
+        // A list without a wrapping object is the list of frames.
         let list = node.isArray ? node : node.member("frames")
         guard let list, list.isArray else {
             if let list { reader.note("\(path).frames", list.isNull ? "missing" : "invalid_data") }
@@ -29,27 +29,27 @@ public struct Stacktrace: Sendable {
     }
 }
 
-/// One call of a stack.
+/// A frame of a call stack.
 public struct Frame: Sendable {
-    /// The file, relative to the project.
+    /// The file path relative to the project.
     public let filename: String?
-    /// The file in full, or the URL of a script.
+    /// The absolute file path, or the URL of a script.
     public let absPath: String?
-    /// The function.
+    /// The function name.
     public let function: String?
-    /// The function before the SDK shortened it.
+    /// The function name before the SDK shortened it.
     public let rawFunction: String?
     /// The module or class.
     public let module: String?
     /// The library or image.
     public let package: String?
-    /// The language, when it differs from the event's.
+    /// The platform, if it differs from the platform of the event.
     public let platform: String?
-    /// The line.
+    /// The line number.
     public let lineno: Int?
-    /// The column.
+    /// The column number.
     public let colno: Int?
-    /// The source of the line.
+    /// The source line.
     public let contextLine: String?
     /// Whether the frame belongs to the application; nil when the SDK did not say.
     public let inApp: Bool?
@@ -76,7 +76,7 @@ public struct Frame: Sendable {
     }
 }
 
-/// The path part of a URL, or the text itself when it is none.
+/// The path of a URL, or the text itself if it is not a URL.
 private func pathOfURL(_ text: String) -> String {
     guard let scheme = text.firstRange(of: "://"), let slash = text[scheme.upperBound...].firstIndex(of: "/") else {
         return text
@@ -86,17 +86,17 @@ private func pathOfURL(_ text: String) -> String {
 
 /// One exception of a chain.
 public struct ExceptionValue: Sendable {
-    /// The type's name.
+    /// The name of the type.
     public let type: String?
-    /// The message; other kinds of JSON are kept as their text.
+    /// The message; JSON values other than strings are kept as text.
     public let value: String?
-    /// Where the type is declared.
+    /// The module that declares the type.
     public let module: String?
-    /// Where it was thrown.
+    /// The call stack at the throw.
     public var stacktrace: Stacktrace?
-    /// How the SDK caught it.
+    /// The mechanism that captured the exception.
     public let mechanism: Mechanism?
-    /// The thread it was thrown on.
+    /// The id of the thread that threw the exception.
     public let threadID: String?
     /// The whole object.
     public let node: JSONNode
@@ -124,19 +124,19 @@ public struct ExceptionValue: Sendable {
     }
 }
 
-/// How an SDK caught an exception, and where it stands in a group of exceptions.
+/// The mechanism that captured an exception, and the position of the exception in an exception group.
 public struct Mechanism: Sendable {
-    /// The SDK's word for how, such as `excepthook`.
+    /// The name of the mechanism in the SDK, such as `excepthook`.
     public let type: String?
-    /// Whether somebody handled it; nil when unknown.
+    /// Whether the exception was handled; nil when unknown.
     public let handled: Bool?
-    /// Whether the exception was made up to carry a stack, so that its type says nothing.
+    /// Whether the SDK created the exception to attach a stack, so that its type is not meaningful.
     public let isSynthetic: Bool
-    /// Whether it holds other exceptions.
+    /// Whether the exception is a group of other exceptions.
     public let isGroup: Bool
-    /// The number by which others name it as their parent.
+    /// The id of the exception, which other exceptions use as ``parentID``.
     public let exceptionID: Int?
-    /// The number of the exception that holds it or that it caused.
+    /// The id of the exception that contains this one, or that this one caused.
     public let parentID: Int?
     /// The whole object.
     public let node: JSONNode
@@ -158,11 +158,11 @@ public struct EventThread: Sendable {
     public let id: String?
     /// The name.
     public let name: String?
-    /// Whether the fault happened here.
+    /// Whether the thread crashed.
     public let crashed: Bool
-    /// Whether the event was made here.
+    /// Whether the event was created on this thread.
     public let current: Bool
-    /// The calls that were open.
+    /// The call stack.
     public let stacktrace: Stacktrace?
     /// The whole object.
     public let node: JSONNode

@@ -1,16 +1,18 @@
 import Foundation
 
-/// The forms of a moment on the wire: seconds since 1970, or RFC 3339 with the liberties that SDKs take.
+/// Parses and formats times in the protocol: seconds since 1970, or RFC 3339 with the deviations that SDKs use.
 public enum Timestamp {
-    /// Reads a number of seconds, a number in a string, or a date and time; nil when it is none of them.
+    /// Parses a number of seconds, a number in a string, or a date and time; returns nil for other values.
     public static func parse(_ node: JSONNode) -> Date? {
         if let seconds = node.double { return date(seconds) }
         return node.string.flatMap(parse)
     }
 
-    /// Reads `2026-11-20T10:00:00[.fraction][Z|±hh[:]mm]`, a blank for the `T`, a date alone, or seconds as a number.
+    /// Parses `2026-11-20T10:00:00[.fraction][Z|±hh[:]mm]`, also with a space instead of `T`, a date, or a number of
+    /// seconds.
     ///
-    /// A missing zone means UTC; any number of fraction digits may stand. A leap second reads as the next second.
+    /// A missing time zone means UTC. The fraction may have any number of digits. A leap second becomes the next
+    /// second.
     public static func parse(_ text: String) -> Date? {
         let bytes = Array(text.utf8.prefix(64))
         var at = 0
@@ -62,7 +64,7 @@ public enum Timestamp {
         return Date(timeIntervalSince1970: seconds)
     }
 
-    /// Writes a moment as `2026-11-20T10:00:00.123456Z`, as Sentry's API does.
+    /// Formats a time as `2026-11-20T10:00:00.123456Z`, the format of the Sentry API.
     public static func format(_ date: Date) -> String {
         let limit = 253_402_300_799.0  // The last second of the year 9999.
         let micros = (min(max(date.timeIntervalSince1970, -62_135_596_800), limit) * 1_000_000).rounded()
@@ -81,11 +83,11 @@ public enum Timestamp {
     }
 
     private static func date(_ seconds: Double) -> Date? {
-        // Beyond ten thousand years either way it is no moment of an event, whatever it is.
+        // A value of about ten thousand years or more in either direction cannot be the time of an event.
         abs(seconds) < 3e11 ? Date(timeIntervalSince1970: seconds) : nil
     }
 
-    /// Days from 1970-01-01 to a day of the Gregorian calendar, by the era arithmetic of 400-year cycles.
+    /// The number of days from 1970-01-01 to a day of the Gregorian calendar, computed with 400-year cycles.
     private static func daysSince1970(_ year: Int, _ month: Int, _ day: Int) -> Int {
         let shifted = month <= 2 ? year - 1 : year
         let era = (shifted >= 0 ? shifted : shifted - 399) / 400

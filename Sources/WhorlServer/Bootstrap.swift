@@ -3,9 +3,9 @@ import Logging
 import WhorlPostgres
 import WhorlStore
 
-/// What a fresh installation begins with: an organisation, a project, a key, a token.
+/// Creates the initial data of an installation: an organisation, a project, a key, a token.
 struct Bootstrap: Sendable {
-    /// What was made, for the block that the first start prints.
+    /// The created objects, for the block that the first start prints.
     struct FirstStart: Sendable {
         let organization: String
         let project: Project
@@ -13,19 +13,19 @@ struct Bootstrap: Sendable {
         let token: String
     }
 
-    /// The advisory lock of starting collectors: two more than that of migrations.
+    /// The advisory lock of starting collectors; its number is two more than that of migrations.
     private static let lock = 0x77_686F_726E
 
     let pool: PostgresPool
     let settings: BootstrapSettings
     let logger: Logger
 
-    /// Makes what is absent.
+    /// Creates what is missing.
     ///
-    /// Returns what was made when nothing was configured and the database had no project yet.
+    /// Returns the created objects if nothing was configured and the database had no project yet.
     func run() async throws -> FirstStart? {
         try await pool.transaction("bootstrap", timeout: .seconds(30)) { connection, deadline in
-            // One collector at a time; the work itself runs, and commits, on other connections.
+            // Only one collector at a time holds the lock; the work itself runs, and commits, on other connections.
             try await connection.script("SELECT pg_advisory_xact_lock(\(Self.lock))", deadline: deadline)
             let administration = Administration(pool: pool)
             return settings.isSet ? try await configured(administration) : try await defaults(administration)
@@ -59,8 +59,8 @@ struct Bootstrap: Sendable {
         let organization = try await administration.ensureOrganization(slug: settings.organization ?? "default")
         let slug = settings.project ?? "default"
         var project = try await administration.project(slug, organizationID: organization.id)
-        // A key that was there before says that the bootstrap was done: whatever people did since then stands, be it that
-        // they renamed the project, deleted it, or deleted the key.
+        // If the key exists or was deleted, the bootstrap is already done, and later changes by users are kept: they
+        // may have renamed or deleted the project, or deleted the key.
         var mayMakeKey = settings.key == nil
         if let key = settings.key {
             let owner = try await administration.ownerOfKey(key)

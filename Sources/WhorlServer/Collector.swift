@@ -16,12 +16,12 @@ import WhorlPrivateCluster
 import WhorlStore
 import WhorlTelemetry
 
-/// The collector: puts the rooms together and runs their services, each after those it depends on.
+/// The collector: creates its components and runs their services, each after those it depends on.
 struct Collector: Sendable {
     let settings: ServeSettings
     let migrates: Bool
 
-    /// How long a stop may take before what is left is cut off; the whole exit stays below ten seconds.
+    /// The time limit of a graceful stop, after which the rest is cancelled; the whole exit stays below ten seconds.
     private static let drainTimeout = Duration.seconds(8)
 
     func run() async throws {
@@ -29,7 +29,7 @@ struct Collector: Sendable {
         let isJSON = settings.log.isJSON
         LoggingSystem.bootstrap { StderrLogHandler(label: $0, level: level, isJSON: isJSON) }
         let logger = Logger(label: "whorl")
-        // A client that goes away while it is answered must not end the process.
+        // A client that disconnects during a response must not end the process.
         signal(SIGPIPE, SIG_IGN)
 
         let signals = StartSignals()
@@ -42,7 +42,7 @@ struct Collector: Sendable {
             await access.close()
             throw error
         }
-        // After the last commit.
+        // Runs after the last commit.
         await access.close()
         logger.info("stopped")
         LogWriter.standardError.flush(within: 1)
@@ -76,9 +76,9 @@ struct Collector: Sendable {
             if let first { FirstStartBlock(first, publicURL: publicURL.text, isListening: true).show() }
         }
         warnOfOpenMetrics(logger)
-        // From here on the service group listens to signals.
+        // From here on the service group handles signals.
         try signals.end()
-        // Dependencies first; they stop in the reverse order, so the drain begins at the end of the list.
+        // Dependencies come first. Services stop in reverse order, so the drain begins at the end of the list.
         var services: [any Service] = []
         if let cluster = access.cluster { services.append(PrivateClusterSupervisor(cluster: cluster, logger: logger)) }
         services += pools.all as [any Service]
@@ -98,7 +98,7 @@ struct Collector: Sendable {
             try await group.run()
         } catch {
             await pools.close()
-            // The token is shown once, also when the collector cannot listen this time.
+            // The token is shown only once, so it is shown even if the collector cannot listen.
             if let first, !isListening.load(ordering: .relaxed) {
                 FirstStartBlock(first, publicURL: publicURL.text, isListening: false).show()
             }
@@ -107,7 +107,7 @@ struct Collector: Sendable {
         await pools.close()
     }
 
-    /// Prepares the database, or, when it is away and senders are known from before, leaves that to a service.
+    /// Prepares the database; if it is unavailable and keys are known from an earlier run, a service prepares it later.
     private func prepare(
         _ access: DatabaseAccess,
         _ pools: Pools,
@@ -115,7 +115,7 @@ struct Collector: Sendable {
         _ registry: MetricsRegistry,
         _ logger: Logger
     ) async throws -> (service: DatabasePreparation, first: Bootstrap.FirstStart?) {
-        let migration = registry.gauge("whorl_migration_version", "The number of the schema.")
+        let migration = registry.gauge("whorl_migration_version", "Number of the latest migration of the schema.")
         var preparation = DatabasePreparation(
             access: access,
             pools: pools,
@@ -136,7 +136,7 @@ struct Collector: Sendable {
             return (preparation, first)
         } catch let error as PostgresError where error.meansServerAway && rooms.keyCopy.exists {
             logger.error(
-                "database away at start; events of known keys go to the spool",
+                "database unavailable at start; events of known keys go to the spool",
                 metadata: ["db.error": "\(error)"]
             )
             preparation.isPending = true
@@ -181,7 +181,7 @@ struct Collector: Sendable {
             ),
             onServerRunning: { channel in listening(channel.localAddress?.port ?? 0) },
             logger: {
-                // What Hummingbird says per request, we say ourselves.
+                // Requests are logged by RequestRecorder, so the messages of Hummingbird about requests are suppressed.
                 var quiet = logger
                 quiet.logLevel = max(logger.logLevel, .notice)
                 return quiet
@@ -189,7 +189,7 @@ struct Collector: Sendable {
         )
     }
 
-    /// What stands at the front of every connection: first the guard, then the lane of ingest.
+    /// The first handlers of every connection: the connection guard, then the ingest handler.
     private func channelHandlers(
         _ ingest: IngestPipeline,
         _ recorder: RequestRecorder,
@@ -222,7 +222,7 @@ struct Collector: Sendable {
     private func warnOfOpenMetrics(_ logger: Logger) {
         let isLoopback = settings.host == "localhost" || settings.host == "::1" || settings.host.hasPrefix("127.")
         guard !isLoopback, settings.metricsToken == nil else { return }
-        logger.warning("/metrics is open to everybody who reaches this host: set WHORL_METRICS_TOKEN")
+        logger.warning("/metrics is readable by everybody who can reach this host: set WHORL_METRICS_TOKEN")
     }
 }
 
@@ -234,7 +234,7 @@ extension ServiceGroupConfiguration {
     }
 }
 
-/// The base of DSNs and permalinks, known for sure once the port is.
+/// The base URL of DSNs and permalinks, which is final once the port is known.
 final class PublicURL: Sendable {
     private let value: Mutex<String>
 
@@ -245,24 +245,24 @@ final class PublicURL: Sendable {
     func set(_ text: String) { value.withLock { $0 = text } }
 }
 
-/// Stops first: from then on the collector says that it is not ready, while it still answers.
+/// The service that stops first: it marks the collector as not ready, while the server still answers.
 private struct DrainSignal: Service {
     let health: HealthMonitor
     let logger: Logger
 
-    /// Deadline in seconds after which the process exits regardless: decoding a huge body does not notice that it should
-    /// stop.
+    /// The number of seconds after which the process exits regardless, because decoding a huge body cannot be
+    /// cancelled.
     private static let lastMoment: TimeInterval = 9
 
     func run() async throws {
         try? await gracefulShutdown()
-        // Cancelled: another service failed, and the process must not end as if it had been asked to.
+        // Cancellation means that another service failed, so the process must not exit with success.
         let status: Int32 = Task.isCancelled ? 1 : 0
         health.drain()
         Thread.detachNewThread { [logger] in
             Thread.sleep(forTimeInterval: Self.lastMoment)
-            // What was acknowledged is committed; a private Postgres runs on, and the next start finds it.
-            logger.warning("drain cut off")
+            // Acknowledged events are committed. A private Postgres keeps running, and the next start uses it.
+            logger.warning("graceful stop took too long, exiting")
             LogWriter.standardError.flush(within: 0.5)
             _exit(status)
         }

@@ -8,7 +8,7 @@ import WhorlSpool
 import WhorlStore
 import WhorlTelemetry
 
-/// The rooms of a running collector, put together; which of them run, and in what order they start.
+/// The components of a running collector, and the order in which their services start.
 struct CollectorRooms: Sendable {
     let keyCopy: KeyCopy
     let keys: KeyDirectory
@@ -18,7 +18,7 @@ struct CollectorRooms: Sendable {
     let events: EventMetrics
     let health: HealthMonitor
     let knownChildren: MetricPreloader
-    /// Dependencies first.
+    /// The services to run, dependencies first.
     let services: [any Service]
 
     init(settings: ServeSettings, pools: Pools, registry: MetricsRegistry, logger: Logger) throws {

@@ -5,14 +5,14 @@ import WhorlPrivateCluster
 import WhorlStore
 import WhorlTelemetry
 
-/// The database of a command: the configured one, or the private cluster, started when it does not run.
+/// The database of a command: the configured one, or the private cluster, which is started if it is not running.
 struct DatabaseAccess: Sendable {
     let url: String
     let cluster: PrivateCluster?
 
-    /// How long starting a private Postgres may take, its first initialisation on a slow disk included.
+    /// The time limit for starting a private Postgres, including its first initialisation on a slow disk.
     private static let startTimeout = Duration.seconds(90)
-    /// How long migrations may take; another collector's are waited for.
+    /// The time limit for migrations, including the wait for migrations of another collector.
     private static let migrationTimeout = Duration.seconds(600)
 
     /// Finds the database; a private one is started and used until ``close()``.
@@ -22,14 +22,14 @@ struct DatabaseAccess: Sendable {
         let cluster = try await PrivateCluster.locate(dataDirectory: settings.dataDirectory)
         if cluster.isElsewhere {
             logger.notice(
-                "private Postgres lies outside the data directory, which the user postgres cannot reach",
+                "private Postgres is outside the data directory, because the user postgres cannot access it",
                 metadata: ["postgres.directory": "\(cluster.directory)"]
             )
         }
         do {
             try await cluster.start(deadline: .now + startTimeout)
         } catch {
-            // It may run and just not answer; nobody else would stop it.
+            // Postgres may be running without answering, and nothing else would stop it.
             try? await cluster.stop(deadline: .now + .seconds(10))
             throw error
         }
@@ -40,7 +40,7 @@ struct DatabaseAccess: Sendable {
         return DatabaseAccess(url: cluster.url, cluster: cluster)
     }
 
-    /// Leaves the private cluster; the last one to leave stops it.
+    /// Releases the private cluster; the last process that releases it stops it.
     func close() async {
         try? await cluster?.stop(deadline: .now + .seconds(30))
     }
@@ -58,7 +58,7 @@ struct DatabaseAccess: Sendable {
         await connection.close()
     }
 
-    /// Where the schema is, without changing it.
+    /// Reads the migration status of the schema without changing it.
     func migrationStatus() async throws -> Migrator.Status {
         let connection = try await PostgresConnection.connect(url, deadline: .now + .seconds(5))
         do {
@@ -71,7 +71,7 @@ struct DatabaseAccess: Sendable {
         }
     }
 
-    /// A pool of a few connections, for a command that asks a few questions.
+    /// A small connection pool, for a command that runs few queries.
     func pool(logger: Logger) -> PostgresPool {
         PostgresPool(
             url: url,
@@ -85,14 +85,14 @@ struct DatabaseAccess: Sendable {
         var isDirectory: ObjCBool = false
         if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) {
             guard isDirectory.boolValue else {
-                throw SettingsError(description: "WHORL_DATA_DIR is \"\(path)\": it is no directory")
+                throw SettingsError(description: "WHORL_DATA_DIR is \"\(path)\": it is not a directory")
             }
             return
         }
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         } catch {
-            throw SettingsError(description: "WHORL_DATA_DIR is \"\(path)\": the directory cannot be made")
+            throw SettingsError(description: "WHORL_DATA_DIR is \"\(path)\": the directory cannot be created")
         }
     }
 }

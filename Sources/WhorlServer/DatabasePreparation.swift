@@ -6,10 +6,10 @@ import WhorlPostgres
 import WhorlStore
 import WhorlTelemetry
 
-/// Brings the database to where the collector needs it: schema, first organisation and project, partitions.
+/// Prepares the database for the collector: schema, first organisation and project, partitions.
 ///
-/// Tried once at start. When the database is away then, the collector starts all the same, spools for the keys that it
-/// knows, and tries again until it succeeds.
+/// The first attempt is at start. If the database is unavailable then, the collector still starts and spools the events
+/// of known keys, and this service retries until it succeeds.
 struct DatabasePreparation: Service {
     private static let interval = Duration.seconds(1)
 
@@ -17,9 +17,9 @@ struct DatabasePreparation: Service {
     let pools: Pools
     let migrates: Bool
     let bootstrap: BootstrapSettings
-    /// What else has to be read once the database is there.
+    /// Runs after the preparation and loads further data.
     let prepared: @Sendable () async throws -> Void
-    /// Whether the first try failed.
+    /// Whether the first attempt failed.
     var isPending = false
     let logger: Logger
 
@@ -61,7 +61,7 @@ struct DatabasePreparation: Service {
                     logger.debug("database not prepared yet", metadata: ["db.error": "\(error)"])
                 }
             }
-            // A schema that does not fit ends the collector, as it does at start.
+            // An incompatible schema terminates the collector, as it does at start.
             try? await gracefulShutdown()
         }
     }

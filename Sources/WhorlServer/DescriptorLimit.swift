@@ -1,11 +1,11 @@
 import Glibc
 
-/// How many files and sockets the process may have open.
+/// The limit on open files and sockets of the process.
 enum DescriptorLimit {
-    /// What the process needs besides connections: the database, the spool, the log.
+    /// Descriptors that the process needs besides connections: for the database, the spool and the log.
     private static let reserve = 100
 
-    /// Raises the limit as far as the system lets us, and returns how many connections fit below it.
+    /// Raises the limit as far as the system allows, and returns how many connections fit within it.
     static func raise() -> Int {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 128 }

@@ -1,4 +1,4 @@
-/// What the first start tells: where to send events, and where to look at them.
+/// The text that the first start prints: where to send events, and where to view them.
 struct FirstStartBlock {
     let text: String
 
@@ -13,7 +13,7 @@ struct FirstStartBlock {
 
             DSN        \(dsn)
             API token  \(first.token)
-                       (shown this once; `whorl token create` makes more)
+                       (shown only once; `whorl token create` creates another)
             Issues     \(issues)
 
             Try it     python3 -c 'import sentry_sdk; sentry_sdk.init("\(dsn)"); 1/0'
@@ -22,9 +22,9 @@ struct FirstStartBlock {
             """
     }
 
-    /// Writes the block to standard output at once; `print` would keep it back where that is no terminal.
+    /// Writes the block to standard output immediately; `print` would buffer it if standard output is not a terminal.
     ///
-    /// A standard output that takes nothing stops nobody.
+    /// The caller does not wait, even if nothing reads standard output.
     func show() {
         LogWriter(descriptor: 1).write(text)
     }

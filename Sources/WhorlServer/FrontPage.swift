@@ -2,7 +2,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// `/`: a plain page that leads to the API, health and metrics.
+/// The page `/`, with links to the API, health and metrics.
 enum FrontPage {
     static func add<Context: RequestContext>(to router: Router<Context>) {
         router.get("/") { _, _ in
@@ -25,7 +25,7 @@ enum FrontPage {
         <meta name="viewport" content="width=device-width">
         <title>Whorl</title>
         <h1>Whorl</h1>
-        <p>An error tracker that speaks the Sentry protocol.</p>
+        <p>An error tracker that is compatible with the Sentry protocol.</p>
         <ul>
         <li><a href="/api/0/">JSON API</a> (<a href="/api/0/openapi.json">its description</a>)</li>
         <li><a href="/health">Health</a>, <a href="/readyz">readiness</a>, <a href="/livez">liveness</a></li>

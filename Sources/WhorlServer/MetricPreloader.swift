@@ -4,11 +4,11 @@ import WhorlIngest
 import WhorlServices
 import WhorlStore
 
-/// Lets the counters of known projects and environments begin at zero, and those of projects that appear later.
+/// Creates the counters of known projects and environments at zero, also for projects that are created later.
 ///
-/// Projects may be made by another collector or by a command, so the list is read again while the collector runs.
+/// Another collector or a command may create projects, so the list is read repeatedly while the collector runs.
 struct MetricPreloader: Service {
-    /// Pairs of project and environment that are read.
+    /// Maximum number of pairs of project and environment that are read.
     private static let limit = 20_000
     private static let interval = Duration.seconds(15)
 
@@ -28,7 +28,7 @@ struct MetricPreloader: Service {
             do {
                 try await load()
             } catch {
-                logger.debug("known projects not read", metadata: ["db.error": "\(error)"])
+                logger.debug("cannot read the known projects", metadata: ["db.error": "\(error)"])
             }
         }
         .run()

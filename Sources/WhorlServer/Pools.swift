@@ -2,7 +2,7 @@ import Logging
 import WhorlPostgres
 import WhorlTelemetry
 
-/// The connections of a collector, separate by purpose: a slow search delays neither an event nor a health check.
+/// The connection pools of a collector, separate by purpose: a slow search delays neither an event nor a health check.
 struct Pools: Sendable {
     /// For writing events and looking up keys.
     let ingest: PostgresPool
@@ -12,7 +12,7 @@ struct Pools: Sendable {
     let housekeeping: PostgresPool
     /// For shared limits and outcomes.
     let limits: PostgresPool
-    /// For the one question whether the database answers.
+    /// For checking whether the database answers.
     let health: PostgresPool
 
     /// How long a request of the API may wait for the database.
@@ -36,7 +36,7 @@ struct Pools: Sendable {
             )
         }
         let timeout = settings.database.timeout
-        // One connection for each writer and one for keys; the API gets what the others leave.
+        // One connection for each writer and one for keys; the API gets the rest.
         let forIngest = settings.writer.writers + 1
         let forAPI = settings.database.connections - forIngest - Self.housekeepingSize - 2
         ingest = pool("ingest", size: forIngest, timeout: timeout, session: Self.writing)
@@ -50,11 +50,12 @@ struct Pools: Sendable {
         health = pool("health", size: 1, timeout: timeout)
     }
 
-    /// How connections that write are set up.
+    /// The session settings of connections that write.
     ///
-    /// The statement that stores a batch is large, and planning it costs more than running it: it is planned once, for any
-    /// input, and along the indexes however small the tables are at that moment. A role or database with
-    /// `synchronous_commit = off` would acknowledge events that a crash of the server loses, so the session sets it.
+    /// The statement that stores a batch is large, and planning it costs more than running it. So it is planned once,
+    /// for any input, and always with indexes, even while the tables are small. A role or database with
+    /// `synchronous_commit = off` would acknowledge events that a crash of the server loses, so the session sets that
+    /// option, too.
     private static let writing = """
         SET jit = off; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;
         SET enable_mergejoin = off; \(Durability.synchronousCommit)

@@ -2,10 +2,10 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// Remembers a SIGTERM or SIGINT that comes while the collector starts, so that the start ends in order: a private
+/// Records a SIGTERM or SIGINT that arrives while the collector starts, so that the start ends cleanly: a private
 /// Postgres that was started is stopped again.
 final class StartSignals: Sendable {
-    /// A signal asked for the end of the start.
+    /// The error that ends the start after a signal.
     struct Stopped: Error {}
 
     private final class Received: Sendable {
@@ -13,7 +13,7 @@ final class StartSignals: Sendable {
     }
 
     private let received: Received
-    // Made and cancelled by the one task that starts the collector.
+    // Created and cancelled by the one task that starts the collector.
     private nonisolated(unsafe) let sources: [any DispatchSourceSignal]
 
     init() {
@@ -29,12 +29,12 @@ final class StartSignals: Sendable {
             }
     }
 
-    /// Throws when a signal came.
+    /// Throws if a signal has arrived.
     func check() throws {
         if received.value.load(ordering: .sequentiallyConsistent) { throw Stopped() }
     }
 
-    /// Hands the signals over to somebody else; throws when one came before.
+    /// Stops handling signals, so that other code can handle them; throws if one has arrived.
     func end() throws {
         for source in sources { source.cancel() }
         try check()

@@ -1,7 +1,7 @@
 import ArgumentParser
 import WhorlProtocol
 
-/// The program: `whorl serve` and the commands around it.
+/// The program: `whorl serve` and its other commands.
 @main
 struct WhorlCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,10 +15,10 @@ struct WhorlCommand: AsyncParsableCommand {
     )
 }
 
-/// What this program calls itself.
+/// The version of the program.
 enum Version {
     static let number = WhorlVersion.number
-    /// The commit it was built from, where the build said so.
+    /// The commit of the build, if the build sets it.
     static let revision = "unknown"
     static let text = "whorl \(number)"
 }

@@ -3,14 +3,14 @@ import ServiceLifecycle
 
 /// Runs work at a fixed interval until the service group stops.
 ///
-/// The first run comes at once, or after one interval. A run that takes longer than the interval delays the next one; runs
-/// never overlap. A stop cancels the run that is in progress.
+/// The first run is immediate or after one interval. A run that takes longer than the interval delays the next one;
+/// runs never overlap. A stop cancels the current run.
 package struct PeriodicService: Service {
     private let interval: Duration
     private let startsAtOnce: Bool
     private let work: @Sendable () async -> Void
 
-    /// Runs `work` every `interval`.
+    /// Creates a service that runs `work` every `interval`.
     package init(
         every interval: Duration,
         startsAtOnce: Bool = false,

@@ -1,15 +1,15 @@
 import DequeModule
 import Synchronization
 
-/// A queue between those who add work and the one task that takes it.
+/// A queue between tasks that add work and the one task that takes it.
 ///
-/// Unlike an `AsyncStream` it does not end when that task is cancelled: work that was added is always taken. Whoever adds
-/// work bounds how much.
+/// Unlike an `AsyncStream`, it does not end when that task is cancelled: added work is always taken. The queue itself
+/// is unbounded, so the tasks that add work must limit it.
 package final class WorkQueue<Work: Sendable>: Sendable {
     private struct State {
         var work: Deque<Work> = []
         var isFinished = false
-        /// The task that waits for work.
+        /// The continuation of the task that waits for work.
         var taker: CheckedContinuation<Work?, Never>?
     }
 
@@ -31,7 +31,7 @@ package final class WorkQueue<Work: Sendable>: Sendable {
         taker?.resume(returning: work)
     }
 
-    /// Ends the queue once the work in it has been taken.
+    /// Ends the queue after the work in it is taken.
     package func finish() {
         let taker = state.withLock { state in
             state.isFinished = true
@@ -43,7 +43,7 @@ package final class WorkQueue<Work: Sendable>: Sendable {
 
     /// The next work; nil at the end.
     ///
-    /// One task at a time.
+    /// Must not be called concurrently.
     package func next() async -> Work? {
         await withCheckedContinuation { taker in
             let next = state.withLock { state -> Work?? in

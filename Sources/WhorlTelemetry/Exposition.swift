@@ -1,11 +1,11 @@
-/// The text forms in which Prometheus and its relatives read metrics.
+/// The text formats for Prometheus and compatible scrapers.
 public enum ExpositionFormat: Sendable {
-    /// Prometheus text format 0.0.4, the form that every scraper reads.
+    /// Prometheus text format 0.0.4, which every scraper reads.
     case prometheusText
     /// OpenMetrics 1.0.
     case openMetrics
 
-    /// The `Content-Type` that the form demands; Prometheus 3 refuses a target without it.
+    /// The `Content-Type` that the format requires; Prometheus 3 rejects a target without it.
     public var contentType: String {
         switch self {
         case .prometheusText: "text/plain; version=0.0.4; charset=utf-8"
@@ -13,7 +13,7 @@ public enum ExpositionFormat: Sendable {
         }
     }
 
-    /// The form that an `Accept` header asks for: the acceptable one of highest quality, else the plain text.
+    /// The format that an `Accept` header requests: the acceptable one with the highest quality, otherwise plain text.
     public init(accept header: String?) {
         var best: (format: ExpositionFormat, quality: Double) = (.prometheusText, 0)
         for range in (header ?? "").lowercased().split(separator: ",") {
@@ -64,13 +64,13 @@ extension Histogram: ExposedChild {
     }
 }
 
-/// A family of any kind, as the exposition sees it.
+/// A family of any kind, as needed for the exposition.
 protocol ExposedFamily: Sendable {
     var name: String { get }
     func samples() -> ExposedSamples
 }
 
-/// The lines of one family: suffix, labels and value of each, the frame around them left to the encoder.
+/// The lines of one family, each with suffix, labels and value; the encoder adds the rest of the text.
 struct ExposedSamples {
     let name: String
     let help: String
@@ -78,7 +78,7 @@ struct ExposedSamples {
     let lines: [SampleWriter.Line]
 }
 
-/// Collects the lines of a family, one child after the other.
+/// Collects the lines of a family, one child after another.
 struct SampleWriter {
     struct Line {
         let suffix: String
@@ -105,7 +105,7 @@ extension MetricFamily: ExposedFamily where Child: ExposedChild {
     }
 }
 
-/// A family whose values are read at the scrape.
+/// A family whose values are read at each scrape.
 struct ObservedFamily: ExposedFamily {
     let name: String
     let help: String
@@ -124,11 +124,11 @@ struct ObservedFamily: ExposedFamily {
 }
 
 extension MetricsRegistry {
-    /// All metrics in one of the text forms; families without children are left out.
+    /// All metrics in one of the text formats; families without children are omitted.
     public func render(_ format: ExpositionFormat) -> String {
         var text = ""
         for family in snapshot() where !family.lines.isEmpty {
-            // In OpenMetrics `_total` is a suffix of the sample; in the older form it is a part of the family's name.
+            // In OpenMetrics, `_total` is a suffix of the sample; in the older format, it is part of the family's name.
             let name = format == .openMetrics ? familyName(family.name) : family.name
             text += "# HELP \(name) \(escaped(family.help, quotes: format == .openMetrics))\n"
             text += "# TYPE \(name) \(family.kind.rawValue)\n"
@@ -148,7 +148,7 @@ extension MetricsRegistry {
     }
 }
 
-/// What the name of every counter ends in, and no other name.
+/// The suffix of the name of every counter; no other name has it.
 let counterSuffix = "_total"
 
 /// The name of a family in OpenMetrics: without the suffix of counters.
@@ -177,7 +177,7 @@ private func number(_ value: Double) -> String {
     return "\(value)"
 }
 
-/// A bucket's bound as OpenMetrics wants it: always with a fraction, so that both forms name the same series.
+/// A bucket's bound as OpenMetrics requires it: always with a fraction, so that both formats name the same series.
 private func canonical(_ bound: Double) -> String {
     bound.isInfinite ? "+Inf" : "\(bound)"
 }

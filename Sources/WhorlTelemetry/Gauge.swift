@@ -4,7 +4,7 @@ import Synchronization
 public final class Gauge: Sendable {
     private let bits = Atomic<UInt64>(0)
 
-    /// Makes a gauge at zero that no registry knows; registries make their own.
+    /// Creates a gauge at zero that belongs to no registry; registries create their own.
     public init() {}
 
     /// Replaces the value.

@@ -7,18 +7,18 @@ public final class Histogram: Sendable {
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
     ]
 
-    /// The upper bounds, rising; the last bucket, without a bound, is implied.
+    /// The upper bounds in ascending order; the last bucket, without a bound, is implied.
     public let bounds: [Double]
     private let buckets: [Counter]
     private let total = Gauge()
 
-    /// Makes an empty histogram; the bounds must rise.
+    /// Creates an empty histogram; the bounds must be in ascending order.
     public init(bounds: [Double]) {
         self.bounds = bounds
         buckets = (0...bounds.count).map { _ in Counter() }
     }
 
-    /// Counts one observation; NaN is ignored, since it would spoil the sum for ever.
+    /// Counts one observation; NaN is ignored, because it would make the sum NaN permanently.
     public func observe(_ value: Double) {
         guard !value.isNaN else { return }
         let index = bounds.firstIndex { value <= $0 } ?? bounds.count
@@ -31,7 +31,7 @@ public final class Histogram: Sendable {
         observe(duration.seconds)
     }
 
-    /// The observations per bucket, not cumulative, the unbounded one last.
+    /// The observations per bucket, not cumulative; the unbounded bucket comes last.
     public var counts: [Int] { buckets.map(\.value) }
 
     /// The sum of all observations.

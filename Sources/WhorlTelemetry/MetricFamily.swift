@@ -1,8 +1,8 @@
 import Synchronization
 
-/// What a metric is, for the exposition and for the arithmetic that may be done with it.
+/// The kind of a metric, which determines its exposition and the operations allowed on it.
 public enum MetricKind: String, Sendable {
-    /// A number that only grows.
+    /// A number that only increases.
     case counter
     /// A number that rises and falls.
     case gauge
@@ -10,14 +10,14 @@ public enum MetricKind: String, Sendable {
     case histogram
 }
 
-/// All children of one metric name: the same help, kind and labels, another value per label set.
+/// All children of one metric name, with the same help, kind and labels; each label set has its own child.
 ///
-/// The number of children is bounded. A label set over the bound shares one child whose labels all read `__other__`,
-/// because labels may come from senders, and a sender must not be able to fill the memory of the monitoring.
+/// The number of children is limited. Label sets beyond the limit share one child whose labels are all `__other__`,
+/// because labels may come from senders, and a sender must not be able to exhaust the memory of the monitoring.
 public final class MetricFamily<Child: Sendable>: Sendable {
     /// The name under which it is exposed.
     public let name: String
-    /// One sentence for people.
+    /// A description in one sentence.
     public let help: String
     /// The label names, in the order in which values are given.
     public let labels: [String]
@@ -43,12 +43,12 @@ public final class MetricFamily<Child: Sendable>: Sendable {
         self.make = make
     }
 
-    /// The child of these label values, made at zero when it is new; give the values in the order of ``labels``.
+    /// The child with these label values, in the order of ``labels``; a new child starts at zero.
     public func child(_ values: String...) -> Child {
         child(values)
     }
 
-    /// The child of these label values, made at zero when it is new; give the values in the order of ``labels``.
+    /// The child with these label values, in the order of ``labels``; a new child starts at zero.
     public func child(_ values: [String]) -> Child {
         precondition(values.count == labels.count, "\(name) has the labels \(labels)")
         let key = values.map(labelValue)
@@ -68,7 +68,7 @@ public final class MetricFamily<Child: Sendable>: Sendable {
         }
     }
 
-    /// Whether a label set could still be added without falling together with others.
+    /// Whether a new label set would get a child of its own.
     public var hasRoom: Bool { children.withLock { $0.count < limit } }
 
     func snapshot() -> [(labels: [String], child: Child)] {
@@ -79,7 +79,7 @@ public final class MetricFamily<Child: Sendable>: Sendable {
     }
 }
 
-/// The label value that stands for everything over a bound.
+/// The label value for everything beyond a limit.
 public let otherLabel = "__other__"
 
 /// A label value as it is exposed: no control characters, at most 64 bytes of UTF-8.

@@ -1,21 +1,21 @@
 import Synchronization
 
-/// Every metric of a process, in the order in which the metrics were described.
+/// All metrics of a process, in the order in which they were registered.
 ///
-/// Metrics are described once, at start, and the handles are kept by the code that counts. Reading (``render(_:)``) takes
-/// no lock that counting holds, except for the moment in which a family copies its list of children.
+/// Metrics are registered once, at start, and the code that counts keeps the handles. Reading (``render(_:)``) takes no
+/// lock that counting holds, except while a family copies its list of children.
 public final class MetricsRegistry: Sendable {
-    /// How many children a family holds unless it says otherwise.
+    /// The maximum number of children of a family, unless the family sets its own.
     public static let defaultLimit = 1_000
 
     private let families = Mutex<[any ExposedFamily]>([])
     private let refused: MetricFamily<Counter>
 
-    /// Makes a registry that holds one family: the count of label sets refused by the bound of each family.
+    /// Creates a registry with one family: the count of label sets that each family refused because of its limit.
     public init() {
         refused = MetricFamily(
             name: "whorl_metrics_dropped_labelsets_total",
-            help: "Lookups of a label set over the bound of its family, counted under __other__ instead.",
+            help: "Lookups of a label set beyond the limit of its family, counted under __other__ instead.",
             labels: ["family"],
             limit: Self.defaultLimit,
             refused: Counter(),
@@ -24,12 +24,12 @@ public final class MetricsRegistry: Sendable {
         families.withLock { $0.append(refused) }
     }
 
-    /// Describes a counter without labels; its name ends in `_total`.
+    /// Registers a counter without labels; its name must end in `_total`.
     public func counter(_ name: String, _ help: String) -> Counter {
         counters(name, help, labels: []).child()
     }
 
-    /// Describes a counter with labels; its name ends in `_total`.
+    /// Registers a counter with labels; its name must end in `_total`.
     public func counters(
         _ name: String,
         _ help: String,
@@ -40,12 +40,12 @@ public final class MetricsRegistry: Sendable {
         return add(name, help, labels, limit) { Counter() }
     }
 
-    /// Describes a gauge without labels.
+    /// Registers a gauge without labels.
     public func gauge(_ name: String, _ help: String) -> Gauge {
         gauges(name, help, labels: []).child()
     }
 
-    /// Describes a gauge with labels.
+    /// Registers a gauge with labels.
     public func gauges(
         _ name: String,
         _ help: String,
@@ -55,12 +55,12 @@ public final class MetricsRegistry: Sendable {
         add(name, help, labels, limit) { Gauge() }
     }
 
-    /// Describes a histogram without labels; the bounds are in the base unit that the name ends in.
+    /// Registers a histogram without labels; the bounds are in the base unit in which the name ends.
     public func histogram(_ name: String, _ help: String, bounds: [Double] = Histogram.latencyBounds) -> Histogram {
         histograms(name, help, labels: [], bounds: bounds).child()
     }
 
-    /// Describes a histogram with labels; the bounds are in the base unit that the name ends in.
+    /// Registers a histogram with labels; the bounds are in the base unit in which the name ends.
     public func histograms(
         _ name: String,
         _ help: String,
@@ -71,9 +71,9 @@ public final class MetricsRegistry: Sendable {
         add(name, help, labels, limit) { Histogram(bounds: bounds) }
     }
 
-    /// Describes values that are read when a scrape asks for them; reading must neither block nor fail.
+    /// Registers values that are read at each scrape; reading must neither block nor fail.
     ///
-    /// A value that is nil at that moment is left out.
+    /// A value that `read` does not return is omitted.
     public func observed(
         _ name: String,
         _ help: String,
@@ -83,7 +83,7 @@ public final class MetricsRegistry: Sendable {
     ) {
         precondition(
             (kind == .counter) == name.hasSuffix(counterSuffix),
-            "counters, and only they, have a name that ends in _total: \(name)"
+            "the name must end in _total for a counter, and only then: \(name)"
         )
         let family = ObservedFamily(name: name, help: help, kind: kind, labels: labels, read: read)
         families.withLock { $0.append(family) }
@@ -103,7 +103,7 @@ public final class MetricsRegistry: Sendable {
         families.withLock { families in
             if let known = families.first(where: { $0.name == name }) {
                 guard let same = known as? MetricFamily<Child>, same.labels == labels else {
-                    preconditionFailure("the metric \(name) is described twice, differently")
+                    preconditionFailure("the metric \(name) is registered twice with different kinds or labels")
                 }
                 return same
             }

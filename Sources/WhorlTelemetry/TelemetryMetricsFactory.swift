@@ -1,12 +1,14 @@
 import CoreMetrics
 import Synchronization
 
-/// The backend that lets libraries which count through swift-metrics appear in a ``MetricsRegistry``.
+/// The swift-metrics backend that adds the metrics of libraries to a ``MetricsRegistry``.
 ///
-/// `MetricsSystem.bootstrap(TelemetryMetricsFactory(registry: registry))`, once a process. swift-metrics asks for a handle
-/// on each use, so handles are interned by name and dimensions. Names become Prometheus names (`.` and `-` to `_`),
-/// timers become histograms in seconds. A name that arrives with other dimensions than before, or as another kind,
-/// cannot be shown beside the first: it is counted nowhere, and its number shows in `whorl_metrics_conflicting_total`.
+/// Call `MetricsSystem.bootstrap(TelemetryMetricsFactory(registry: registry))` once per process. swift-metrics requests
+/// a handle on each use, so handles are cached by name and dimensions. Names become Prometheus names (`.` and `-`
+/// become `_`), and timers become histograms in seconds.
+///
+/// A name that is used again with other dimensions, or as another kind, cannot be shown beside the first. It is not
+/// recorded, and `whorl_metrics_conflicting_total` counts it.
 public final class TelemetryMetricsFactory: MetricsFactory, Sendable {
     private let registry: MetricsRegistry
     private let conflicts: WhorlTelemetry.Counter
@@ -17,12 +19,12 @@ public final class TelemetryMetricsFactory: MetricsFactory, Sendable {
         let labels: [String]
     }
 
-    /// Makes a backend that describes what libraries count in the registry.
+    /// Creates a backend that registers the metrics of libraries in the registry.
     public init(registry: MetricsRegistry) {
         self.registry = registry
         conflicts = registry.counter(
             "whorl_metrics_conflicting_total",
-            "Library metrics that could not be shown, since their name is taken by another kind or other labels."
+            "Library metrics not recorded because their name has another kind or other labels."
         )
     }
 
@@ -34,7 +36,7 @@ public final class TelemetryMetricsFactory: MetricsFactory, Sendable {
         return CounterAdapter(counter: counter ?? WhorlTelemetry.Counter())
     }
 
-    /// A gauge or, when it aggregates, a histogram for a library.
+    /// A gauge for a library or, if it aggregates, a histogram.
     public func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
         if aggregate {
             let histogram = handle(label, suffix: "", .histogram, dimensions) { name, labels, values in
@@ -48,7 +50,7 @@ public final class TelemetryMetricsFactory: MetricsFactory, Sendable {
         return GaugeAdapter(gauge: gauge ?? WhorlTelemetry.Gauge())
     }
 
-    /// A gauge that a library moves up and down.
+    /// A gauge that a library increments and decrements.
     public func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
         let gauge = handle(label, suffix: "", .gauge, dimensions) { name, labels, values in
             registry.gauges(name, help(label), labels: labels).child(values)
@@ -64,13 +66,13 @@ public final class TelemetryMetricsFactory: MetricsFactory, Sendable {
         return HistogramAdapter(histogram: histogram ?? Histogram(bounds: []))
     }
 
-    /// Children live as long as the process, so that a counter never falls back to zero.
+    /// Does nothing: children exist as long as the process, so that a counter never returns to zero.
     public func destroyCounter(_ handler: any CounterHandler) {}
-    /// Children live as long as the process.
+    /// Does nothing: children exist as long as the process.
     public func destroyMeter(_ handler: any MeterHandler) {}
-    /// Children live as long as the process.
+    /// Does nothing: children exist as long as the process.
     public func destroyRecorder(_ handler: any RecorderHandler) {}
-    /// Children live as long as the process.
+    /// Does nothing: children exist as long as the process.
     public func destroyTimer(_ handler: any TimerHandler) {}
 
     /// Powers of ten, for recorders whose unit is unknown.
@@ -103,7 +105,7 @@ public final class TelemetryMetricsFactory: MetricsFactory, Sendable {
     }
 }
 
-/// A name in the alphabet of Prometheus: letters, digits and `_`, not led by a digit.
+/// A valid Prometheus name: letters, digits and `_`, not starting with a digit.
 private func prometheusName(_ label: String) -> String {
     var name = String(
         label.unicodeScalars.map { scalar -> Character in
@@ -119,7 +121,7 @@ private final class CounterAdapter: CounterHandler {
     let counter: WhorlTelemetry.Counter
     init(counter: WhorlTelemetry.Counter) { self.counter = counter }
     func increment(by amount: Int64) { counter.increment(by: Int(clamping: amount)) }
-    // swift-metrics lets a counter be reset; Prometheus would read that as a restart of the process.
+    // swift-metrics allows a counter to be reset, but Prometheus would interpret that as a restart of the process.
     func reset() {}
 }
 

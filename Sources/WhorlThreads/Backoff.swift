@@ -1,4 +1,4 @@
-/// Spaces out attempts that fail: each failure doubles the wait, a success ends it.
+/// Delays attempts after failures: each failure doubles the delay, and a success ends it.
 ///
 /// A pure state machine.
 package struct Backoff: Sendable {
@@ -15,11 +15,11 @@ package struct Backoff: Sendable {
     /// Whether an attempt may be made now.
     package func mayTry(at now: ContinuousClock.Instant) -> Bool { notBefore.map { now >= $0 } ?? true }
 
-    /// How long the present wait is; nil while nothing failed.
+    /// The current delay; nil while nothing has failed.
     package var wait: Duration? { delay }
 
     package mutating func failed(at now: ContinuousClock.Instant) {
-        // Failures of attempts that were under way together count once.
+        // Failures of concurrent attempts count once.
         guard mayTry(at: now) else { return }
         let next = delay.map { min($0 * 2, longest) } ?? first
         delay = next

@@ -3,9 +3,9 @@ import Synchronization
 
 /// A serial executor that owns one thread, for an actor whose methods block.
 ///
-/// The cooperative thread pool has one thread a core: a call that blocks there stops unrelated tasks. An actor that uses
-/// this executor blocks its own thread only. Blocking code calls ``assertIsCurrent()`` before it waits, so that a debug
-/// build finds a call that runs elsewhere.
+/// The cooperative thread pool has one thread per core, so a call that blocks there stops unrelated tasks. An actor
+/// that uses this executor blocks only its own thread. Blocking code calls ``assertIsCurrent()`` before it waits, so
+/// that a debug build detects a call on another thread.
 package final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
     // Guarded by `condition`.
     private var jobs: [UnownedJob] = []
@@ -49,7 +49,7 @@ package final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
         threadID.withLock { $0.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
     }
 
-    /// Ends the thread after the jobs that are already queued; the owner calls it when it is released.
+    /// Ends the thread after the queued jobs; the owner calls it on deinitialization.
     package func stop() {
         condition.lock()
         isStopping = true

@@ -1,7 +1,7 @@
-/// Waits for an answer, and calls `expire` when it takes longer than `limit` or the task is cancelled.
+/// Waits for a value, and calls `expire` if that takes longer than `limit` or the task is cancelled.
 ///
-/// `register` gets the continuation to resume. `expire` runs after it and must resume the continuation if nothing else did;
-/// it is also called when the wait has ended, and then must do nothing.
+/// `register` receives the continuation to resume. `expire` runs after it and must resume the continuation if nothing
+/// else did. `expire` is also called after the wait has ended, and must then do nothing.
 package func withTimeout<Value: Sendable>(
     _ limit: Duration,
     expire: @escaping @Sendable () -> Void,

@@ -1,6 +1,6 @@
-/// A thread for work that would hold up the cooperative thread pool: one piece after the other, in order.
+/// A thread for work that would block the cooperative thread pool; pieces of work run one after another, in order.
 ///
-/// Pieces are short (one event, one answer), so that several callers take turns.
+/// Pieces are short (one event, one response), so that several callers can share the thread.
 package actor WorkThread {
     private nonisolated let executor: ThreadExecutor
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }

@@ -1,7 +1,7 @@
 import Synchronization
 import WhorlThreads
 
-/// Lets in so many at once for each key, and lets the others wait in order, for a bounded time.
+/// Limits the requests that run at the same time for each key; further ones wait in order, for a bounded time.
 final class Gate<Key: Hashable & Sendable>: Sendable {
     private struct State {
         var lines: GateLines<Key>
@@ -12,13 +12,15 @@ final class Gate<Key: Hashable & Sendable>: Sendable {
     private let state: Mutex<State>
     private let patience: Duration
 
-    /// A gate with so many places inside and in line for each key; nobody waits longer than `patience`.
+    /// Creates a gate with `places` running and `waitingPlaces` waiting requests for each key.
+    ///
+    /// No request waits longer than `patience`.
     init(places: Int, waitingPlaces: Int, patience: Duration = .seconds(5)) {
         state = Mutex(State(lines: GateLines(places: places, waitingPlaces: waitingPlaces)))
         self.patience = patience
     }
 
-    /// A place inside, once one is free; throws ``GateRefusal``.
+    /// Returns a place as soon as one is free; throws ``GateRefusal``.
     func enter(_ key: Key) async throws(GateRefusal) -> GatePlace {
         let visitor = state.withLock { state in
             state.visitors += 1
@@ -55,15 +57,15 @@ final class Gate<Key: Hashable & Sendable>: Sendable {
     }
 }
 
-/// Why somebody does not come through a gate.
+/// The reason why a gate refuses a request.
 enum GateRefusal: Error {
-    /// Too many wait already.
+    /// Too many requests are waiting.
     case full
-    /// No place came free in time.
+    /// No place became free in time.
     case late
 }
 
-/// A place inside a gate, until it is left or nobody refers to it any more.
+/// A place in a gate, held until ``leave()`` or deinitialization.
 final class GatePlace: Sendable {
     private let whenLeft: Mutex<(@Sendable () -> Void)?>
 
@@ -71,7 +73,7 @@ final class GatePlace: Sendable {
 
     deinit { leave() }
 
-    /// Gives the place to the next one; a second time does nothing.
+    /// Releases the place for the next request; further calls do nothing.
     func leave() {
         let action = whenLeft.withLock { action in
             defer { action = nil }

@@ -1,9 +1,8 @@
-/// Who is inside a gate and who waits in front of it: a pure state machine.
+/// The running and waiting requests of a gate: a pure state machine.
 ///
-/// Each key, such as a token, has so many places inside and so many in its line. The lines of two keys never hold each
-/// other up.
+/// Each key, such as a token, has its own places and its own queue. The queues of two keys never block each other.
 struct GateLines<Key: Hashable & Sendable>: Sendable {
-    /// What becomes of somebody who comes to the gate.
+    /// The answer to a request that arrives at the gate.
     enum Answer: Equatable {
         case enters
         case waits
@@ -15,11 +14,11 @@ struct GateLines<Key: Hashable & Sendable>: Sendable {
         var waiting: [Int] = []
     }
 
-    /// Places inside for each key.
+    /// Running requests allowed for each key.
     let places: Int
-    /// Places in the line of each key.
+    /// Waiting requests allowed for each key.
     let waitingPlaces: Int
-    /// A line goes with the last of its key.
+    /// The requests of each key; an entry is removed with the last request of its key.
     private var lines: [Key: Line] = [:]
 
     init(places: Int, waitingPlaces: Int) {
@@ -27,10 +26,10 @@ struct GateLines<Key: Hashable & Sendable>: Sendable {
         self.waitingPlaces = waitingPlaces
     }
 
-    /// Keys that have somebody inside or waiting.
+    /// The number of keys with running or waiting requests.
     var keys: Int { lines.count }
 
-    /// Somebody, named by a number that nobody else has, wants to enter.
+    /// Handles a request that arrives; `visitor` is its unique number.
     mutating func come(_ visitor: Int, _ key: Key) -> Answer {
         var line = lines[key] ?? Line()
         if line.inside < places {
@@ -44,7 +43,7 @@ struct GateLines<Key: Hashable & Sendable>: Sendable {
         return .waits
     }
 
-    /// Somebody leaves; returns who enters in its place.
+    /// Handles a request that leaves; returns the waiting request that takes its place.
     mutating func leave(_ key: Key) -> Int? {
         guard var line = lines[key] else { return nil }
         defer { lines[key] = line.inside > 0 ? line : nil }
@@ -53,7 +52,7 @@ struct GateLines<Key: Hashable & Sendable>: Sendable {
         return nil
     }
 
-    /// Somebody waits no longer; false when they have entered, or never waited.
+    /// Removes a waiting request; false if it is no longer waiting or never waited.
     mutating func giveUp(_ visitor: Int, _ key: Key) -> Bool {
         guard let place = lines[key]?.waiting.firstIndex(of: visitor) else { return false }
         lines[key]?.waiting.remove(at: place)

@@ -1,40 +1,40 @@
 import Hummingbird
 
-/// Bounds the requests of the API that are answered at once, for each token and in all.
+/// Limits the API requests that are processed at the same time, for each token and in total.
 ///
-/// A request holds a place of its token until the peer has taken the answer, as far as it is larger than what a socket
-/// buffers, so that a slow reader holds up only the requests of the same token. While the request is worked on it also
-/// holds one of the places for work, so that many tokens together do not take more memory than a few answers.
+/// A request holds a place of its token until the peer has received the part of the response that the socket does not
+/// buffer. So a slow reader delays only requests of the same token. During processing, a request also holds one of the
+/// places for work, so that many tokens together use no more memory than a few responses.
 struct RequestGates: Sendable {
-    /// Requests of a token whose body is read, that are at work, or whose answer is being read.
+    /// Requests of a token whose body is read, that are processed, or whose response is sent.
     static let perToken = 2
-    /// Requests of a token that wait.
+    /// Requests of a token that wait for a place.
     static let waitingPerToken = 16
-    /// Requests of all tokens that are at work.
+    /// Requests of all tokens that are processed.
     static let atWork = 6
-    /// Requests of all tokens that wait for work.
+    /// Requests of all tokens that wait for processing.
     static let waitingForWork = 200
 
-    /// Searches of all tokens that look at more than the issues themselves, each of which keeps a core of Postgres busy.
+    /// Searches of all tokens that read more than the issues themselves; each one keeps a core of Postgres busy.
     static let searches = 2
-    /// Searches that wait.
+    /// Searches that wait for a place.
     static let waitingSearches = 50
 
     private let searchGate = Gate<Bool>(places: searches, waitingPlaces: waitingSearches)
     private let tokens = Gate<Int>(places: perToken, waitingPlaces: waitingPerToken)
     private let work = Gate<Bool>(places: atWork, waitingPlaces: waitingForWork)
 
-    /// A place among the requests of a token; throws ``APIError`` when too many wait or it takes too long.
+    /// Returns a place of the token; throws ``APIError`` if too many requests wait or the wait takes too long.
     func enter(token: Int) async throws -> GatePlace {
         do { return try await tokens.enter(token) } catch { throw Self.answer(error, "of this token") }
     }
 
-    /// A place for work; throws ``APIError`` when too many wait or it takes too long.
+    /// Returns a place for processing; throws ``APIError`` if too many requests wait or the wait takes too long.
     func enterWork() async throws -> GatePlace {
         do { return try await work.enter(true) } catch { throw Self.answer(error, "of all tokens") }
     }
 
-    /// A place for a search that takes long; throws ``APIError`` when too many wait or it takes too long.
+    /// Returns a place for a slow search; throws ``APIError`` if too many requests wait or the wait takes too long.
     func enterSearch() async throws -> GatePlace {
         do { return try await searchGate.enter(true) } catch { throw Self.answer(error, "that search") }
     }
@@ -58,7 +58,7 @@ struct RequestGates: Sendable {
 }
 
 extension ResponseBody {
-    /// The same body, which holds a place for as long as somebody refers to it: until the answer is over.
+    /// The same body, which holds a place until the response is sent.
     func holding(_ place: GatePlace) -> ResponseBody {
         ResponseBody(contentLength: contentLength) { [self] writer in
             defer { withExtendedLifetime(place) {} }

@@ -1,6 +1,6 @@
 import WhorlStore
 
-/// Runs an administrative change and turns its refusals into answers.
+/// Runs an administrative change and converts its errors to ``APIError``.
 func administrated<Value>(_ body: () async throws -> Value) async throws -> Value {
     do {
         return try await body()

@@ -3,7 +3,7 @@ import NIOCore
 import WhorlProtocol
 import WhorlStore
 
-/// Events of issues and of projects.
+/// The routes for the events of issues and of projects.
 enum EventRoutes {
     private static let projectPath = "/projects/{organization}/{project}/events/"
     private static let listQuery = ["cursor", "per_page", "environment", "full"]
@@ -64,7 +64,7 @@ enum EventRoutes {
             },
         ]
 
-    /// Bytes of a page: it ends early where the next event would go beyond, and its cursor leads on from there.
+    /// Maximum size of a page; it ends before an event that would exceed it, and its cursor continues from there.
     private static let maxPageBytes = 8 << 20
 
     private static func list(_ source: EventQueries.Source, _ request: APIRequest) async throws -> APIAnswer {
@@ -75,7 +75,7 @@ enum EventRoutes {
         var places: [(value: Int, id: Int)] = []
         var bytes = 0
         var position = cursor
-        // One more than the page tells whether there is another.
+        // One event more than the page shows whether there is another page.
         pieces: while places.count <= limit {
             let found = try await request.services.events.list(
                 source,
@@ -92,7 +92,7 @@ enum EventRoutes {
                     isFull ? $0.detail(previous: nil, next: nil) : $0.summary
                 }
                 bytes += shape.readableBytes + 1
-                // One event is an answer, whatever its size: events are bounded themselves.
+                // The first event is always included, because the size of an event is limited.
                 if bytes > maxPageBytes, !shapes.isEmpty { break pieces }
                 shapes.append(shape)
             }

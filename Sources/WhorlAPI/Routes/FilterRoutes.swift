@@ -1,7 +1,7 @@
 import WhorlProtocol
 import WhorlStore
 
-/// The inbound filters of a project that are simply on or off.
+/// The routes for the inbound filters of a project that can only be switched on or off.
 enum FilterRoutes {
     private static let path = "/projects/{organization}/{project}/filters/"
     private static let names = ["localhost", "legacy-browsers", "web-crawlers"]

@@ -3,9 +3,9 @@ import WhorlProcessing
 import WhorlProtocol
 import WhorlStore
 
-/// Why events are together, and what could be otherwise.
+/// The routes for grouping: explanations, previews of rules, regrouping jobs, hashes and similar issues.
 enum GroupingRoutes {
-    /// Changes that an answer of a trial lists; more are only counted.
+    /// Maximum number of changes that the response to a preview lists; further ones are only counted.
     private static let maxChanges = 100
 
     static let endpoints =
@@ -14,7 +14,7 @@ enum GroupingRoutes {
                 .get,
                 "/projects/{organization}/{project}/events/{event}/grouping-info/",
                 scope: "event:read",
-                "Why an event is grouped as it is: every variant with what counted and what did not.",
+                "Explains the grouping of an event: all variants, with the parts that count and those that do not.",
                 answer: .one("GroupingInfo"),
                 info
             ),
@@ -22,7 +22,7 @@ enum GroupingRoutes {
                 .post,
                 "/projects/{organization}/{project}/grouping/preview/",
                 scope: "project:read",
-                "Tries rules on stored events without keeping them: what would merge, what would split.",
+                "Tries rules on stored events without saving them: shows what would merge and split.",
                 answer: .one("GroupingPreview"),
                 preview
             ),
@@ -30,7 +30,7 @@ enum GroupingRoutes {
                 .get,
                 "/projects/{organization}/{project}/grouping/regroup/",
                 scope: "project:read",
-                "The jobs that grouped stored events anew, the newest first.",
+                "The regrouping jobs of a project, the newest first.",
                 answer: .list("RegroupJob")
             ) { request in
                 .whole(try await request.services.regroup.list(projectID: request.project().id).map(shape), request)
@@ -39,7 +39,7 @@ enum GroupingRoutes {
                 .post,
                 "/projects/{organization}/{project}/grouping/regroup/",
                 scope: "project:write",
-                "Groups the stored events of some days anew, in the background.",
+                "Regroups the stored events of the last days, in the background.",
                 answer: .one("RegroupJob"),
                 regroup
             ),
@@ -47,7 +47,7 @@ enum GroupingRoutes {
                 .put,
                 "/projects/{organization}/{project}/grouping/regroup/{job}/",
                 scope: "project:write",
-                "Stops a job, or moves back what it moved.",
+                "Cancels a regrouping job, or moves the events back.",
                 answer: .one("RegroupJob"),
                 changeJob
             ),
@@ -72,7 +72,7 @@ enum GroupingRoutes {
                     .delete,
                     path + "hashes/",
                     scope: "event:write",
-                    "Parts hashes from an issue: back to where they were merged from, else into a new issue.",
+                    "Unmerges hashes from an issue: into their original issue, otherwise into a new one.",
                     query: ["id"],
                     answer: .one("IssueChange"),
                     part
@@ -81,7 +81,7 @@ enum GroupingRoutes {
                     .get,
                     path + "similar/",
                     scope: "event:read",
-                    "Issues whose newest events share frames with this one's, with a score from 0 to 1.",
+                    "Issues whose newest events share frames with this issue, with a score from 0 to 1.",
                     query: ["limit"],
                     answer: .list("SimilarIssue"),
                     similar
@@ -100,7 +100,7 @@ enum GroupingRoutes {
             ("issue", .string(String(stored.issueID))), ("hash", .string(hexString(stored.hash))),
             ("isThin", .bool(stored.isThin)),
         ]
-        // A thin row has no payload to explain.
+        // An event without payload cannot be explained.
         members +=
             stored.isThin
             ? [("rule", nil), ("variants", [:])]
@@ -113,19 +113,19 @@ enum GroupingRoutes {
             .settings(request.services.rules)
     }
 
-    // MARK: - Trials
+    // MARK: - Previews
 
     private static func preview(_ request: APIRequest) async throws -> APIAnswer {
         let project = try await request.project()
         let body = request.body ?? [:]
         var grouping = try await request.services.administration.settings(projectID: project.id).grouping
         try ProjectOptions.applyGrouping(body, to: &grouping, now: Date())
-        // What is tried is the new algorithm, not the transition to it.
+        // The preview uses only the new algorithm, not the transition to it.
         grouping.previous = nil
         let days = body["days"]?.int ?? 7
         let limit = body["limit"]?.int ?? GroupingTrial.maxEvents
         guard (1...90).contains(days), (1...GroupingTrial.maxEvents).contains(limit) else {
-            throw APIError.badRequest("days is 1 to 90, limit 1 to \(GroupingTrial.maxEvents)")
+            throw APIError.badRequest("days must be 1 to 90, and limit 1 to \(GroupingTrial.maxEvents)")
         }
         let result: GroupingTrial.Result
         do {
@@ -138,7 +138,7 @@ enum GroupingRoutes {
         } catch GroupingTrial.Failure.busy {
             throw APIError(
                 status: .tooManyRequests,
-                detail: "Another preview is being made; there is one at a time for a project and two in all",
+                detail: "Another preview is running; at most one per project and two in total can run at once",
                 headers: [.retryAfter: "20"]
             )
         } catch GroupingTrial.Failure.tooCostly(let rule) {
@@ -177,7 +177,7 @@ enum GroupingRoutes {
     private static func regroup(_ request: APIRequest) async throws -> APIAnswer {
         let project = try await request.project()
         let days = request.body?["days"]?.int ?? 90
-        guard (1...3_650).contains(days) else { throw APIError.badRequest("days is 1 to 3650") }
+        guard (1...3_650).contains(days) else { throw APIError.badRequest("days must be 1 to 3650") }
         let since = Date().addingTimeInterval(-Double(days) * 86_400)
         guard
             let job = try await request.services.regroup.begin(
@@ -185,7 +185,7 @@ enum GroupingRoutes {
                 since: since,
                 actor: request.actor
             )
-        else { throw APIError(status: .conflict, detail: "A job of this project is at work") }
+        else { throw APIError(status: .conflict, detail: "A job of this project is already running") }
         return .json(shape(job))
     }
 
@@ -195,14 +195,14 @@ enum GroupingRoutes {
         switch request.body?["state"]?.string {
         case "cancelled": wish = .cancel
         case "reverted": wish = .revert
-        default: throw APIError.badRequest("state is cancelled or reverted")
+        default: throw APIError.badRequest("state must be cancelled or reverted")
         }
         guard let id = Int(try request.parameter("job")) else { throw APIError.notFound }
         guard let job = try await request.services.regroup.ask(wish, projectID: project.id, id: id) else {
             guard try await request.services.regroup.list(projectID: project.id).contains(where: { $0.id == id }) else {
                 throw APIError.notFound
             }
-            throw APIError(status: .conflict, detail: "The job is not in a state that allows it")
+            throw APIError(status: .conflict, detail: "The state of the job does not allow this change")
         }
         return .json(shape(job))
     }
@@ -231,10 +231,10 @@ enum GroupingRoutes {
     private static func part(_ request: APIRequest) async throws -> APIAnswer {
         let issue = try await request.issue()
         let names = request.all("id").flatMap { $0.split(separator: ",").map(String.init) }
-        guard (1...1_000).contains(names.count) else { throw APIError.badRequest("id: the hashes to part, 1 to 1000") }
+        guard (1...1_000).contains(names.count) else { throw APIError.badRequest("id must name 1 to 1000 hashes") }
         let hashes = try names.map { name in
             guard let id = EventID(name), name.utf8.count == 32 else {
-                throw APIError.badRequest("\(name.prefix(40)) is no hash")
+                throw APIError.badRequest("\(name.prefix(40)) is not a hash")
             }
             return id.bytes
         }

@@ -1,28 +1,29 @@
 import WhorlProtocol
 import WhorlStore
 
-/// What the body of an update asks to change.
+/// The changes that the body of an update requests.
 struct IssueChange: Sendable {
     private let status: IssueStatus?
     private let substatus: String?
     private let merges: Bool
 
-    /// Members that Sentry's clients send for things that are not built.
+    /// Members that Sentry's clients send for features that are not implemented.
     private static let unbuilt: Set<String> = [
         "statusDetails", "ignoreDuration", "ignoreCount", "ignoreWindow", "ignoreUserCount", "ignoreUserWindow",
         "inNextRelease", "inRelease", "inCommit", "snoozeDuration", "assignedTo", "priority", "isBookmarked",
         "isSubscribed", "hasSeen", "isPublic", "discard", "inbox",
     ]
 
-    /// Reads the members that we know; every other one is refused by its name, so that nobody takes a 200 for what was not
-    /// done.
+    /// Reads the supported members; every other member is refused by name.
+    ///
+    /// This prevents a client from taking a 200 as confirmation of a change that was not made.
     init(_ body: JSON?) throws {
         guard let body, let members = body.object else { throw APIError.badRequest("The body must be an object") }
-        // Null and an empty object ask for nothing.
+        // Null and an empty object request no change.
         for (name, value) in members where value != .null && value.object?.isEmpty != true {
             if Self.unbuilt.contains(name) { throw APIError.notBuilt(name) }
             guard ["status", "substatus", "merge"].contains(name) else {
-                throw APIError.badRequest("Unknown member \(name.prefix(40)); known are status, substatus and merge")
+                throw APIError.badRequest("Unknown member \(name.prefix(40)); supported: status, substatus, merge")
             }
         }
         let wish = body["merge"] ?? .null
@@ -33,7 +34,7 @@ struct IssueChange: Sendable {
         let substatus = body["substatus"].flatMap { $0 == .null ? nil : $0 }
         guard let value = body["status"], value != .null else {
             guard substatus == nil else { throw APIError.badRequest("substatus needs a status") }
-            guard merges else { throw APIError.badRequest("The body asks for no change; known are status and merge") }
+            guard merges else { throw APIError.badRequest("The body requests no change; supported: status, merge") }
             (status, self.substatus) = (nil, nil)
             return
         }
@@ -60,7 +61,7 @@ struct IssueChange: Sendable {
         return own
     }
 
-    /// Makes the change, all of it in one transaction; returns what to echo of a merge.
+    /// Makes all changes in one transaction; returns the result of a merge for the response.
     func apply(to issues: [IssueQueries.Place], _ request: APIRequest) async throws -> JSON? {
         if merges { return try await merge(issues, request) }
         guard let status else { return nil }
@@ -73,7 +74,7 @@ struct IssueChange: Sendable {
             throw APIError.badRequest("Only issues of one project can be merged")
         }
         guard (2...IssueMerging.maxIssues).contains(Set(issues.map(\.id)).count) else {
-            throw APIError.badRequest("Merge 2 to \(IssueMerging.maxIssues) issues")
+            throw APIError.badRequest("A merge needs 2 to \(IssueMerging.maxIssues) issues")
         }
         do {
             let result = try await request.services.merging.merge(
@@ -100,7 +101,7 @@ struct IssueChange: Sendable {
         }
     }
 
-    /// What was changed, as the answer echoes it.
+    /// The applied changes, for the response.
     var json: JSON {
         guard let status else { return [:] }
         return ["status": .string(status.name), "statusDetails": [:], "substatus": .optional(substatus)]

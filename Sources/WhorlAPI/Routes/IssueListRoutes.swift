@@ -4,11 +4,11 @@ import WhorlPostgres
 import WhorlProtocol
 import WhorlStore
 
-/// The issues of a project or of an organization: listed, and changed many at once.
+/// The routes for the issues of a project or of an organization: list, change and delete many issues at once.
 enum IssueListRoutes {
-    /// Ids that one request names at most.
+    /// Maximum number of ids in one request.
     private static let maxIDs = 1_000
-    /// Issues that one request changes at most: all that match, or none.
+    /// Maximum number of issues that one request changes; if more match, none is changed.
     private static let maxBulk = 10_000
 
     private static let query = [
@@ -20,7 +20,7 @@ enum IssueListRoutes {
         both(
             .get,
             scope: "event:read",
-            "Issues that match a query, is:unresolved when there is none.",
+            "Issues that match a query; without a query, is:unresolved.",
             query: query,
             answer: .list("Issue"),
             list
@@ -56,9 +56,9 @@ enum IssueListRoutes {
             }
     }
 
-    // MARK: - What is asked for
+    // MARK: - Parameters
 
-    /// The projects that the path and the parameter `project` choose.
+    /// The projects that the path and the parameter `project` select.
     private static func projectIDs(_ request: APIRequest) async throws -> [Int] {
         if request.path["project"] != nil { return [try await request.project().id] }
         let organization = try await request.organization()
@@ -110,7 +110,7 @@ enum IssueListRoutes {
         }
     }
 
-    // MARK: - What is done
+    // MARK: - Operations
 
     private static func list(_ request: APIRequest) async throws -> APIAnswer {
         let now = Date()
@@ -135,9 +135,10 @@ enum IssueListRoutes {
         return .page(page, request) { IssueShape.json($0, publicURL: publicURL, stats: series[$0.id]) }
     }
 
-    /// The issues that a change is about, with their projects: those named by id, or all that match a query or status.
+    /// The issues to change, with their projects: those named by id, or all that match a query or status.
     private static func chosen(_ request: APIRequest) async throws -> [IssueQueries.Place] {
-        // Before anything else, so that what is foreign is not there, however the request looks.
+        // Runs first, so that a project that the token may not see is reported as not found, even if the rest of the
+        // request is invalid.
         let projects = try await projectIDs(request)
         let ids = request.all("id")
         if !ids.isEmpty {
@@ -158,11 +159,11 @@ enum IssueListRoutes {
             guard let status = IssueStatus(name: status) else { throw APIError.badRequest("Invalid status") }
             query += " is:\(status.name)"
         }
-        guard request.all("query").count <= 1 else { throw APIError.badRequest("Give one query") }
+        guard request.all("query").count <= 1 else { throw APIError.badRequest("Give only one query") }
         let list = try self.request(request, projects, query: query)
         guard !list.query.terms.isEmpty || (list.query.phrase ?? "").contains(where: { !$0.isWhitespace }) else {
             throw APIError.badRequest(
-                "Name the issues by id, or give a query; is:unresolved, for example, means all of them"
+                "Give ids of issues, or a query; for example, is:unresolved selects all unresolved issues"
             )
         }
         let found = try await searched(list.query, request.services.gates) {

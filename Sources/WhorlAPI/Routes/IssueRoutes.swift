@@ -2,9 +2,9 @@ import Foundation
 import WhorlProtocol
 import WhorlStore
 
-/// One issue: shown, changed, deleted, its tags and its series.
+/// The routes for one issue: show, change and delete it, its tags, and its events over time.
 ///
-/// Reached by its id, or within its organization by its id or its short id.
+/// The issue is identified by its id or, within its organization, by its id or its short id.
 enum IssueRoutes {
     static let paths = ["/issues/{issue}/", "/organizations/{organization}/issues/{issue}/"]
 
@@ -29,11 +29,11 @@ enum IssueRoutes {
                 .delete,
                 path,
                 scope: "event:admin",
-                "Deletes an issue and its events; the next event of its kind starts a new one.",
+                "Deletes an issue and its events; the next such event creates a new issue.",
                 answer: .nothing
             ) { request in
                 let issue = try await request.issue()
-                // The id of a merged issue leads to where it went; that one was not asked for.
+                // The id of a merged issue resolves to the target of the merge, which the request does not name.
                 if let id = Int(try request.parameter("issue")), id != issue.id { throw APIError.notFound }
                 try await request.services.issues.delete([(issue.projectID, issue.id)])
                 return .noContent
@@ -133,7 +133,7 @@ enum IssueRoutes {
         )
     }
 
-    /// Values of each tag that a list of tags shows.
+    /// Number of values shown for each tag in a list of tags.
     private static let topValues = 10
 
     private static func tags(of issue: Issue, _ request: APIRequest) async throws -> [JSON] {

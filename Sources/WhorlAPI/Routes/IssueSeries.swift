@@ -2,9 +2,9 @@ import Foundation
 import WhorlProtocol
 import WhorlStore
 
-/// Events of issues over time, as Sentry draws them: 24 hours by the hour, 14 days by the day.
+/// Events of issues over time, in the intervals of Sentry: 24 hours by hour, 14 days by day.
 enum IssueSeries {
-    /// The name of a period, how many steps it has, and how long a step is.
+    /// The number of steps of a period, and the length of a step in seconds.
     private static func shape(_ period: String) throws -> (steps: Int, step: TimeInterval) {
         switch period {
         case "24h": (24, 3_600)
@@ -23,7 +23,7 @@ enum IssueSeries {
         now: Date
     ) async throws -> [Int: JSON] {
         let (steps, step) = try shape(period)
-        // The last step is the one that is under way.
+        // The last step is the current one, which is not over yet.
         let last = (now.timeIntervalSince1970 / step).rounded(.down) * step
         let from = Date(timeIntervalSince1970: last - Double(steps - 1) * step)
         let counts = try await queries.series(
@@ -43,7 +43,7 @@ enum IssueSeries {
         }
     }
 
-    /// The `stats` of a list: the period that `groupStatsPeriod` names, 24 hours when it names none.
+    /// The `stats` of the issues in a list, for the period in `groupStatsPeriod`; 24 hours by default.
     static func of(_ issues: [Issue], _ request: APIRequest, now: Date) async throws -> [Int: JSON] {
         guard !issues.isEmpty else { return [:] }
         var period = request.first("groupStatsPeriod") ?? "24h"

@@ -1,7 +1,7 @@
 import WhorlProtocol
 import WhorlStore
 
-/// The keys of a project.
+/// The routes for the keys of a project.
 enum KeyRoutes {
     private static let path = "/projects/{organization}/{project}/keys/"
 
@@ -11,7 +11,7 @@ enum KeyRoutes {
             let keys = try await request.services.administration.keys(projectID: project.id)
             return .whole(keys.map { KeyShape.json($0, publicURL: request.services.publicURL()) }, request)
         },
-        Endpoint(.post, path, scope: "project:write", "Makes another key.", answer: .one("Key")) { request in
+        Endpoint(.post, path, scope: "project:write", "Creates a key.", answer: .one("Key")) { request in
             let project = try await request.project()
             let label = try request.bodyString("name") ?? "Default"
             guard label.utf8.count <= 200 else { throw APIError.badRequest("name is too long") }
@@ -33,7 +33,7 @@ enum KeyRoutes {
             let old = try await key(request)
             let label = try request.bodyString("name")
             guard label.map({ (1...200).contains($0.utf8.count) }) ?? true else {
-                throw APIError.badRequest("name has 1 to 200 bytes")
+                throw APIError.badRequest("name must have 1 to 200 bytes")
             }
             var isActive: Bool?
             if let value = request.body?["isActive"], value != .null {
@@ -56,7 +56,7 @@ enum KeyRoutes {
         },
     ]
 
-    /// A limit as Sentry has it; null, or a count of 0, removes it.
+    /// Parses a limit in the format of Sentry; null, or a count of 0, removes the limit.
     private static func limit(_ value: JSON) throws -> CountLimit? {
         if value == .null || value["count"] == .null || value["count"]?.int == 0 { return nil }
         guard let count = value["count"]?.int, (1...1_000_000_000).contains(count),

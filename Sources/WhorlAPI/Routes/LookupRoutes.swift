@@ -1,7 +1,7 @@
 import WhorlProtocol
 import WhorlStore
 
-/// Finds what a short id or an event id means.
+/// The routes that resolve a short id or an event id.
 enum LookupRoutes {
     static let endpoints = [
         Endpoint(
@@ -44,7 +44,7 @@ enum LookupRoutes {
         },
     ]
 
-    /// What became of an event that was not kept, while it is remembered.
+    /// The outcome of an event that was not kept, as long as the outcome is stored.
     private static func dropped(
         _ id: EventID,
         _ organization: Organization,

@@ -1,6 +1,6 @@
 import WhorlProtocol
 
-/// Organizations, and the projects of one.
+/// The routes for organizations and their projects.
 enum OrganizationRoutes {
     static let endpoints = [
         Endpoint(
@@ -36,7 +36,7 @@ enum OrganizationRoutes {
             .post,
             "/organizations/{organization}/projects/",
             scope: "project:write",
-            "Makes a project and its first key.",
+            "Creates a project and its first key.",
             answer: .one("Project")
         ) { request in
             let organization = try await request.organization()

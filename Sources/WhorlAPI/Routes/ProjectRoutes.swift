@@ -1,6 +1,6 @@
 import WhorlProtocol
 
-/// One project: shown, changed, deleted.
+/// The routes for one project: show, change and delete it.
 enum ProjectRoutes {
     private static let path = "/projects/{organization}/{project}/"
 

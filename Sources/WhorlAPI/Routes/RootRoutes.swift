@@ -1,9 +1,9 @@
 import WhorlProtocol
 
-/// `/`: who asks, and what the token may do.
+/// The route `/`: the version of the API and the scopes of the token.
 enum RootRoutes {
     static let endpoints = [
-        Endpoint(.get, "/", scope: nil, "What this server is, and what the token may do.", answer: .one("Root")) {
+        Endpoint(.get, "/", scope: nil, "The server version and the scopes of the token.", answer: .one("Root")) {
             let scopes = $0.grant.scopes.sorted().map(JSON.string)
             return .json(["version": "0", "auth": ["scopes": .array(scopes)], "user": nil])
         }

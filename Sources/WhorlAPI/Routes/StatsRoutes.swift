@@ -2,9 +2,9 @@ import Foundation
 import WhorlProtocol
 import WhorlStore
 
-/// What became of the items that were sent: accepted, filtered, over a limit, invalid, dropped by clients.
+/// The statistics of received items by outcome: accepted, filtered, over a limit, invalid, dropped by clients.
 enum StatsRoutes {
-    /// Points of a series beyond which the interval is too short for the time.
+    /// Maximum number of points of a series; if there are more, the interval is too short for the time window.
     private static let maxPoints = 2_000
 
     static let endpoints = [
@@ -12,7 +12,7 @@ enum StatsRoutes {
             .get,
             "/organizations/{organization}/stats_v2/",
             scope: "org:read",
-            "How many items of which outcome, over time.",
+            "The number of items by outcome, over time.",
             query: [
                 "field", "groupBy", "interval", "statsPeriod", "start", "end", "project", "category", "outcome",
                 "reason",
@@ -36,7 +36,7 @@ enum StatsRoutes {
         guard let span = timeSpan(text), span >= 60, let interval = Int(exactly: span) else {
             throw APIError.badRequest("Invalid interval: \(text.prefix(20))")
         }
-        // Whole intervals, so that the same question asked a little later has the same points.
+        // Uses whole intervals, so that the same request a little later returns the same points.
         let from = (window.from.timeIntervalSince1970 / span).rounded(.down) * span
         let to = (window.to.timeIntervalSince1970 / span).rounded(.up) * span
         guard (to - from) / span <= Double(maxPoints) else {
@@ -62,7 +62,7 @@ enum StatsRoutes {
     }
 }
 
-/// The answer of `stats_v2` (protocol facts, section 7.2).
+/// The response of `stats_v2` (protocol facts, section 7.2).
 enum StatsShape {
     static func json(_ sums: [OutcomeQueries.Sum], _ query: OutcomeQueries.Request, field: String) -> JSON {
         let start = query.from.timeIntervalSince1970

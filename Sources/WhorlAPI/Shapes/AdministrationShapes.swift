@@ -2,7 +2,7 @@ import Foundation
 import WhorlProtocol
 import WhorlStore
 
-/// An organization as Sentry shows it.
+/// An organization in the format of Sentry.
 enum OrganizationShape {
     static func json(_ organization: Organization) -> JSON {
         [
@@ -14,7 +14,7 @@ enum OrganizationShape {
     }
 }
 
-/// A project as Sentry shows it.
+/// A project in the format of Sentry.
 enum ProjectShape {
     static func json(_ project: Project) -> JSON { .object(members(project)) }
 
@@ -35,11 +35,11 @@ enum ProjectShape {
         ]
     }
 
-    /// A slug made of a name.
+    /// Derives a slug from a name.
     static func slug(_ name: String) -> String { Slug.derived(from: name) }
 }
 
-/// A project's key as Sentry shows it.
+/// A project's key in the format of Sentry.
 enum KeyShape {
     static func json(_ key: ProjectKey, publicURL: String) -> JSON {
         let parts = publicURL.split(separator: "://", maxSplits: 1).map(String.init)

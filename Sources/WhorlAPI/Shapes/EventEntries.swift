@@ -2,7 +2,7 @@ import Foundation
 import WhorlProcessing
 import WhorlProtocol
 
-/// The parts of an event, each under its type, with the camel-case names of Sentry's API.
+/// The entries of an event, each with its type, with the camel-case names of Sentry's API.
 struct EventEntries {
     let all: [JSON]
 
@@ -91,7 +91,7 @@ struct EventEntries {
         frame.node.member(key).map(JSON.init) ?? nil
     }
 
-    /// The lines around the call with their numbers, as far as they are known.
+    /// The source lines around the call with their numbers, if they are known.
     private static func context(_ frame: Frame) -> JSON {
         guard let line = frame.contextLine, let number = frame.lineno else { return [] }
         let before = frame.node.member("pre_context")?.elements.map { $0.string ?? "" } ?? []

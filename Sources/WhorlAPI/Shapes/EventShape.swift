@@ -3,7 +3,7 @@ import WhorlProcessing
 import WhorlProtocol
 import WhorlStore
 
-/// An event as Sentry shows it: the stored bytes read anew, taken apart into entries (protocol facts, section 7.4).
+/// An event in the format of Sentry: the stored bytes, parsed and split into entries (protocol facts, section 7.4).
 struct EventShape {
     private let stored: StoredEvent
     private let normalised: NormalisedEvent
@@ -14,7 +14,7 @@ struct EventShape {
         normalised = stored.normalised(event)
     }
 
-    /// What was changed or left out, before the event was stored and while it is read.
+    /// Notes about data that was changed or left out, before the event was stored and while it is read.
     private var notes: [EventNote] { stored.notes + normalised.event.notes }
 
     /// The form in lists, without entries.
@@ -88,7 +88,7 @@ struct EventShape {
         ["type": .string(note.reason), "message": .string(note.reason), "data": ["name": .string(note.path)]]
     }
 
-    /// The sender's own `_meta`, with our notes where it has none.
+    /// The sender's own `_meta`, with our notes added for paths that it does not contain.
     private var meta: JSON {
         var members = event.node.member("_meta").map(JSON.init)?.object ?? []
         for note in notes where !members.contains(where: { $0.key == note.path }) {

@@ -2,7 +2,7 @@ import Foundation
 import WhorlProtocol
 import WhorlStore
 
-/// An issue as Sentry shows it (protocol facts, section 7.4).
+/// An issue in the format of Sentry (protocol facts, section 7.4).
 enum IssueShape {
     static func json(_ issue: Issue, publicURL: String, stats: JSON?) -> JSON {
         var members = members(issue, publicURL)
@@ -74,7 +74,7 @@ enum IssueShape {
     }
 }
 
-/// Tags of an issue as Sentry shows them.
+/// The tags of an issue in the format of Sentry.
 enum TagShape {
     static func json(_ key: TagQueries.Key, top: [TagQueries.Value]) -> JSON {
         [

@@ -3,12 +3,12 @@ import WhorlProcessing
 import WhorlProtocol
 import WhorlStore
 
-/// A project's settings under Sentry's names for them, and, where Sentry has none, under names with `whorl:`.
+/// The settings of a project, under Sentry's names or, if Sentry has none, under names with the prefix `whorl:`.
 enum ProjectOptions {
-    /// Entries of a list.
+    /// Maximum number of entries of a list.
     private static let maxEntries = 200
 
-    // MARK: - Shown
+    // MARK: - Reading settings
 
     static func members(_ settings: ProjectSettings) -> [(key: String, value: JSON)] {
         let scrubbing = settings.scrubbing
@@ -46,9 +46,9 @@ enum ProjectOptions {
 
     private static func strings(_ list: [String]) -> JSON { .array(list.map(JSON.string)) }
 
-    // MARK: - Changed
+    // MARK: - Changing settings
 
-    /// Changes what the body names, and nothing else.
+    /// Changes the settings that the body names, and no others.
     static func apply(_ body: JSON, to settings: inout ProjectSettings) throws {
         try boolean(body, "dataScrubber", &settings.scrubbing.isOn)
         try boolean(body, "dataScrubberDefaults", &settings.scrubbing.usesDefaults)
@@ -68,10 +68,11 @@ enum ProjectOptions {
         if let quotas = options["whorl:quotas"], quotas != .null { settings.quotas = try Self.quotas(quotas) }
     }
 
-    /// How long both algorithms are computed when a project moves to another one, in seconds: as long as events are kept.
+    /// How long, in seconds, both algorithms are computed after a project changes its algorithm: as long as events are
+    /// kept.
     private static let transition = 90 * 86_400.0
 
-    /// Changes rules and algorithm; rules that cannot be read change nothing.
+    /// Changes the rules and the algorithm; if the rules are invalid, nothing changes.
     static func applyGrouping(_ body: JSON, to grouping: inout ProjectGrouping, now: Date) throws {
         var changed = grouping
         if let rules = try text(body, "fingerprintingRules") { changed.fingerprintRules = rules }
@@ -87,7 +88,7 @@ enum ProjectOptions {
         }
         if let number = body["options"]?["whorl:grouping_version"], number != .null {
             guard let version = number.int.flatMap(GroupingVersion.init(rawValue:)) else {
-                throw APIError.badRequest("whorl:grouping_version: there is no such algorithm")
+                throw APIError.badRequest("whorl:grouping_version: unknown algorithm")
             }
             if version != changed.version {
                 changed.previous = changed.version
@@ -120,7 +121,7 @@ enum ProjectOptions {
         }
     }
 
-    /// Categories become part of a budget's key, so only known words are taken.
+    /// Categories become part of the key of a budget, so only known names are accepted.
     private static func categories(_ value: JSON) throws -> [String] {
         if value == .null { return [] }
         guard let words = value.array?.map(\.string), words.count <= Quota.categories.count else {
@@ -145,7 +146,7 @@ enum ProjectOptions {
         value = flag
     }
 
-    /// A list of strings, or one string of lines as Sentry's options have it.
+    /// Reads a list of strings, or one string with an entry per line, as in Sentry's options.
     private static func list(
         _ body: JSON,
         _ key: String,

@@ -1,7 +1,7 @@
 import Foundation
 import WhorlProtocol
 
-/// The HTTP request of an event, its many shapes read into lists of pairs (protocol facts, section 4.3).
+/// The HTTP request of an event; its various input formats become lists of pairs (protocol facts, section 4.3).
 enum RequestShape {
     static func json(_ node: JSONNode) -> JSON {
         let url = node.member("url")?.string
@@ -25,7 +25,7 @@ enum RequestShape {
 
     private static func list(_ pairs: [(String, JSON)]) -> JSON { .array(pairs.map { [.string($0.0), $0.1] }) }
 
-    /// Pairs from an object, a list of pairs, or a string as in a URL.
+    /// Reads pairs from an object, a list of pairs, or a string of `name=value` parts.
     private static func pairs(_ node: JSONNode?, separator: Character = "&") -> [(String, JSON)] {
         guard let node else { return [] }
         if node.isObject { return node.members.map { ($0.key.string ?? "", joined($0.value)) } }
@@ -39,7 +39,7 @@ enum RequestShape {
         return parsed(node.string ?? "", separator: separator)
     }
 
-    /// A value that is a list of strings, joined as in a header.
+    /// The JSON of a value; a list of strings is joined as in a header.
     private static func joined(_ node: JSONNode) -> JSON {
         guard node.isArray else { return JSON(node) }
         return .string(node.elements.map { $0.string ?? JSON($0).text }.joined(separator: ","))

@@ -2,14 +2,15 @@ import NIOCore
 import Synchronization
 import WhorlTelemetry
 
-/// How many requests of the server's own routes an address may make in a second; further ones wait for the next.
+/// Limits the requests per second that one address may send to the server's own routes; further ones wait for the next
+/// second.
 ///
-/// Health, metrics and unknown paths are answered to anybody. Thousands of them at once keep the event loops so busy that
-/// new connections are not taken up for seconds. Requests that bring events have limits of their own.
+/// Health, metrics and unknown paths are answered without credentials. Thousands of such requests at once keep the
+/// event loops so busy that new connections are not accepted for seconds. Ingest requests have limits of their own.
 package final class AddressPace: Sendable {
-    /// Requests of an address in a second: a tenth of what a small machine answers.
+    /// Requests per address and second: a tenth of what a small machine answers.
     static let perSecond = 1_000
-    /// Addresses that are remembered; when there are more, all begin anew.
+    /// Maximum number of tracked addresses; if there are more, all counts are reset.
     private static let capacity = 10_000
 
     private struct State {
@@ -23,11 +24,11 @@ package final class AddressPace: Sendable {
     package init(registry: MetricsRegistry) {
         delayed = registry.counter(
             "whorl_http_requests_delayed_total",
-            "Times that a request waited, since its address made too many in that second."
+            "Delays of requests because their address sent too many in that second."
         )
     }
 
-    /// How long a request has to wait; nil when it may go on, and then it is counted.
+    /// How long a request must wait; nil if it may proceed, and then it is counted.
     func wait(_ address: String, now: NIODeadline) -> TimeAmount? {
         let wait = state.withLock { state -> TimeAmount? in
             if now - state.second >= .seconds(1) || state.requests.count >= Self.capacity {

@@ -1,22 +1,22 @@
 import WhorlProtocol
 
-/// Reads the framing of a body in chunks, only to know how many bytes of it there are (RFC 9112, 7.1).
+/// Scans the chunked framing of a body, only to find the end of the body (RFC 9112, 7.1).
 ///
-/// A pure state machine. It judges nothing but amounts: what is malformed the decoder refuses.
+/// A pure state machine. It checks only amounts; the decoder rejects malformed framing.
 struct ChunkScanner: Sendable {
-    /// What the bytes of a piece came to.
+    /// The result of scanning a piece of the input.
     enum Verdict: Equatable {
-        /// All of them belong to the body, which goes on.
+        /// All bytes belong to the body, and the body continues.
         case more
-        /// The body ends after so many of them.
+        /// The body ends after this many bytes.
         case ends(after: Int)
-        /// There is more framing than a body may have.
+        /// The framing is larger than a body may have.
         case endless
     }
 
-    /// Bytes of a chunk-size line with its extensions, and of all trailers together.
+    /// Maximum bytes of a chunk-size line with its extensions, and of all trailers together.
     private static let maxLine = 4 << 10
-    /// Bytes of framing that any body may have, and further ones for each byte of the body: a chunk of one byte has five.
+    /// Framing bytes allowed for any body, and further ones for each byte of the body: a chunk of one byte has five.
     private static let maxOverhead = 4 << 10
     private static let maxOverheadPerByte = 8
 
@@ -29,7 +29,7 @@ struct ChunkScanner: Sendable {
     }
 
     private var state = State.size(0)
-    /// Bytes of the line, or of the trailers.
+    /// Bytes of the current line, or of the trailers.
     private var line = 0
     private var overhead = 0
     private var body = 0
@@ -56,7 +56,7 @@ struct ChunkScanner: Sendable {
         return .more
     }
 
-    /// Takes one byte that is no data; true when it ends the body.
+    /// Consumes one byte of framing; true if it ends the body.
     private mutating func step(_ byte: UInt8) -> Bool {
         let isLineEnd = byte == UInt8(ascii: "\n")
         switch state {

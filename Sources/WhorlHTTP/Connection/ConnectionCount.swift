@@ -3,9 +3,9 @@ import Synchronization
 import WhorlProcessing
 import WhorlTelemetry
 
-/// Counts connections over all event loops and by the peer's address, and what ended them early.
+/// Counts open connections, in total and by peer address, and the reasons why connections are closed early.
 package final class ConnectionCount: Sendable {
-    /// Which addresses have how many connections; an entry goes with its last connection.
+    /// The open connections, in total and by address; an entry is removed with its last connection.
     private struct State {
         var open = 0
         var byAddress: [String: Int] = [:]
@@ -20,7 +20,7 @@ package final class ConnectionCount: Sendable {
     let timeouts: MetricFamily<Counter>
     let malformed: Counter
 
-    /// Bounds connections in all and from one address; proxies are exempt from the second bound.
+    /// Creates a count with limits in total and per address; proxies are exempt from the limit per address.
     package init(
         maximum: Int,
         maximumPerAddress: Int,
@@ -30,24 +30,24 @@ package final class ConnectionCount: Sendable {
         self.maximum = maximum
         self.maximumPerAddress = maximumPerAddress
         self.isExempt = isExempt
-        gauge = registry.gauge("whorl_http_connections", "Connections that are open.")
+        gauge = registry.gauge("whorl_http_connections", "Open connections.")
         refused = registry.counters(
             "whorl_http_connections_refused_total",
-            "Connections closed at once, since there were too many, in all or from one address.",
+            "Connections closed immediately because there were too many, in total or from one address.",
             labels: ["reason"]
         )
         for reason in ["total", "address"] { _ = refused.child(reason) }
         timeouts = registry.counters(
             "whorl_http_timeouts_total",
-            "Connections closed since a part of a request, or the reading of an answer, took too long.",
+            "Connections closed because a part of a request or its response took too long.",
             labels: ["part"]
         )
-        malformed = registry.counter("whorl_http_malformed_requests_total", "Requests that were no HTTP.")
+        malformed = registry.counter("whorl_http_malformed_requests_total", "Malformed HTTP requests.")
     }
 
-    /// Counts one more from an address; false when there are too many, and it must be closed.
+    /// Counts a new connection from an address; false if there are too many, and it must be closed.
     ///
-    /// Each call is followed by ``closed(_:)``.
+    /// Each call must be followed by ``closed(_:)``.
     func opened(_ address: String?) -> Bool {
         let network = address.map(AddressNetwork.name)
         let isBounded = !(address.map(isExempt) ?? true)

@@ -5,7 +5,7 @@ import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 import WhorlTelemetry
 
-/// How long each part of an exchange may take.
+/// The time limits for the parts of an exchange.
 package struct ConnectionTimes: Sendable {
     let head: TimeAmount
     let body: TimeAmount
@@ -32,12 +32,12 @@ package struct ConnectionTimes: Sendable {
     }
 }
 
-/// Asks a connection, as an outbound event, to say when the peer has taken the answers that were written.
+/// An outbound event whose promise succeeds when the peer has received the responses that were written.
 ///
-/// What the server calls written may still wait in memory.
+/// Data that the server reports as written may still be in memory.
 struct AnswerTaken: Sendable {}
 
-/// Limits connections, enforces the deadlines of ``ConnectionState`` and answers malformed HTTP.
+/// Limits connections, enforces the deadlines of ``ConnectionState``, and rejects malformed HTTP.
 package final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     package typealias InboundIn = HTTPRequestPart
     package typealias InboundOut = HTTPRequestPart
@@ -53,10 +53,12 @@ package final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandl
     private var isCounted = false
     private var address: String?
     private var deadline: Scheduled<Void>?
-    /// Whether the peer asks for another protocol, which we do not know: the decoder reads nothing after such a request, so
-    /// the connection closes after its answer (RFC 9110, 7.8: the request is answered as if it had not asked).
+    /// Whether the peer requests an upgrade to another protocol, which is not supported.
+    ///
+    /// The decoder reads nothing after such a request, so the connection closes after the response (RFC 9110, 7.8: the
+    /// request is answered as if it had not requested the upgrade).
     private var asksForUpgrade = false
-    /// Done when the end of the last answer has left for the peer, or the connection is gone.
+    /// Succeeds when the end of the last response is sent to the peer; also completes when the connection closes.
     private var lastAnswer: EventLoopFuture<Void>?
     private var refusal = HTTPResponse.Status.badRequest
 
@@ -65,14 +67,14 @@ package final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandl
         self.count = count
     }
 
-    // MARK: - Life
+    // MARK: - Lifecycle
 
     package func handlerAdded(context: ChannelHandlerContext) {
-        // The first sees raw bytes, the second heads as they were decoded.
-        // A connection holds what one read brings, before anything bounds it.
+        // Reads are small, because a connection holds the bytes of one read before any limit applies.
         try? context.channel.syncOptions?.setOption(.recvAllocator, value: Self.reads)
         let pipeline = context.pipeline.syncOperations
         if let codec = try? pipeline.handler(type: HTTP1ToHTTPServerCodec.self) {
+            // The framing guard receives raw bytes; the head check receives decoded heads.
             try? pipeline.addHandler(framing, position: .first)
             try? pipeline.addHandler(HeadCheck(), position: .before(codec))
         } else {
@@ -156,13 +158,13 @@ package final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandl
             context.triggerUserOutboundEvent(event, promise: promise)
             return
         }
-        // Nothing is written to a connection that is gone.
+        // If the connection closed before a response was written, there is nothing to wait for.
         guard let promise else { return }
         if let lastAnswer { lastAnswer.cascade(to: promise) } else { promise.succeed() }
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // After the first fault the decoder only repeats, in several ways, that it has given up.
+        // After the first error, the decoder only reports follow-up errors.
         guard !state.isMalformed else { return }
         switch error {
         case let error as HTTPParserError:

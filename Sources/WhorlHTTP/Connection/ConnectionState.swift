@@ -1,44 +1,44 @@
-/// What one connection is doing, and how long it may do so: a pure state machine, so that every order of events is a row of
-/// a table.
+/// The state of one connection, and the deadline that applies to it.
 ///
-/// In every state exactly one deadline runs, so no connection can stay for ever.
+/// A pure state machine, so that tests can cover every order of events. In every state exactly one deadline runs, so no
+/// connection can stay open forever.
 struct ConnectionState: Sendable, Equatable {
-    /// A part of an exchange that has its own time.
+    /// A part of an exchange that has its own time limit.
     enum Deadline: String, Sendable, CaseIterable {
-        /// The first head.
+        /// Receiving the first head.
         case head
-        /// The body of a request, from its head on.
+        /// Receiving the body of a request, from the end of its head on.
         case body
-        /// The server's work on a request.
+        /// Processing a request.
         case answer
-        /// The peer's reading of an answer, from one part to the next.
+        /// Sending a response to the peer, from one part to the next.
         case write
-        /// The next request.
+        /// Waiting for the next request.
         case idle
     }
 
-    /// Something that happens on a connection.
+    /// An event on a connection.
     enum Event: Sendable, Equatable, CaseIterable {
         case receivedHead
         case receivedEnd
         case wrotePart
         case wroteEnd
-        /// The end of an answer has left for the peer.
+        /// The end of a response is sent to the peer.
         case flushed
-        /// The peer sent what is no HTTP.
+        /// The peer sent malformed HTTP.
         case malformed
     }
 
-    /// What has to be done after an event.
+    /// The action to perform after an event.
     enum Action: Sendable, Equatable {
         case none
-        /// This deadline runs from now on, instead of the one before.
+        /// Starts this deadline in place of the previous one.
         case start(Deadline)
-        /// Answers that the request is malformed, and closes.
+        /// Responds that the request is malformed, and closes the connection.
         case refuse
     }
 
-    /// Requests whose head has come and whose answer has not been written.
+    /// Requests whose head is received and whose response is not completely written.
     private(set) var inFlight = 0
     private(set) var isReadingBody = false
     private(set) var isWriting = false
@@ -65,7 +65,7 @@ struct ConnectionState: Sendable, Equatable {
         case .receivedEnd: isReadingBody = false
         case .wrotePart:
             isWriting = true
-            // A peer that reads slowly has its time for each part; one that still sends has the body's time.
+            // The write deadline restarts with each part. While the peer is still sending, the body deadline applies.
             if deadline == .write { return .start(.write) }
         case .wroteEnd:
             inFlight = max(inFlight - 1, 0)
@@ -75,11 +75,11 @@ struct ConnectionState: Sendable, Equatable {
             isWriting = false
             if isMalformed, inFlight == 0 { return .refuse }
         case .malformed:
-            // After the first fault the decoder only repeats that it has given up.
+            // After the first error, the decoder only reports follow-up errors.
             guard !isMalformed else { return .none }
             isMalformed = true
             hasBegun = true
-            // The request that broke gets no other answer; those before it come first.
+            // The malformed request gets no other response. Earlier requests are answered first.
             if isReadingBody { inFlight = max(inFlight - 1, 0) }
             isReadingBody = false
             if inFlight == 0, !isWriting { return .refuse }

@@ -1,57 +1,59 @@
 import NIOCore
 
-/// Bytes of a head or of a body's framing that never end, or are far more than the body.
+/// The error for a head or body framing that does not end within its limit.
 struct EndlessFraming: Error {
-    /// Whether nothing but line ends came, where a request should begin.
+    /// Whether only line ends were received where a request should begin.
     let isBlank: Bool
 }
 
-/// Bounds the bytes of a request that are no body: the decoder keeps a line until its end, however long, makes a few
-/// hundred bytes of a field of three, and throws chunk extensions and trailers away, however many.
+/// Limits the bytes of a request that are not body data.
 ///
-/// It stands in front of the decoder and cuts what arrives at the ends of heads and bodies. ``ConnectionGuard`` tells it
-/// of each part that was decoded, and of each answer. Requests beyond a few that wait for their answers stay bytes, and
-/// nothing more is read meanwhile.
+/// The decoder does not limit them: it keeps a line of any length until its end, uses a few hundred bytes for a field
+/// of three bytes, and discards any number of chunk extensions and trailers.
+///
+/// This handler is in front of the decoder and splits the received bytes at the ends of heads and bodies.
+/// ``ConnectionGuard`` reports to it each decoded part and each response. If more than a few requests wait for their
+/// responses, further requests are not decoded, and nothing more is read meanwhile.
 final class FramingGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundIn = IOData
     typealias OutboundOut = IOData
 
-    /// A part of a request, as far as its framing is concerned.
+    /// A decoded part of a request that affects framing.
     enum Part {
-        /// A head, and how many bytes its body has; nil for a body in chunks.
+        /// A head with the length of its body; nil for a chunked body.
         case head(length: Int?)
         case end
     }
 
     private enum State {
-        /// A head arrives.
+        /// A head is being received.
         case head(Head)
         case body(left: Int)
         case chunks(ChunkScanner)
     }
 
-    /// What came of a head.
+    /// The received part of a head.
     private struct Head {
         var bytes = 0
         var lines = 0
-        /// Line ends at the end of what came.
+        /// Consecutive line ends at the end of the received bytes.
         var lineEnds = 0
     }
 
-    /// Requests of a connection that wait for their answers, or are answered.
+    /// Maximum number of requests of a connection whose response is not completely written.
     private static let maxInFlight = 8
-    /// Fields of a head, its first line and its last: browsers and SDKs send thirty.
+    /// Maximum number of lines of a head, including its first and last one; browsers and SDKs send about thirty fields.
     private static let maxLines = 102
-    /// Heads of SDKs have less than 4 KiB; cookies of browsers may add as much again.
+    /// Maximum size of a head; heads of SDKs have less than 4 KiB, and browser cookies may add the same amount.
     private static let maxHeadBytes = 16 << 10
 
     private var state = State.head(Head())
     private var isOver = false
     private var isBlank = true
     private var inFlight = 0
-    /// What came of requests beyond those in flight.
+    /// The received bytes of requests beyond those in flight.
     private var held: ByteBuffer?
     private var isReadHeld = false
     private var isInputClosed = false
@@ -61,7 +63,7 @@ final class FramingGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
-    /// A part was decoded of the bytes that were passed on.
+    /// Records that a part was decoded from the forwarded bytes.
     func decoded(_ part: Part) {
         isBlank = true
         switch part {
@@ -76,12 +78,12 @@ final class FramingGuard: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// The answer to a request was written, so another one may be passed on.
+    /// Records that the response to a request was written, so that another request may be forwarded.
     func answered() {
         inFlight -= 1
         guard held != nil, let context else { return }
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        // Not inside of the write.
+        // Runs after the current write, not inside it.
         context.eventLoop.execute { bound.value.0.resume(bound.value.1) }
     }
 
@@ -95,7 +97,7 @@ final class FramingGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        // What the peer sent before it closed comes first.
+        // Bytes that the peer sent before it closed are processed first.
         if held != nil, (event as? ChannelEvent) == .inputClosed {
             isInputClosed = true
         } else {
@@ -121,7 +123,7 @@ final class FramingGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func pass(_ all: ByteBuffer, _ context: ChannelHandlerContext) {
         var bytes = all
-        // The decoder would keep what still comes of a head that was refused.
+        // After a refusal nothing is forwarded, because the decoder would keep the rest of the head.
         while !isOver, bytes.readableBytes > 0 {
             if case .head = state, inFlight >= Self.maxInFlight {
                 held = bytes
@@ -136,7 +138,7 @@ final class FramingGuard: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// How many of the bytes belong to the head or body that arrives; nil when it is over its bound.
+    /// The number of bytes that belong to the current head or body; nil if its limit is exceeded.
     private func belonging(to bytes: ByteBuffer) -> Int? {
         switch state {
         case .head(var head):
@@ -150,7 +152,7 @@ final class FramingGuard: ChannelDuplexHandler, RemovableChannelHandler {
                     head.lineEnds = 0
                     isBlank = false
                 }
-                // An empty line ends the head. Empty lines before it count as heads of nothing, within the bound.
+                // An empty line ends the head. Empty lines before it count as empty heads, within the limit.
                 if head.lineEnds == 2 || head.bytes + count > Self.maxHeadBytes || head.lines > Self.maxLines { break }
             }
             head.bytes += count
@@ -160,7 +162,7 @@ final class FramingGuard: ChannelDuplexHandler, RemovableChannelHandler {
             return count
         case .body(let left):
             let count = min(left, bytes.readableBytes)
-            // The decoder says when the body is over; until then there is none of it left.
+            // The next bytes belong to a head, even if the decoder has not reported the end of the body yet.
             state = left == count ? .head(Head()) : .body(left: left - count)
             return count
         case .chunks(var scanner):

@@ -1,17 +1,18 @@
 import NIOCore
 import NIOHTTP1
 
-/// A request that no two programs would read alike: the reason, for the log and tests.
+/// The error for a request that other programs may interpret differently; the reason is for the log and tests.
 struct AmbiguousRequest: Error, Equatable {
     let reason: String
 }
 
-/// A request that expects what we do not know (RFC 9110, 10.1.1).
+/// The error for a request with an unknown expectation (RFC 9110, 10.1.1).
 struct UnknownExpectation: Error {}
 
-/// Refuses heads that the decoder accepts and that a proxy in front may read differently.
+/// Refuses heads that the decoder accepts but that a proxy in front may interpret differently.
 ///
-/// It stands between the decoder and what turns heads into types of our own, since that drops what it does not need.
+/// It is between the decoder and the codec that converts heads to HTTPTypes, because that codec drops what it does not
+/// need.
 final class HeadCheck: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -19,7 +20,7 @@ final class HeadCheck: ChannelInboundHandler, RemovableChannelHandler {
     private var hasRefused = false
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        // What follows a refused head belongs to nothing.
+        // Data after a refused head is ignored.
         guard !hasRefused else { return }
         if case .head(let head) = unwrapInboundIn(data) {
             let fault: (any Error)? =
@@ -34,11 +35,11 @@ final class HeadCheck: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelRead(data)
     }
 
-    /// Why a head is refused; nil when it is not.
+    /// The reason for refusing a head; nil if the head is accepted.
     static func fault(of head: HTTPRequestHead) -> String? {
         let isOld = head.version.major < 1 || head.version.major == 1 && head.version.minor == 0
         let hosts = head.headers["host"]
-        // RFC 9112, 3.2: exactly one, also from a client of HTTP/1.1 that sends an absolute target.
+        // RFC 9112, 3.2: exactly one Host, even if an HTTP/1.1 client sends an absolute target.
         guard hosts.count == 1 || hosts.isEmpty && isOld else {
             return hosts.isEmpty ? "no Host" : "several Hosts"
         }
@@ -47,7 +48,8 @@ final class HeadCheck: ChannelInboundHandler, RemovableChannelHandler {
         let lengths = head.headers["content-length"]
         let codings = head.headers["transfer-encoding"]
         if lengths.count > 1 { return "several Content-Lengths" }
-        // RFC 9112, 6.1: both at once is how requests are smuggled; nor did HTTP/1.0 know the second.
+        // RFC 9112, 6.1: a request with both may be a smuggling attempt, and HTTP/1.0 does not define
+        // Transfer-Encoding.
         if !codings.isEmpty, !lengths.isEmpty || isOld { return "Transfer-Encoding beside another length" }
         if codings.count > 1 || codings.first.map({ $0.lowercased() != "chunked" }) ?? false {
             return "a Transfer-Encoding that is not just chunked"
@@ -55,14 +57,15 @@ final class HeadCheck: ChannelInboundHandler, RemovableChannelHandler {
         return nil
     }
 
-    /// Whether a head expects something else than to be told to go on.
+    /// Whether a head has an expectation other than `100-continue`.
     static func expectsUnknown(_ head: HTTPRequestHead) -> Bool {
         head.headers["expect"].contains { $0.lowercased() != "100-continue" }
     }
 
-    /// Targets are paths.
+    /// The reason for refusing a target; nil if the target is accepted.
     ///
-    /// An absolute one must name the same host; `*` and authorities are for methods we do not have.
+    /// A target is a path or `*`. An absolute target must name the same host. Authority targets are only for methods
+    /// that are not supported.
     private static func targetFault(_ target: String, host: String?) -> String? {
         if target.hasPrefix("/") || target == "*" { return nil }
         guard let scheme = target.firstRange(of: "://") else { return "bad target" }

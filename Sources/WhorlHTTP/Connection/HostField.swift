@@ -1,8 +1,8 @@
-/// The value of `Host`: the name or address of a host, and perhaps a port (RFC 3986, 3.2.2; RFC 9112, 3.2).
+/// The value of `Host`: the name or address of a host and an optional port (RFC 3986, 3.2.2; RFC 9112, 3.2).
 enum HostField {
     private static let maxBytes = 300
 
-    /// Whether a value follows the grammar, its port below 65,536; the empty one does.
+    /// Whether a value follows the grammar with a port below 65,536; an empty value is valid.
     static func isValid(_ value: String) -> Bool {
         guard value.utf8.count <= maxBytes else { return false }
         let bytes = Array(value.utf8)
@@ -33,7 +33,7 @@ enum HostField {
         return true
     }
 
-    /// Nothing, or a colon and a number; the number may be missing.
+    /// Whether the rest is empty or a colon with an optional port number.
     private static func isPort(_ rest: ArraySlice<UInt8>) -> Bool {
         guard let first = rest.first else { return true }
         let number = rest.dropFirst()

@@ -11,24 +11,27 @@ package struct TrustedProxies: Sendable {
         self.networks = networks
     }
 
-    /// Whether an address is one of a trusted proxy.
+    /// Whether an address belongs to a trusted proxy.
     package func contains(_ address: String) -> Bool { networks.contains(address) }
 
-    /// The client's address: the peer's, or the last one in `X-Forwarded-For` that is not a trusted proxy itself.
+    /// The address of the client.
+    ///
+    /// It is the address of the peer or, behind a trusted proxy, the last address in `X-Forwarded-For` that is not a
+    /// trusted proxy itself.
     package func clientAddress(peer: String?, _ fields: HTTPFields) -> String? {
         guard let peer, networks.contains(peer), let forwardedFor = fields[.forwardedFor] else { return peer }
         let chain = forwardedFor.split(separator: ",").suffix(20).map { $0.filter { $0 != " " } }
         return chain.last { !networks.contains($0) } ?? chain.first ?? peer
     }
 
-    /// The address or network that limits by address count (``AddressNetwork``).
+    /// The address or network by which per-address limits count requests (``AddressNetwork``).
     package func network(peer: String?, _ fields: HTTPFields) -> String {
         AddressNetwork.name(clientAddress(peer: peer, fields) ?? "")
     }
 }
 
 extension HTTPField.Name {
-    /// The addresses that a request has passed, as proxies write them.
+    /// The field in which proxies list the addresses that a request has passed.
     fileprivate static let forwardedFor: HTTPField.Name = {
         guard let name = HTTPField.Name("X-Forwarded-For") else {
             preconditionFailure("X-Forwarded-For is a valid name")

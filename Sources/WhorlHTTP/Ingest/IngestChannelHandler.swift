@@ -4,10 +4,10 @@ import NIOHTTPTypes
 import WhorlIngest
 import WhorlProcessing
 
-/// Answers ingest requests in the channel pipeline; every other request passes through to the server.
+/// Answers ingest requests in the channel pipeline; every other request is forwarded to the server.
 ///
-/// The way through the server's router costs twice the CPU. The handler sits between the HTTP codec and the server. It
-/// performs the actions of ``IngestChannelState``. Reading stops while parts are held, so they are bounded by one read.
+/// Routing through the server costs twice the CPU. The handler is between the HTTP codec and the server, and performs
+/// the actions of ``IngestChannelState``. Reading stops while parts are held, so held parts are bounded by one read.
 package final class IngestChannelHandler: ChannelDuplexHandler, RemovableChannelHandler {
     package typealias InboundIn = HTTPRequestPart
     package typealias InboundOut = HTTPRequestPart
@@ -159,18 +159,18 @@ package final class IngestChannelHandler: ChannelDuplexHandler, RemovableChannel
         }
     }
 
-    /// Whether a body of so many bytes can be taken now.
+    /// Whether a body of `size` bytes can be accepted now.
     private func size(_ size: Int) -> IngestChannelState.BodySize {
         guard let body, size <= pipeline.limits.bodyBytes else { return .tooLarge }
         let step = body.step(for: size, limit: pipeline.limits.bodyBytes)
-        // While memory is free, a small body is taken before its key is looked up.
+        // While memory is free, a small body is accepted before its key is looked up.
         let mayGrow =
             body.isAuthorized || step <= ArrivingBody.smallStep
             || step <= ArrivingBody.firstStep && !pipeline.receivedMemory.isHalfUsed
         return size <= body.memory.bytes || mayGrow && body.memory.tryGrow(to: step) ? .fits : .needsMemory
     }
 
-    /// Looks up the key, unless that was done before, and waits for the memory that more of the body takes.
+    /// Looks up the key if that is not done yet, and waits for the memory that the growing body needs.
     private func reserve(_ size: Int, _ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
         guard let head, let body else { return }
         let step = body.step(for: size, limit: pipeline.limits.bodyBytes)
@@ -190,7 +190,7 @@ package final class IngestChannelHandler: ChannelDuplexHandler, RemovableChannel
         }
     }
 
-    // MARK: - The answer
+    // MARK: - The response
 
     private func answer(_ context: ChannelHandlerContext) {
         guard let head, let body else { return }
@@ -214,7 +214,7 @@ package final class IngestChannelHandler: ChannelDuplexHandler, RemovableChannel
         }
     }
 
-    /// Runs `work` outside of the event loop, then `then` on it unless the connection is gone.
+    /// Runs `work` outside the event loop, then `then` on the event loop.
     private func perform<Value: Sendable>(
         _ context: ChannelHandlerContext,
         _ work: @escaping @Sendable () async -> Value,
@@ -248,14 +248,14 @@ package final class IngestChannelHandler: ChannelDuplexHandler, RemovableChannel
         }
     }
 
-    /// Goes on with the parts that were held, and reads again.
+    /// Processes the held parts, and reads again.
     private func resume(_ context: ChannelHandlerContext) {
         var hasProcessed = false
         while !state.isBusy, let part = held.popFirst() {
             process(part, context)
             hasProcessed = true
         }
-        // The server takes up what it was passed at the end of a read.
+        // The server processes forwarded parts at the end of a read.
         if hasProcessed { context.fireChannelReadComplete() }
         if !state.isBusy, isReadHeld {
             isReadHeld = false

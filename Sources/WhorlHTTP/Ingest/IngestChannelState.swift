@@ -1,25 +1,29 @@
-/// What the ingest channel handler does with the requests of one connection: a pure state machine.
+/// Decides what the ingest channel handler does with the requests of one connection: a pure state machine.
 ///
 /// Requests of a connection are answered in order. While one is being answered, the parts of later ones are held.
 struct IngestChannelState: Sendable, Equatable {
     /// The state of the current request.
     enum Phase: Sendable, Equatable {
         case idle
-        /// The peer's address makes too many requests to the server; this one waits.
+        /// The peer's address sends too many requests to the server; this request waits for the next second.
         case paused
         /// The body waits for memory.
         case reserving
         /// The body of an ingest request arrives.
         case collecting
-        /// The pipeline works on an ingest request.
+        /// The pipeline processes an ingest request.
         case answering
-        /// The server has the request. Both ends have to pass before the next request is looked at.
+        /// The server processes the request.
+        ///
+        /// The next request is processed after this request and its response have ended.
         case passing(requestDone: Bool, responseDone: Bool)
-        /// The request was refused before its end. What still arrives is dropped until the connection closes.
+        /// The request was refused before its end.
+        ///
+        /// Data that still arrives is dropped until the connection closes.
         case refused
     }
 
-    /// Something that happens on the connection.
+    /// An event on the connection.
     enum Event: Sendable, Equatable {
         /// The head of an ingest request; `isAcceptable` is false when its method or length is refused.
         case ingestHead(isAcceptable: Bool)
@@ -27,36 +31,36 @@ struct IngestChannelState: Sendable, Equatable {
         case serverHead(mustWait: Bool)
         case body(BodySize)
         case end
-        /// Memory for the body was granted, or not.
+        /// Memory for the body was granted or refused.
         case reserved(isGranted: Bool)
         case pauseEnded
-        /// The answer to an ingest request was written.
+        /// The response to an ingest request was written.
         case answered(isLast: Bool)
         /// The server wrote the end of a response.
         case responseEnd
-        /// The server stops.
+        /// The server is shutting down.
         case quiesce
-        /// The peer sends no more.
+        /// The peer sends no more data.
         case inputClosed
         case inactive
     }
 
-    /// Whether a part of a body can be taken.
+    /// Whether a part of a body can be accepted.
     enum BodySize: Sendable, Equatable {
         case fits
         case needsMemory
         case tooLarge
     }
 
-    /// What the handler has to do.
+    /// The action that the handler performs.
     enum Action: Sendable, Equatable {
         case none
         /// Keep the part until the current request is answered.
         case hold
         case drop
-        /// Give the part, or the event, to the server.
+        /// Forward the part, or the event, to the server.
         case pass
-        /// Give the part to the server, then look at what was held.
+        /// Forward the part to the server, then process the held parts.
         case passAndResume
         /// Hold the head until the next second.
         case pause
@@ -66,19 +70,20 @@ struct IngestChannelState: Sendable, Equatable {
         case reserve
         case answer
         case refuse
-        /// Look at what was held, and read on.
+        /// Process the held parts, and read again.
         case resume
-        /// Append the part that waited for memory, then look at what was held.
+        /// Append the part that waited for memory, then process the held parts.
         case appendAndResume
         case close
-        /// Close once the peer had time to read the answer.
+        /// Close after the peer had time to read the response.
         case closeAfterAnswer
         /// Count a body that never arrived completely.
         case abandon
     }
 
     private(set) var phase = Phase.idle
-    /// Whether the connection closes after the current answer, since the server stops or the request was refused.
+    /// Whether the connection closes after the current response, because the server shuts down or the request was
+    /// refused.
     private(set) var mustClose = false
     private(set) var isInputClosed = false
 
@@ -90,10 +95,10 @@ struct IngestChannelState: Sendable, Equatable {
         }
     }
 
-    /// Whether the connection has nothing left to do: the peer sends no more, and no request is in progress.
+    /// Whether the connection can close: the peer sends no more data, and no request is in progress.
     var isFinished: Bool { isInputClosed && !isBusy }
 
-    /// Whether the answer to the current request is the last one of the connection.
+    /// Whether the response to the current request is the last one of the connection.
     func isLastAnswer(requestCloses: Bool, hasHeldParts: Bool) -> Bool {
         mustClose || requestCloses || isInputClosed && !hasHeldParts
     }
@@ -106,7 +111,7 @@ struct IngestChannelState: Sendable, Equatable {
         }
     }
 
-    /// Takes a part of a request.
+    /// Handles a part of a request.
     private mutating func take(_ event: Event) -> Action {
         switch (phase, event) {
         case (.refused, _): return .drop
@@ -133,7 +138,7 @@ struct IngestChannelState: Sendable, Equatable {
         }
     }
 
-    /// Takes the end of a step that the handler waited for.
+    /// Handles the end of a step that the handler waited for.
     private mutating func finishStep(_ event: Event) -> Action {
         switch (phase, event) {
         case (.reserving, .reserved(isGranted: true)):
@@ -156,20 +161,20 @@ struct IngestChannelState: Sendable, Equatable {
         }
     }
 
-    /// Takes an event after which nothing more may arrive.
+    /// Handles an event after which nothing more may arrive.
     private mutating func endInput(_ event: Event) -> Action {
         if event == .inactive {
             defer { phase = .refused }
             return phase == .collecting ? .abandon : .none
         }
         switch phase {
-        // The server knows nothing of requests that ingest works on, and would close the connection at once.
+        // The server does not know the requests that ingest processes, and would close the connection immediately.
         case .reserving, .collecting, .answering, .paused:
             if event == .inputClosed {
                 isInputClosed = true
                 return isFinished ? .close : .none
             }
-            // Nobody works on a paused request: the client sends it again elsewhere.
+            // A paused request is not processed yet, so the client can send it again elsewhere.
             if phase == .paused { return .pass }
             mustClose = true
             return .none

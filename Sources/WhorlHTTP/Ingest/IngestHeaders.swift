@@ -1,7 +1,7 @@
 import HTTPTypes
 import WhorlIngest
 
-/// The headers of every answer of the write side: browsers of any origin may read them.
+/// The headers of every ingest response; browsers may read them from any origin.
 enum IngestHeaders {
     static func fields(of answer: IngestAnswer) -> HTTPFields {
         var fields: HTTPFields = [.contentType: "application/json"]

@@ -2,15 +2,15 @@ import Foundation
 import HTTPTypes
 import WhorlIngest
 
-/// The head of a request to a path of ingest: the only place that reads its path, headers and query.
+/// The head of a request to an ingest path; no other code reads the path, headers and query of such a request.
 struct IngestRequestHead: Sendable {
     let route: IngestRequest.Route
     let method: HTTPRequest.Method
-    /// The client's address, trusted proxies taken into account.
+    /// The address of the client; trusted proxies are taken into account.
     let clientAddress: String?
-    /// Whether the client wants the connection closed after the answer.
+    /// Whether the client wants the connection closed after the response.
     let closes: Bool
-    /// The length that the head declares; `Int.max` for one that is not a number.
+    /// The length that the head declares; `Int.max` if it is not a number.
     let declaredLength: Int?
     let expectsContinue: Bool
     private let projectID: String?
@@ -19,17 +19,17 @@ struct IngestRequestHead: Sendable {
     let arrived = ContinuousClock.now
     private let receivedAt = Date()
 
-    /// Reads a head; nil when its path is not one of ingest.
+    /// Parses a head; nil if its path is not an ingest path.
     init?(_ head: HTTPRequest, peer: String?, _ proxies: TrustedProxies) {
         guard let path = head.path else { return nil }
         let target = path.prefix { $0 != "?" && $0 != "#" }
-        // Runs of slashes count as one, and the last one may be missing.
+        // Consecutive slashes count as one, and the trailing slash is optional.
         let parts = target.split(separator: "/", maxSplits: 8)
         guard parts.first == "api" else { return nil }
         switch (parts.count, parts.last) {
         case (3, "envelope"): (route, projectID) = (.envelope, String(parts[1]))
         case (3, "store"): (route, projectID) = (.store, String(parts[1]))
-        // The path of the oldest SDKs names no project.
+        // The path of the oldest SDKs contains no project.
         case (2, "store"): (route, projectID) = (.store, nil)
         default: return nil
         }
@@ -57,7 +57,7 @@ struct IngestRequestHead: Sendable {
         )
     }
 
-    /// The fields that ingest reads; the last of several fields with one name counts.
+    /// The fields that ingest reads; the last of several fields with the same name counts.
     private static func headers(_ fields: HTTPFields) -> IngestRequest.Headers {
         var headers = IngestRequest.Headers()
         for field in fields {
@@ -65,7 +65,7 @@ struct IngestRequestHead: Sendable {
             case "x-sentry-auth": headers.sentryAuth = field.value
             case "authorization": headers.authorization = field.value
             case "content-type": headers.contentType = field.value
-            // Encodings on several lines are several encodings.
+            // Several Content-Encoding fields are several encodings.
             case "content-encoding":
                 headers.contentEncoding = headers.contentEncoding.map { $0 + ", " + field.value } ?? field.value
             case "origin": headers.origin = field.value
@@ -76,7 +76,7 @@ struct IngestRequestHead: Sendable {
         return headers
     }
 
-    /// The parameters of a query; the first of several with one name counts.
+    /// The parameters of a query; the first of several with the same name counts.
     private static func parameters(_ query: Substring) -> [String: String] {
         var parameters: [String: String] = [:]
         for pair in query.split(separator: "&").prefix(100) {
@@ -84,7 +84,7 @@ struct IngestRequestHead: Sendable {
             let name = decoded(parts[0])
             let value = parts.count > 1 ? decoded(parts[1]) : ""
             if let first = parameters[name] {
-                // Conflicting keys are rejected: together they are not a valid key.
+                // Conflicting keys are joined to an invalid key, so that the request is rejected.
                 if name == "sentry_key", first != value { parameters[name] = first + "," + value }
             } else {
                 parameters[name] = value

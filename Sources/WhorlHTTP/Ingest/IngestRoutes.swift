@@ -4,9 +4,9 @@ import NIOCore
 import WhorlIngest
 import WhorlProtocol
 
-/// The routes of ingest that the router answers: preflight requests of browsers, and events in the query of a GET.
+/// The ingest routes that the router answers: preflight requests of browsers, and events in the query of a GET.
 ///
-/// ``IngestChannelHandler`` answers the other methods before the router sees them.
+/// ``IngestChannelHandler`` answers the other methods before they reach the router.
 package struct IngestRoutes: Sendable {
     private let pipeline: IngestPipeline
     private let proxies: TrustedProxies
@@ -16,7 +16,7 @@ package struct IngestRoutes: Sendable {
         self.proxies = proxies
     }
 
-    /// Adds the routes; each path works with and without a slash at its end, without a redirect.
+    /// Adds the routes; each path works with and without a trailing slash, without a redirect.
     package func add<Context: RemoteAddressRequestContext>(to router: Router<Context>) {
         let methods: [HTTPRequest.Method] = [.get, .options]
         let paths: [RouterPath] = ["/api/:project/envelope", "/api/:project/store", "/api/store"]
@@ -60,7 +60,7 @@ package struct IngestRoutes: Sendable {
         return response
     }
 
-    /// One transparent pixel: antique browsers send events as the address of an image.
+    /// A GIF of one transparent pixel, for old browsers that send an event in the URL of an image.
     private static func pixel() -> Response {
         let gif: [UInt8] = [
             0x47, 0x49, 0x46, 0x38, 0x39, 0x61, 1, 0, 1, 0, 0x80, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0x21, 0xF9, 4, 1, 0,

@@ -3,17 +3,19 @@ import Hummingbird
 import WhorlIngest
 import WhorlTelemetry
 
-/// Charges large answers to a budget until the peer has taken them, in fair shares of the clients' addresses.
+/// Counts large responses against a memory budget until the peer has received them, with a share for each client
+/// address.
 ///
-/// A peer that does not read its answers holds no more than its share; further answers for it are refused.
+/// A peer that does not read its responses holds no more than its share; further responses for it are refused.
 package struct AnswerMemory: RouterMiddleware {
     package typealias Context = CollectorRequestContext
 
-    /// Answers up to this size are left to the buffer of the socket.
+    /// Responses up to this size do not count, because the socket buffers them.
     private static var freeBytes: Int { 16 << 10 }
-    /// All answers together; a quarter, the share of an address, is two of the largest pages.
+    /// The budget for all responses.
     ///
-    /// Answers up to 1 MiB and larger ones have shares of their own.
+    /// The share of an address is a quarter, which is two of the largest pages. Responses up to 1 MiB and larger ones
+    /// have separate shares.
     private static var bytes: Int { 72 << 20 }
 
     private let budget: MemoryBudget
@@ -24,11 +26,11 @@ package struct AnswerMemory: RouterMiddleware {
         self.proxies = proxies
         refused = registry.counter(
             "whorl_answer_memory_refused_total",
-            "Answers refused since peers had not read earlier ones."
+            "Responses refused because peers had not read earlier ones."
         )
         let budget = MemoryBudget(bytes: Self.bytes)
         self.budget = budget
-        registry.observed("whorl_answer_memory_reserved_bytes", "Bytes held for answers until they are read.") {
+        registry.observed("whorl_answer_memory_reserved_bytes", "Bytes reserved for responses until they are read.") {
             [(labels: [], value: Double(budget.used))]
         }
     }
@@ -44,19 +46,19 @@ package struct AnswerMemory: RouterMiddleware {
         }
         let network = proxies.network(peer: context.remoteAddress?.ipAddress, request.headers)
         let memory = budget.reservation(for: [.address(network)])
-        // Without waiting: the answer itself takes the memory that it would wait for.
+        // Does not wait, because the response occupies its memory while it waits.
         guard memory.tryGrow(to: bytes) else {
             refused.increment()
             return .problem(
                 .serviceUnavailable,
-                "Earlier answers for this address have not been read",
+                "Earlier responses to this address have not been read",
                 [.retryAfter: "5"]
             )
         }
         response.body = ResponseBody(contentLength: bytes) { [body = response.body] writer in
             defer { memory.release() }
             try await body.write(writer)
-            // A connection that is gone has taken all that it ever will.
+            // If the connection is closed, nothing more is sent, so the memory is released as well.
             try? await context.channel.triggerUserOutboundEvent(AnswerTaken()).get()
         }
         return response

@@ -1,7 +1,7 @@
 import Hummingbird
 import NIOCore
 
-/// The request of every route, with the address of the peer.
+/// The request context of every route, with the address of the peer.
 package struct CollectorRequestContext: RemoteAddressRequestContext {
     package var coreContext: CoreRequestContextStorage
     package let channel: any Channel

@@ -5,7 +5,7 @@ import NIOCore
 import WhorlPostgres
 import WhorlProtocol
 
-/// The one place that turns an error into an answer: JSON with a `detail`, and nothing of what happened inside.
+/// Converts every error to a response: JSON with a `detail`, and no internal information.
 package struct ErrorAnswers<Context: RequestContext>: RouterMiddleware {
     private let logger: Logger
 
@@ -43,7 +43,7 @@ package struct ErrorAnswers<Context: RequestContext>: RouterMiddleware {
 }
 
 extension Response {
-    /// An error as JSON with a `detail`, which must be safe to show.
+    /// An error response: JSON with a `detail`, which must be safe to show.
     package static func problem(
         _ status: HTTPResponse.Status,
         _ detail: String,

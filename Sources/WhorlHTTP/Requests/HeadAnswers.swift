@@ -1,7 +1,7 @@
 import HTTPTypes
 import Hummingbird
 
-/// Answers to HEAD have the head of the answer to GET and no body (RFC 9110, 9.3.2).
+/// Answers HEAD requests with the head of the response to GET and no body (RFC 9110, 9.3.2).
 package struct HeadAnswers<Context: RequestContext>: RouterMiddleware {
     package init() {}
 

@@ -1,9 +1,9 @@
 import WhorlIngest
 import WhorlTelemetry
 
-/// Counts and logs the requests that ``IngestChannelHandler`` answers, with handles that are held.
+/// Counts and logs the requests that ``IngestChannelHandler`` answers, with cached metric handles.
 package struct IngestRecorder: Sendable {
-    /// The handles of a route.
+    /// The metric handles of a route.
     private struct Route: Sendable {
         let path: String
         let accepted: Counter

@@ -1,13 +1,13 @@
 import Synchronization
 
-/// How many lines about requests may be logged in a second.
+/// A limit on the log lines about requests per second.
 final class LineAllowance: Sendable {
-    /// Lines of one second: enough to see what happens, little for a disk.
+    /// Lines per second: enough to see what happens, and little load for a disk.
     static let perSecond = 100
 
     private let state = Mutex((start: ContinuousClock.now, lines: 0))
 
-    /// Whether a line may be written; it is counted.
+    /// Counts a line, and returns whether it may be written.
     func take(at now: ContinuousClock.Instant) -> Bool {
         state.withLock { state in
             if now - state.start >= .seconds(1) { state = (now, 0) }

@@ -2,10 +2,10 @@ import HTTPTypes
 import Hummingbird
 import WhorlTelemetry
 
-/// Counts and logs every request of the router: rate, errors, duration and how many are in progress, by route template.
+/// Counts and logs every request of the router: rate, errors, duration and requests in progress, by route template.
 ///
-/// The clock is monotonic. A request whose handler throws is counted under the status that the error becomes; one that is
-/// cancelled, as when the client is gone, under 499.
+/// Durations use a monotonic clock. A request whose handler throws is counted under the status of the resulting error
+/// response. A cancelled request, for example of a client that disconnected, is counted under 499.
 package struct RequestMetrics<Context: RequestContext>: RouterMiddleware {
     private let recorder: RequestRecorder
 
@@ -18,7 +18,7 @@ package struct RequestMetrics<Context: RequestContext>: RouterMiddleware {
     ) async throws -> Response {
         let start = ContinuousClock.now
         let method = Self.label(request.method)
-        // The router has found the route before it runs its middleware.
+        // The router finds the route before it runs its middleware.
         let running = recorder.begin(Self.route(context))
         defer { running.add(-1) }
         do {
@@ -40,12 +40,12 @@ package struct RequestMetrics<Context: RequestContext>: RouterMiddleware {
             method: method,
             status: status,
             duration: start.duration(to: .now),
-            // Probes and scrapes come every second and say nothing.
+            // Probes and scrapes arrive every second and carry no information.
             isQuiet: ["/metrics", "/livez", "/readyz", "/health"].contains(route)
         )
     }
 
-    /// The template of the route; Hummingbird's own word for a path without one is `NotFound`.
+    /// The template of the route; Hummingbird reports `NotFound` for a path without a route.
     private static func route(_ context: Context) -> String {
         guard let route = context.endpointPath, route != "NotFound" else { return "__unmatched__" }
         return route

@@ -1,11 +1,12 @@
 import Logging
 import WhorlTelemetry
 
-/// Counts and logs answered requests, whichever way they were answered.
+/// Counts and logs answered requests, both of the router and of ingest.
 ///
-/// The path itself is never a label and never in the log, since a sender chooses it and it may hold secrets. Requests
-/// that were taken are not logged one by one: their number is in the metrics, and the log would cost more than the rest.
-/// Of the others so many a second are logged, since anybody may send what is refused.
+/// The path itself is never a label and never logged, because the sender chooses it and it may contain secrets.
+/// Accepted ingest requests are not logged individually: the metrics contain their number, and logging would cost more
+/// than the rest of the request. The number of logged requests per second is limited, because anybody may send requests
+/// that are refused.
 package struct RequestRecorder: Sendable {
     let requests: MetricFamily<Counter>
     let durations: MetricFamily<Histogram>
@@ -34,26 +35,26 @@ package struct RequestRecorder: Sendable {
         )
         suppressed = registry.counter(
             "whorl_log_requests_suppressed_total",
-            "Requests that were not logged, since too many were in that second."
+            "Requests not logged because too many were logged in that second."
         )
         self.logger = logger
     }
 
-    /// Counts a request that begins, and returns what counts its end.
+    /// Counts a started request; returns the gauge to decrement when the request ends.
     func begin(_ route: String) -> Gauge {
         let running = inProgress.child(route)
         running.add(1)
         return running
     }
 
-    /// Counts an answered request; `isQuiet` ones are not logged unless the log shows everything.
+    /// Counts an answered request; if `isQuiet`, it is logged only at the debug level.
     package func finished(route: String, method: String, status: Int, duration: Duration, isQuiet: Bool) {
         requests.child(route, method, String(status)).increment()
         durations.child(route, method).observe(duration)
         log(route: route, method: method, status: status, duration: duration, isQuiet: isQuiet)
     }
 
-    /// Logs an answered request, within a number of lines per second.
+    /// Logs an answered request, up to a number of lines per second.
     func log(route: String, method: String, status: Int, duration: Duration, isQuiet: Bool) {
         let level: Logger.Level = isQuiet ? .debug : .info
         guard logger.logLevel <= level else { return }

@@ -2,10 +2,10 @@ import Foundation
 import Synchronization
 import WhorlProcessing
 
-/// Slows down who guesses keys: an address with too many refused credentials in a minute is refused unseen until the
-/// minute is over, unless it comes with a key that is known.
+/// Slows down the guessing of keys.
 ///
-/// Bounded.
+/// An address with too many refused credentials in a minute is refused until the minute is over, except for requests
+/// with a known key. The number of tracked addresses is bounded.
 package final class AddressGuard: Sendable {
     private static let capacity = 50_000
 
@@ -17,10 +17,10 @@ package final class AddressGuard: Sendable {
     private let state = Mutex(State())
     private let limit: Int
 
-    /// Lets an address fail so often per minute.
+    /// Creates a guard that allows `limit` refused credentials per address and minute.
     package init(failuresPerMinute limit: Int) { self.limit = limit }
 
-    /// Seconds until the address is heard again; nil when it is heard.
+    /// Seconds until requests from the address are accepted again; nil if the address is not blocked.
     func secondsBlocked(_ address: String?, now: Date = Date()) -> Int? {
         guard let address else { return nil }
         let (minute, second) = Self.parts(now)
@@ -32,7 +32,7 @@ package final class AddressGuard: Sendable {
         }
     }
 
-    /// Counts refused credentials.
+    /// Counts refused credentials of an address.
     func failed(_ address: String?, now: Date = Date()) {
         guard let address else { return }
         let (minute, _) = Self.parts(now)

@@ -1,16 +1,17 @@
 import WhorlThreads
 
-/// Runs the work on large payloads one after the other on a thread of its own, so that a few of them cannot occupy the
-/// threads on which all other requests run.
+/// Runs the work on large payloads one after another on a dedicated thread, so that a few large payloads cannot occupy
+/// the threads of all other requests.
 struct LargePayloadExecutor: Sendable {
-    /// Size of a decoded payload from which on it counts as large.
+    /// Size in bytes above which a decoded payload counts as large.
     ///
-    /// Usual events are smaller. Processing one takes a third of a millisecond; the most expensive take about six.
+    /// Typical events are smaller. Processing a typical event takes a third of a millisecond; the most expensive events
+    /// take about six milliseconds.
     static let threshold = 48 << 10
 
     private let thread = WorkThread(name: "large-payloads")
 
-    /// Runs the work on the thread when the payload is large, else at once.
+    /// Runs the work on the dedicated thread if the payload is large, otherwise on the current thread.
     func run<Value: Sendable, Failure: Error>(
         bytes: Int,
         _ work: @Sendable () throws(Failure) -> Value

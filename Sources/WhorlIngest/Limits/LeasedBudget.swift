@@ -1,13 +1,13 @@
 import WhorlStore
 
-/// What one collector may still spend of a limit that it shares with others, within one window of time.
+/// The part of a shared limit that one collector may still spend within one time window.
 ///
-/// A pure state machine. The collector takes parts of the limit from the database in the background and spends them
-/// without asking. Until the first answer of a window it may spend the whole limit, and one part ahead after that, so
-/// that no request waits and none is refused for being early; what was spent ahead counts against what is lent. While the database is away, a collector spends
-/// the whole limit by itself.
+/// A pure state machine. The collector leases parts of the limit from the database in the background and spends them
+/// without asking. Before the first response of a window it may spend the whole limit. After that it may spend one part
+/// in advance. So no request waits, and none is refused because a lease is late. Amounts spent in advance count against
+/// later leases. While the database is unavailable, a collector spends the whole limit by itself.
 struct LeasedBudget {
-    /// A part that should be asked for.
+    /// A part of the limit to be leased from the database.
     struct Wish: Equatable {
         let windowStart: Int
         let amount: Int
@@ -21,7 +21,7 @@ struct LeasedBudget {
     private var isExhausted = false
     private var isAnswered = false
 
-    /// Spends so much if there is so much; `now` is Unix time in seconds.
+    /// Spends `quantity` if that much is left; `now` is Unix time in seconds.
     mutating func spend(_ quantity: Int, of limit: CountLimit, at now: Int) -> (isAllowed: Bool, wish: Wish?) {
         enter(limit, now)
         attempted = attempted.saturatingAdd(quantity)
@@ -31,13 +31,13 @@ struct LeasedBudget {
         return (true, wish(limit))
     }
 
-    /// Whether so much was asked for that not even looking at requests is worth it.
+    /// Whether the attempts exceed `factor` times the limit, so that requests are refused without being read.
     mutating func isFarOver(_ limit: CountLimit, times factor: Int, at now: Int) -> Bool {
         enter(limit, now)
         return attempted > limit.count.saturatingMultiply(factor)
     }
 
-    /// Counts an attempt that was refused unseen.
+    /// Counts attempts that were refused without being read.
     mutating func note(_ quantity: Int) { attempted = attempted.saturatingAdd(quantity) }
 
     /// Whether nothing is left in this window.
@@ -46,7 +46,7 @@ struct LeasedBudget {
         return spent >= limit.count || isExhausted && spent >= granted
     }
 
-    /// Takes the answer to a wish: how much was lent; nil when the database could not be asked.
+    /// Applies the result of a lease: the leased amount, or nil if the database was unavailable.
     mutating func receive(_ lent: Int?, for wish: Wish, limit: CountLimit) {
         guard wish.windowStart == windowStart else { return }
         isLeasing = false
@@ -59,16 +59,16 @@ struct LeasedBudget {
         if lent < wish.amount { isExhausted = true }
     }
 
-    /// Whether the window of this budget is over, so that it can be forgotten.
+    /// Whether the window of this budget is over, so that the budget can be removed.
     func isOver(_ limit: CountLimit, at now: Int) -> Bool { Self.start(of: limit, now) != windowStart }
 
-    /// When the window began that holds a moment; months are 30 days long.
+    /// The start of the window that contains `now`; a month counts as 30 days.
     static func start(of limit: CountLimit, _ now: Int) -> Int {
         now - ((now % limit.seconds) + limit.seconds) % limit.seconds
     }
 
     private mutating func enter(_ limit: CountLimit, _ now: Int) {
-        // A clock that is set back begins another window, so that no limit sticks.
+        // A clock that is set back starts a new window, so that no limit stays exhausted.
         guard Self.start(of: limit, now) != windowStart else { return }
         self = LeasedBudget()
         windowStart = Self.start(of: limit, now)
@@ -81,7 +81,7 @@ struct LeasedBudget {
         return Wish(windowStart: windowStart, amount: min(max(part, spent - granted + part), limit.count - granted))
     }
 
-    /// A tenth of the limit, ten at least.
+    /// The size of one lease: a tenth of the limit, but at least ten.
     static func part(of limit: CountLimit) -> Int { min(max(limit.count / 10, 10), limit.count) }
 }
 

@@ -2,17 +2,17 @@ import Synchronization
 import WhorlTelemetry
 import WhorlThreads
 
-/// How many bytes something may take in all requests together, such as their bodies.
+/// A limit on the bytes that one kind of data, such as request bodies, takes in all requests together.
 ///
-/// Requests that do not fit wait in the order of ``MemoryShares``. Who waits too long, or behind too many, is refused. So
-/// memory stays bounded whatever arrives.
+/// Requests that do not fit wait in the order of ``MemoryShares``. A request that waits too long, or behind too many
+/// others, is refused. So memory use stays bounded under any load.
 package final class MemoryBudget: Sendable {
     private struct State {
         var shares: MemoryShares
         var answers: [Int: CheckedContinuation<Bool, Never>] = [:]
         var next = 0
 
-        /// Takes the answers of requests that were granted.
+        /// Removes and returns the continuations of granted requests.
         mutating func takeAnswers(of granted: [MemoryShares.Request]) -> [Continuation] {
             granted.compactMap { answers.removeValue(forKey: $0.id) }
         }
@@ -23,7 +23,9 @@ package final class MemoryBudget: Sendable {
     private let state: Mutex<State>
     private let refused: Counter
 
-    /// A budget of so many bytes, for which a request waits no longer than `patience`; `refused` counts those in vain.
+    /// Creates a budget of `bytes` bytes.
+    ///
+    /// A request waits no longer than `patience`; `refused` counts the refused requests.
     package init(bytes: Int, patience: Duration = .seconds(5), refused: Counter = Counter()) {
         self.patience = patience
         self.refused = refused
@@ -31,21 +33,21 @@ package final class MemoryBudget: Sendable {
         state = Mutex(State(shares: MemoryShares(capacity: bytes)))
     }
 
-    /// Requests that wait at this moment.
+    /// The number of waiting requests.
     package var waiting: Int { state.withLock(\.answers.count) }
 
-    /// Whether more than half of it is held.
+    /// Whether more than half of the budget is in use.
     package var isHalfUsed: Bool { used > capacity / 2 }
 
-    /// Bytes that are held at this moment.
+    /// Bytes in use.
     package var used: Int { state.withLock(\.shares.used) }
 
-    /// A reservation that holds nothing yet.
+    /// Creates an empty reservation.
     package func reservation(for owners: [MemoryShares.Owner]) -> MemoryReservation { MemoryReservation(self, owners) }
 
-    /// Runs `work` while `bytes` are reserved, and releases them afterwards.
+    /// Runs `work` while `bytes` bytes are reserved, and releases them afterwards.
     ///
-    /// Waits while they are not free; returns nil, without running `work`, when they did not become free in time.
+    /// Waits until they are available. Returns nil, without running `work`, if they do not become available in time.
     func withReservation<Value: Sendable, Failure: Error>(
         _ bytes: Int,
         for owners: [MemoryShares.Owner],
@@ -57,7 +59,7 @@ package final class MemoryBudget: Sendable {
         return try await work(reservation)
     }
 
-    /// Holds so many bytes, waiting for them where they are not free; nil when they did not come free in time.
+    /// Reserves `bytes` bytes, and waits until they are available; nil if they do not become available in time.
     package func reserve(_ bytes: Int, for owners: [MemoryShares.Owner]) async -> MemoryReservation? {
         let reservation = reservation(for: owners)
         return await reservation.grow(to: bytes) ? reservation : nil
@@ -132,7 +134,7 @@ package final class MemoryBudget: Sendable {
     fileprivate typealias Continuation = CheckedContinuation<Bool, Never>
 }
 
-/// Bytes of a budget that a request holds; given back when it is released, or when nobody refers to it any more.
+/// The bytes of a budget that a request holds; released explicitly or on deinitialization.
 package final class MemoryReservation: Sendable {
     private let budget: MemoryBudget
     private let holding: Mutex<Holding>
@@ -149,13 +151,13 @@ package final class MemoryReservation: Sendable {
 
     deinit { release() }
 
-    /// What is held.
+    /// The reserved bytes.
     package var bytes: Int { holding.withLock(\.bytes) }
 
-    /// For whom it counts.
+    /// The owners against whose shares the bytes count.
     package var owners: [MemoryShares.Owner] { holding.withLock(\.owners) }
 
-    /// Counts what is held for another owner, too, from now on.
+    /// Also counts the reserved bytes against the share of `owner` from now on.
     package func add(_ owner: MemoryShares.Owner) {
         let bytes = holding.withLock { holding -> Int? in
             guard !holding.owners.contains(owner) else { return nil }
@@ -165,9 +167,9 @@ package final class MemoryReservation: Sendable {
         if let bytes { budget.add(owner, holding: bytes) }
     }
 
-    /// Holds so many bytes if what is missing is free.
+    /// Grows the reservation to `size` bytes if the missing bytes are available.
     ///
-    /// One caller at a time.
+    /// Must not be called concurrently.
     package func tryGrow(to size: Int) -> Bool {
         let (before, owners) = holding.withLock { ($0.bytes, $0.owners) }
         guard size > before else { return true }
@@ -176,9 +178,10 @@ package final class MemoryReservation: Sendable {
         return true
     }
 
-    /// Holds so many bytes, waiting for what is missing; false when it did not come free in time.
+    /// Grows the reservation to `size` bytes, and waits for the missing bytes; false if they do not become available in
+    /// time.
     ///
-    /// One caller at a time.
+    /// Must not be called concurrently.
     package func grow(to size: Int) async -> Bool {
         let (before, owners) = holding.withLock { ($0.bytes, $0.owners) }
         guard size > before else { return true }
@@ -187,7 +190,7 @@ package final class MemoryReservation: Sendable {
         return true
     }
 
-    /// Gives back what is held beyond so many bytes.
+    /// Releases the bytes beyond `size`.
     package func shrink(to size: Int) {
         let (surplus, total, owners) = holding.withLock { holding in
             let total = holding.bytes
@@ -197,6 +200,6 @@ package final class MemoryReservation: Sendable {
         if surplus > 0 { budget.free(surplus, of: total, owners) }
     }
 
-    /// Gives everything back.
+    /// Releases all bytes.
     package func release() { shrink(to: 0) }
 }

@@ -1,32 +1,32 @@
-/// Who holds how much of a budget of bytes, and who waits for more.
+/// The distribution of a byte budget: what each owner holds, and which requests wait for more.
 ///
-/// A pure state machine. Three rules keep one sender from starving another:
-/// - Nobody holds more than a share of the budget, counted for the client's address and for the project. A sender that
-///   holds less than half of its share may exceed it with one request, since the largest body has to fit. For small
-///   requests only the sender's other small ones count, for large ones only its large ones: a body is small until its
-///   first mebibyte has come, and many that have begun must not keep each other from going on.
-/// - A part of the budget is kept for small requests, so that large ones cannot use it up.
-/// - Small requests that wait are served before large ones; among equals the first comes first.
-/// - When nobody holds a large body, the next one is granted whatever is used, so that somebody always goes on. The budget
-///   can thus be exceeded by one body.
+/// A pure state machine. Four rules prevent one sender from starving another:
+/// - An owner holds at most its share of the budget. Owners are the address of the client and the project. An owner
+///   that holds at most half of its share may exceed it with one request, because the largest body must fit. Small and
+///   large requests count separately: a body is small until its first mebibyte has arrived, and many started bodies
+///   must not block each other.
+/// - A part of the budget is reserved for small requests, so that large ones cannot use it up.
+/// - Waiting small requests are served before large ones. Requests of the same kind are served in order of arrival.
+/// - If no large body is held, the next one is granted regardless of the bytes in use, so that one request can always
+///   proceed. The budget can thus be exceeded by one body.
 package struct MemoryShares: Sendable {
-    /// A sender, as far as shares are concerned.
+    /// A party whose bytes count against a share of the budget.
     package enum Owner: Hashable, Sendable {
         case address(String)
         case project(Int)
-        /// Everybody whose key is not known yet, together.
+        /// All senders whose key is not known yet, together.
         case unknown
     }
 
     /// Requests up to this size count as small.
     package static let smallBytes = 1 << 20
-    /// Most that wait; one more is refused.
+    /// Maximum number of waiting requests; further ones are refused.
     static let maxWaiters = 1_000
 
     struct Request: Sendable {
         let id: Int
         let bytes: Int
-        /// What the sender holds with this request when it is granted.
+        /// The total bytes that the request holds once it is granted.
         let total: Int
         let owners: [Owner]
 
@@ -34,7 +34,7 @@ package struct MemoryShares: Sendable {
     }
 
     let capacity: Int
-    /// What large requests leave free.
+    /// Bytes reserved for small requests.
     let keptForSmall: Int
     let share: Int
     private(set) var used = 0
@@ -42,7 +42,7 @@ package struct MemoryShares: Sendable {
     private(set) var waiting: [Request] = []
     private var held: [Owner: Holding] = [:]
 
-    /// What an owner holds, in all and by small requests.
+    /// The bytes that an owner holds, in total and in small requests.
     private struct Holding {
         var all = 0
         var small = 0
@@ -60,18 +60,20 @@ package struct MemoryShares: Sendable {
         case refused
     }
 
-    /// Grants bytes that are free for the request; false when they are not, and then nothing has changed.
+    /// Grants the request if its bytes are available; otherwise returns false and changes nothing.
     ///
-    /// A request larger than the budget counts as all of it. After a grant others may fit that waited: ``serve()``.
+    /// A request larger than the budget counts as the whole budget. After a grant, waiting requests may fit: call
+    /// ``serve()``.
     mutating func tryAsk(_ request: Request) -> Bool {
-        // Behind those who wait for the same; who waits because of its own share alone holds up nobody.
+        // Waiting requests come first: small ones before all others, large ones before large ones. A request that waits
+        // only because of its own share blocks no other.
         let isBehind = waiting.contains { ($0.isSmall || !request.isSmall) && fitsShare($0) }
         guard !isBehind, fits(request) else { return false }
         grant(request)
         return true
     }
 
-    /// Asks for bytes, and waits in line where they are not free.
+    /// Requests bytes, and enqueues the request if they are not available.
     mutating func ask(_ request: Request) -> Answer {
         if tryAsk(request) { return .granted }
         guard waiting.count < Self.maxWaiters else { return .refused }
@@ -79,7 +81,7 @@ package struct MemoryShares: Sendable {
         return .waits
     }
 
-    /// Gives bytes of a request back that held `total`; returns the requests that are granted by it.
+    /// Frees `bytes` of a request that held `total` bytes; returns the waiting requests that this grants.
     mutating func free(_ bytes: Int, of total: Int, _ owners: [Owner]) -> [Request] {
         used -= bytes
         usedBySmall += Self.smallPart(total - bytes) - Self.smallPart(total)
@@ -90,7 +92,7 @@ package struct MemoryShares: Sendable {
         return serve()
     }
 
-    /// Counts a request of the owner that held so many bytes, and now holds so many.
+    /// Updates the counts of an owner for a request that held `before` bytes and now holds `after` bytes.
     private mutating func change(_ owner: Owner, from before: Int, to after: Int) {
         held[owner, default: Holding()].all += after - before
         held[owner, default: Holding()].small += Self.smallPart(after) - Self.smallPart(before)
@@ -99,17 +101,17 @@ package struct MemoryShares: Sendable {
     private static func smallPart(_ total: Int) -> Int { total <= smallBytes ? total : 0 }
     private static func largePart(_ total: Int) -> Int { total <= smallBytes ? 0 : total }
 
-    /// Ends a wait; nil when the request was granted before.
+    /// Removes a waiting request, and returns the requests that this grants; nil if the request was already granted.
     mutating func giveUp(_ id: Int) -> (request: Request, granted: [Request])? {
         guard let place = waiting.firstIndex(where: { $0.id == id }) else { return nil }
         let request = waiting.remove(at: place)
         return (request, serve())
     }
 
-    /// Counts another owner for a request that holds so many bytes; what it holds stays granted.
+    /// Also counts a request that holds `bytes` bytes for `owner`; its bytes stay granted.
     mutating func add(_ owner: Owner, holding bytes: Int) { change(owner, from: 0, to: bytes) }
 
-    /// Grants what fits now of those that wait.
+    /// Grants the waiting requests that fit now.
     mutating func serve() -> [Request] {
         guard !waiting.isEmpty else { return [] }
         var granted: Set<Int> = []
@@ -117,7 +119,7 @@ package struct MemoryShares: Sendable {
         for small in [true, false] {
             for request in waiting where request.isSmall == small && !granted.contains(request.id) {
                 guard fitsShare(request) else { continue }
-                // The first that does not fit keeps its place before those behind it.
+                // The first request that does not fit blocks those behind it, so that it is not overtaken.
                 guard fitsTotal(request) else { break }
                 grant(request)
                 granted.insert(request.id)

@@ -7,13 +7,14 @@ import WhorlServices
 import WhorlStore
 import WhorlTelemetry
 
-/// How much may be sent, decided in memory when a request arrives.
+/// Decides in memory, when a request arrives, whether its items are within the rate limits.
 ///
-/// Each limit is a ``LeasedBudget``; `run()` takes parts of the limits from the database, where all collectors share them.
+/// Each limit is a ``LeasedBudget``; `run()` leases parts of the limits from the database, where all collectors share
+/// them.
 package final class RateLimiter: Service, Sendable {
-    /// One limit, and what it is on.
+    /// One limit and its scope.
     package struct Rule: Sendable {
-        /// Whose limit it is, by the words of `X-Sentry-Rate-Limits`.
+        /// The scope of a limit, as named in `X-Sentry-Rate-Limits`.
         package enum Scope: String, Sendable {
             case organization
             case project
@@ -23,7 +24,7 @@ package final class RateLimiter: Service, Sendable {
         let scope: Scope
         let id: Int
         let limit: CountLimit
-        /// Categories that count; empty for all.
+        /// The categories that the limit covers; empty for all.
         let categories: [String]
 
         /// The name of the budget in the database.
@@ -34,21 +35,22 @@ package final class RateLimiter: Service, Sendable {
         func covers(_ category: String) -> Bool { categories.isEmpty || categories.contains(category) }
     }
 
-    /// A refusal: which rule, and how long it holds.
+    /// A refusal: the exceeded rule, and the time after which to retry.
     package struct Denial: Sendable {
         let rule: Rule
         let retryAfterSeconds: Int
 
-        /// What is said of the refused items: a limit on more than a minute is a quota.
+        /// The reason that is reported for the refused items; a limit over more than a minute is a quota.
         var reason: Outcome.Reason { rule.limit.seconds > 60 ? .quotaExceeded : .rateLimited }
 
-        /// The limit as `X-Sentry-Rate-Limits` has it.
+        /// The limit in the format of `X-Sentry-Rate-Limits`.
         var header: String {
             "\(retryAfterSeconds):\(rule.categories.joined(separator: ";")):\(rule.scope.rawValue):\(reason.rawValue)"
         }
     }
 
-    /// Budgets in memory; beyond, those whose window is over are forgotten, and if there are none, all.
+    /// Maximum number of budgets in memory; beyond it, those whose window is over are removed or, if there are none,
+    /// all.
     private static let capacity = 100_000
     private static let interval = Duration.milliseconds(100)
 
@@ -80,8 +82,9 @@ package final class RateLimiter: Service, Sendable {
         self.unixTime = unixTime
     }
 
-    /// Spends from every rule that covers the category; when one refuses, what the others gave is spent all the same,
-    /// since the item was sent.
+    /// Spends from every rule that covers the category; returns the first refusal.
+    ///
+    /// If one rule refuses, the quantity is still spent from the other rules, because the item was sent.
     func spend(_ quantity: Int, _ category: String, _ rules: [Rule]) -> Denial? {
         var denial: Denial?
         for rule in rules where rule.covers(category) {
@@ -96,7 +99,7 @@ package final class RateLimiter: Service, Sendable {
         return denial
     }
 
-    /// Whether a sender is so far over a limit that its requests are refused unseen.
+    /// Returns a refusal if a sender is so far over a limit that its requests are refused without being read.
     func farOver(_ rules: [Rule]) -> Denial? {
         for rule in rules where rule.categories.isEmpty {
             let now = unixTime()
@@ -110,7 +113,7 @@ package final class RateLimiter: Service, Sendable {
         return nil
     }
 
-    /// The limits of which nothing is left, for the headers of answers that take something.
+    /// The exhausted limits, for the headers of responses to accepted requests.
     func spent(_ rules: [Rule]) -> [Denial] {
         let now = unixTime()
         return rules.compactMap { rule in
@@ -140,7 +143,7 @@ package final class RateLimiter: Service, Sendable {
 
     // MARK: - Leases
 
-    /// Takes parts of the limits from the database until it is stopped.
+    /// Leases parts of the limits from the database until it is stopped.
     package func run() async throws {
         await PeriodicService(every: Self.interval) { await self.lease() }.run()
     }
@@ -170,8 +173,8 @@ package final class RateLimiter: Service, Sendable {
                         }
                 )
         } catch {
-            // Rather too much than an event lost: the limit is this collector's alone for this window.
-            logger.debug("limits not shared", metadata: ["db.error": "\(error)"])
+            // Accepting too much is better than losing an event: this collector uses the whole limit for this window.
+            logger.debug("rate limits not leased from the database", metadata: ["db.error": "\(error)"])
             lent = wishes.map { _ in nil }
         }
         state.withLock { state in

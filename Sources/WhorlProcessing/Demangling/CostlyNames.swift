@@ -1,16 +1,16 @@
-/// Adds up the time that the names of each project take, so that one sender cannot keep the reader busy.
+/// Limits the demangling time of each project per minute, so that one sender cannot use all of it.
 ///
-/// A pure sum per minute. A project over its share has its names left mangled until the minute is over; others are not
-/// affected. Ordinary names take some microseconds.
+/// When a project exceeds its limit, its names stay mangled until the end of the minute. Other projects are not
+/// affected. Normal names take a few microseconds.
 struct CostlyNames: Sendable {
-    /// What the names of a project may take per minute.
+    /// The maximum demangling time of a project per minute.
     static let perMinute = Duration.milliseconds(400)
     private static let capacity = 10_000
 
     private var minute = 0
     private var times: [Int: Duration] = [:]
 
-    /// Whether names of the project are still read.
+    /// Whether the project is within its limit.
     func allows(_ project: Int, minute: Int) -> Bool {
         self.minute != minute || times[project, default: .zero] < Self.perMinute
     }

@@ -2,24 +2,25 @@ import CWhorlDemangle
 import Glibc
 import WhorlThreads
 
-/// The child process that reads names of Swift and C++, from the thread that owns it.
+/// The child process that demangles names of Swift and C++; only the thread that owns it may use it.
 ///
-/// Why a child: `whorl_demangle.h`. It is started when the first name is asked for, and again after it failed.
+/// `whorl_demangle.h` explains why this is a child process.
+/// The child starts with the first name, and again after it has failed.
 final class DemanglerProcess {
-    /// What came of one name.
+    /// The result for one name.
     enum Result: Equatable {
         case readable(String)
-        /// The name is none.
+        /// The name is not a valid mangled name.
         case unreadable
-        /// There is no child at this moment, so nothing is known of the name.
+        /// The child is not available, so there is no result for the name.
         case away
-        /// The name took more time or memory than any name should.
+        /// The name exceeded the limits on CPU time or memory.
         case overLimit
     }
 
-    /// How long one name may take by the clock, on a machine that is busy with other work.
+    /// The wall-clock timeout for one name, which allows for a machine under load.
     private static let patienceMilliseconds: Int32 = 2_000
-    /// How long to wait before a child that failed is started anew.
+    /// The delay before a failed child is restarted.
     private static let restartDelay = Duration.seconds(1)
 
     private let thread: ThreadExecutor
@@ -30,12 +31,12 @@ final class DemanglerProcess {
 
     deinit { stop() }
 
-    /// Reads one name; blocks until the child has answered.
+    /// Demangles one name; blocks until the child answers or the timeout expires.
     func read(_ name: MangledName) -> Result {
         thread.assertIsCurrent()
         guard let child = started() else { return .away }
         var output = [UInt8](repeating: 0, count: Int(WHORL_DEMANGLE_RESULT))
-        // Mach-O puts one more underscore in front.
+        // Mach-O adds a leading underscore.
         let text = name.scheme == .cxx && name.text.hasPrefix("__Z") ? String(name.text.dropFirst()) : name.text
         let length = output.withUnsafeMutableBytes {
             whorl_demangle_name(

@@ -1,6 +1,6 @@
 import WhorlProtocol
 
-/// A name as a compiler writes it into a binary, told by how it begins.
+/// A mangled name of a compiler, recognised by its prefix.
 struct MangledName: Sendable {
     enum Scheme: Sendable {
         case swift
@@ -8,16 +8,16 @@ struct MangledName: Sendable {
         case rust
     }
 
-    /// Longer names stay as they are; those of 1.5 KB overflow a stack of 512 KiB.
+    /// The maximum length; longer names stay mangled, because demangling 1.5 KB overflows a stack of 512 KiB.
     static let maxBytes = 512
 
     let scheme: Scheme
     let text: String
 
-    /// Nil when the name is not mangled, or too long.
+    /// Returns nil when the name is not mangled, or is too long.
     init?(_ name: String) {
         let utf8 = name.utf8
-        // Almost all names of an event end here.
+        // Almost all names of an event fail this check.
         guard let first = utf8.first, first == UInt8(ascii: "_") || first == UInt8(ascii: "$"), utf8.count > 2,
             utf8.count <= Self.maxBytes
         else { return nil }
@@ -40,7 +40,7 @@ struct MangledName: Sendable {
 }
 
 extension Event {
-    /// Mangled names of functions and exception types, each once, at most so many.
+    /// The distinct mangled names of functions and exception types, at most `limit`.
     func mangledNames(limit: Int) -> [String] {
         var found: [String] = []
         var seen: Set<String> = []
@@ -48,7 +48,7 @@ extension Event {
             guard let name, found.count < limit, let first = name.utf8.first, first == 0x5F || first == 0x24 else {
                 return
             }
-            // Grouping reads the name without what an optimiser put behind it.
+            // Grouping uses the name without the suffix of an optimiser.
             for form in [name, NativeNames.withoutOptimiserSuffix(name)]
             where MangledName(form) != nil && seen.insert(form).inserted { found.append(form) }
         }

@@ -1,4 +1,4 @@
-/// Names that were read, bounded in bytes: when it is full, all are forgotten.
+/// A cache of demangled names with a size limit in bytes; a full cache is emptied.
 struct NameCache: Sendable {
     private let maxBytes: Int
     private var bytes = 0
@@ -6,11 +6,11 @@ struct NameCache: Sendable {
 
     init(maxBytes: Int) { self.maxBytes = maxBytes }
 
-    /// What is known of a name: nil when nothing is, `.some(nil)` when it cannot be read.
+    /// The cached result for a name: nil when there is none, `.some(nil)` when the name cannot be demangled.
     func result(for name: String) -> String?? { known[name] }
 
     mutating func add(_ name: String, _ readable: String?) {
-        // The texts, and about what a dictionary takes for an entry.
+        // The size of the texts plus the approximate overhead of a dictionary entry.
         let size = name.utf8.count + (readable?.utf8.count ?? 0) + 80
         if bytes + size > maxBytes {
             known = [:]

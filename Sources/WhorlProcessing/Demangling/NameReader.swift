@@ -3,24 +3,26 @@ import Synchronization
 import WhorlProtocol
 import WhorlThreads
 
-/// Reads the mangled names of events, in a child process, from a thread of its own.
+/// Demangles the names of events in a child process, which a dedicated thread controls.
 ///
-/// An event may ask for ``maxNames`` names; after a name that is over its limits the event's others stay mangled. Requests
-/// wait in order of arrival. Who would wait behind ``maxWaiting`` others gets no names. Results are remembered.
+/// At most ``maxNames`` names of an event are demangled.
+/// After a name that exceeds its limits, the remaining names of the event stay mangled.
+/// Requests wait in order of arrival. When ``maxWaiting`` requests wait, a further request gets only cached names.
+/// Results are cached.
 public actor NameReader {
     /// The reader of this process.
     public static let shared = NameReader()
 
-    /// Names of one event that are read.
+    /// The maximum number of demangled names of one event.
     public static let maxNames = 500
-    /// Events that wait at once.
+    /// The maximum number of waiting events.
     private static let maxWaiting = 256
-    /// How long the names of one event may take, together.
+    /// The maximum total time for the names of one event.
     private static let eventTime = Duration.milliseconds(50)
     private static let cacheBytes = 8 << 20
 
     private nonisolated let executor = ThreadExecutor(name: "names")
-    /// The thread on which names are read.
+    /// The executor of the demangling thread.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     private let process: DemanglerProcess
@@ -32,13 +34,13 @@ public actor NameReader {
 
     deinit { executor.stop() }
 
-    /// The readable names of an event; returns at once when all are known, or none is mangled.
+    /// The demangled names of an event; returns without waiting when all are cached, or none is mangled.
     public nonisolated func names(of event: Event, projectID: Int) async -> ReadableNames {
         let mangled = event.mangledNames(limit: Self.maxNames)
         return mangled.isEmpty ? .none : await names(mangled, projectID: projectID)
     }
 
-    /// The readable forms of names.
+    /// The demangled forms of names.
     nonisolated func names(_ mangled: [String], projectID: Int) async -> ReadableNames {
         var found: [String: String] = [:]
         var unknown: [MangledName] = []
@@ -72,7 +74,7 @@ public actor NameReader {
         defer { costly.add(start.duration(to: .now), projectID, minute: minute) }
         for name in names {
             guard start.duration(to: .now) < Self.eventTime else { break }
-            // Another event may have asked for it meanwhile.
+            // Another event may have added the name to the cache.
             if let known = cache.withLock({ $0.result(for: name.text) }) {
                 if let known { results.append((name.text, known)) }
                 continue
@@ -85,7 +87,7 @@ public actor NameReader {
                 switch process.read(name) {
                 case .readable(let text): readable = text
                 case .unreadable: break
-                // Nothing to remember: the next event may find a child.
+                // Nothing is cached, because the child may be available for the next event.
                 case .away: return results
                 case .overLimit:
                     cache.withLock { $0.add(name.text, nil) }

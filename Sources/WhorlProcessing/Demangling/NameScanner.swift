@@ -1,8 +1,8 @@
 import CWhorlSearch
 
-/// Small steps over the bytes of a name, each linear in its length.
+/// Edits the bytes of a name; each operation is linear in its length.
 ///
-/// Names come from senders: nothing here is recursive, and nothing looks at a byte more than a fixed number of times.
+/// Names are untrusted input: no operation is recursive, and each byte is read a constant number of times.
 struct NameScanner {
     var bytes: [UInt8]
 
@@ -17,9 +17,10 @@ struct NameScanner {
     static func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- 0x61 < 26 || byte >= 0x80 }
     static func isWord(_ byte: UInt8) -> Bool { isDigit(byte) || isLetter(byte) || byte == UInt8(ascii: "_") }
 
-    /// Removes what stands between brackets, the brackets too; unbalanced ones stay.
+    /// Removes the brackets and the text between them.
     ///
-    /// An opening bracket at the very start, as in `<T as Trait>::f`, is left to the caller.
+    /// An unmatched closing bracket is kept. An unmatched opening bracket is removed with the text after it.
+    /// The caller must handle a bracket at the start of the name, as in `<T as Trait>::f`.
     mutating func dropBracketed(_ open: UInt8, _ close: UInt8, replacement: [UInt8] = []) {
         guard bytes.contains(open) else { return }
         var result: [UInt8] = []
@@ -27,7 +28,7 @@ struct NameScanner {
         var depth = 0
         var kept = 0
         for (place, byte) in bytes.enumerated() {
-            // `->` and operators are no brackets.
+            // `->` and `=>` are not closing brackets.
             let isArrow = place > 0 && byte == UInt8(ascii: ">") && [0x2D, 0x3D].contains(bytes[place - 1])
             if byte == open {
                 if depth == 0 {
@@ -43,12 +44,12 @@ struct NameScanner {
             }
             if depth == 0 { result.append(byte) }
         }
-        // Never closed: cut there.
+        // An unmatched opening bracket: remove the text after it.
         if depth > 0 { result.removeLast(result.count - kept) }
         bytes = result
     }
 
-    /// Replaces each run of digits by `<n>` that stands directly after one of these bytes, or everywhere.
+    /// Replaces each run of digits that directly follows one of the bytes in `marks` with `<n>`.
     mutating func replaceNumbers(after marks: Set<UInt8>) {
         var result: [UInt8] = []
         var at = 0
@@ -64,7 +65,7 @@ struct NameScanner {
         bytes = result
     }
 
-    /// Cuts everything from the first occurrence of a word on.
+    /// Removes the first occurrence of a word and everything after it.
     mutating func cut(at word: StaticString) {
         if let place = place(of: word) { bytes.removeLast(bytes.count - place) }
     }
@@ -91,14 +92,14 @@ struct NameScanner {
             && (0..<count).allSatisfy { bytes[bytes.count - count + $0] == word.utf8Start[$0] }
     }
 
-    /// Removes a run of bytes at the end.
+    /// Removes the bytes at the end that satisfy the condition.
     mutating func dropSuffix(while condition: (UInt8) -> Bool) {
         while let last = bytes.last, condition(last) { bytes.removeLast() }
     }
 }
 
 extension String {
-    /// Whether one of these bytes stands in the text; most names have none, and need no cleaning.
+    /// Whether the text contains one of these bytes; most names contain none and need no cleaning.
     func hasByte(_ bytes: StaticString) -> Bool {
         var copy = self
         return copy.withUTF8 { text in
@@ -109,7 +110,7 @@ extension String {
         }
     }
 
-    /// Whether the text holds a word, byte for byte.
+    /// Whether the text contains a word; compares bytes.
     func has(_ word: String) -> Bool {
         var (text, word) = (self, word)
         return text.withUTF8 { text in
@@ -124,7 +125,7 @@ extension String {
 }
 
 extension Substring {
-    /// Where a word stands first, byte for byte.
+    /// The range of the first occurrence of a word; compares bytes.
     func place(of word: StaticString) -> Range<Index>? {
         let offset = utf8.withContiguousStorageIfAvailable { bytes -> Int? in
             guard let base = bytes.baseAddress,
@@ -132,12 +133,12 @@ extension Substring {
             else { return nil }
             return UnsafeRawPointer(found) - UnsafeRawPointer(base)
         }
-        // Names are read from JSON, so their bytes stand in one piece.
+        // Names are read from JSON, so their bytes are contiguous.
         guard let offset = offset ?? nil else { return nil }
         let start = utf8.index(startIndex, offsetBy: offset)
         return start..<utf8.index(start, offsetBy: word.utf8CodeUnitCount)
     }
 
-    /// Whether the text holds a word, byte for byte.
+    /// Whether the text contains a word; compares bytes.
     func has(_ word: String) -> Bool { String(self).has(word) }
 }

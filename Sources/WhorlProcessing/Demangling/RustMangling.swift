@@ -1,7 +1,9 @@
-/// Mangled names of Rust: the legacy form (`_ZN…17h0123456789abcdefE`) whole, and of the newer one (`_R…`, RFC 2603) the
-/// path without its generic arguments.
+/// Demangles names of Rust.
+///
+/// The legacy form (`_ZN…17h0123456789abcdefE`) is demangled completely.
+/// Of the newer form (`_R…`, RFC 2603), the result is the path without its generic arguments.
 enum RustMangling {
-    /// Whether a name of the C++ form ends with Rust's hash.
+    /// Whether a name in C++ mangling contains the hash of Rust.
     static func isLegacy(_ name: String) -> Bool {
         let bytes = Array(name.utf8)
         guard let start = NameScanner(name).place(of: "17h"), bytes.count >= start + 20 else { return false }
@@ -12,7 +14,7 @@ enum RustMangling {
         name.hasPrefix("_R") ? current(Array(name.utf8)) : legacy(Array(name.utf8))
     }
 
-    /// Each part with its length in front; `$LT$` and its like stand for signs.
+    /// Demangles the legacy form: each part follows its length, and escapes such as `$LT$` encode punctuation.
     private static func legacy(_ bytes: [UInt8]) -> String? {
         var parts: [String] = []
         var at = 3
@@ -21,7 +23,7 @@ enum RustMangling {
             parts.append(unescaped(bytes[start..<start + length]))
             at = start + length
         }
-        // The hash is of the build.
+        // The hash depends on the build.
         if let last = parts.last, last.hasPrefix("h"), last.utf8.count == 17 { parts.removeLast() }
         return parts.isEmpty ? nil : parts.joined(separator: "::")
     }
@@ -40,10 +42,10 @@ enum RustMangling {
         return text
     }
 
-    /// Follows the nested path from the outside in; identifiers come from the inside out.
+    /// Demangles the newer form: the namespace tags come outermost first, and the identifiers come innermost first.
     private static func current(_ bytes: [UInt8]) -> String? {
         var at = 2
-        // Nv, Nt, NC…: nested in a namespace; C: a crate; M, X, Y: implementations, whose type is read as a path too.
+        // Nv, Nt, NC…: nested in a namespace; C: a crate; M, X, Y: implementations, whose type is parsed as a path.
         var pending: [UInt8] = []
         while at < bytes.count {
             switch bytes[at] {
@@ -60,7 +62,7 @@ enum RustMangling {
                 guard var path = identifier(bytes, &at) else { return nil }
                 for space in pending.reversed() {
                     guard at < bytes.count else { break }
-                    // What stands between, such as the type of an implementation, is left out.
+                    // Other parts between the identifiers, such as the type of an implementation, are left out.
                     if space == UInt8(ascii: "C") {
                         _ = identifier(bytes, &at)
                         path += "::{{closure}}"

@@ -1,8 +1,8 @@
 import Foundation
 
-/// What counts as one sender when addresses are counted.
+/// Maps an address to the network that counts as one sender.
 public enum AddressNetwork {
-    /// An IPv4 address itself, or the first half of an IPv6 one: who has one has 2^64.
+    /// An IPv4 address, or the first 64 bits of an IPv6 address, because a sender usually controls 2^64 addresses.
     public static func name(_ address: String) -> String {
         var bytes = in6_addr()
         guard address.utf8.contains(UInt8(ascii: ":")), inet_pton(AF_INET6, address, &bytes) == 1 else {

@@ -1,38 +1,38 @@
-/// Which events a project does not want, although they arrive.
+/// The inbound filter settings of a project, which select the events to discard.
 public struct FilterSettings: Sendable, Equatable, Codable {
-    /// Events from the developer's own machine.
+    /// Whether events from localhost are discarded.
     public var localhost = false
-    /// Events of browsers that nobody supports any more.
+    /// Whether events of obsolete browsers are discarded.
     public var legacyBrowsers = false
-    /// Events of crawlers.
+    /// Whether events of crawlers are discarded.
     public var webCrawlers = false
-    /// Releases, as patterns with `*`.
+    /// Patterns with `*` for releases.
     public var releases: [String] = []
-    /// Messages and `type: value` of exceptions, as patterns with `*`.
+    /// Patterns with `*` for messages and for `type: value` of exceptions.
     public var messages: [String] = []
-    /// Types of exceptions, as patterns with `*`.
+    /// Patterns with `*` for types of exceptions.
     public var errorTypes: [String] = []
     /// Addresses and networks of clients.
     public var addresses: [String] = []
 
-    /// Nothing is filtered.
+    /// Creates settings that filter nothing.
     public init() {}
 }
 
-/// Why an event was filtered, by Sentry's words.
+/// The reason why an event was filtered, named as in Sentry.
 public enum FilterReason: String, Sendable, CaseIterable {
-    /// It comes from the developer's own machine.
+    /// The event comes from localhost.
     case localhost
-    /// Its browser is one that nobody supports any more.
+    /// The browser is obsolete.
     case legacyBrowsers = "legacy-browsers"
-    /// Its browser is a crawler.
+    /// The browser is a crawler.
     case webCrawlers = "web-crawlers"
-    /// Its release is not wanted.
+    /// The release is filtered.
     case release = "release-version"
-    /// Its message or exception is not wanted.
+    /// The message or the exception is filtered.
     case message = "error-message"
-    /// The type of its exception is not wanted.
+    /// The type of the exception is filtered.
     case errorType = "error-type"
-    /// Its sender's address is not wanted.
+    /// The address of the sender is filtered.
     case address = "ip-address"
 }

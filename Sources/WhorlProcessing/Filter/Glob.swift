@@ -1,15 +1,16 @@
 import CWhorlSearch
 
-/// A pattern in which `*` stands for any characters and `?` for one; letters match in either case.
+/// A case-insensitive pattern in which `*` matches any number of bytes and `?` matches one byte.
 ///
-/// The time of a match is linear in the length of the text, of which only the first 2 KiB are looked at.
+/// The time of a match is linear in the length of the text. Only the first 2 KiB of the text are compared.
 public struct Glob: Sendable, Equatable {
-    /// Longer patterns are refused.
+    /// The maximum length of a pattern; longer patterns are rejected.
     public static let maxPatternBytes = 200
 
     private let pattern: String
 
-    /// Nil when the pattern is empty or too long, or holds a `?` in a part between two stars that is longer than 32 bytes.
+    /// Returns nil when the pattern is empty or too long, or a part between two stars contains `?` and exceeds 32
+    /// bytes.
     public init?(_ pattern: String) {
         guard (1...Self.maxPatternBytes).contains(pattern.utf8.count) else { return nil }
         let parts = pattern.utf8.split(separator: UInt8(ascii: "*"), omittingEmptySubsequences: false)
@@ -18,7 +19,7 @@ public struct Glob: Sendable, Equatable {
         self.pattern = String(decoding: pattern.utf8.map(Self.folded), as: UTF8.self)
     }
 
-    /// Whether the whole text fits the pattern.
+    /// Whether the whole text matches the pattern.
     public func matches(_ text: String) -> Bool {
         var (pattern, text) = (pattern, text)
         return pattern.withUTF8 { pattern in
@@ -32,7 +33,7 @@ public struct Glob: Sendable, Equatable {
         }
     }
 
-    /// What a match costs, in bytes that are looked at.
+    /// The cost of a match in compared bytes.
     func cost(_ text: String) -> Int { min(text.utf8.count, Int(WHORL_GLOB_TEXT)) + pattern.utf8.count }
 
     private static func folded(_ byte: UInt8) -> UInt8 {

@@ -1,6 +1,6 @@
 import WhorlProtocol
 
-/// Decides whether a project wants an event; patterns and networks are read once, not per event.
+/// Decides whether a project filters an event; patterns and networks are parsed once, not per event.
 public struct InboundFilter: Sendable, Equatable {
     private let settings: FilterSettings
     private let releases: [Glob]
@@ -8,7 +8,7 @@ public struct InboundFilter: Sendable, Equatable {
     private let errorTypes: [Glob]
     private let addresses: NetworkList?
 
-    /// A filter of these settings; malformed patterns and addresses match nothing.
+    /// Creates a filter from settings; malformed patterns and addresses match nothing.
     public init(_ settings: FilterSettings) {
         self.settings = settings
         releases = settings.releases.compactMap { Glob($0) }
@@ -17,7 +17,7 @@ public struct InboundFilter: Sendable, Equatable {
         addresses = NetworkList(settings.addresses.filter { NetworkList([$0]) != nil })
     }
 
-    /// The reason for which the event is not wanted; nil when it is.
+    /// The reason why the event is filtered; nil when it is not.
     func reason(against normalised: NormalisedEvent, client: String?) -> FilterReason? {
         let event = normalised.event
         if let client, addresses?.contains(client) ?? false { return .address }
@@ -61,7 +61,7 @@ public struct InboundFilter: Sendable, Equatable {
         return texts
     }
 
-    /// The `User-Agent` of the request that the event tells of.
+    /// The `User-Agent` header of the request in the event.
     private static func userAgent(_ event: Event) -> String? {
         guard let headers = event.request?.member("headers") else { return nil }
         for (key, value) in headers.members where key.string?.lowercased() == "user-agent" { return value.string }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Addresses and networks in CIDR notation.
+/// A list of addresses and networks in CIDR notation.
 public struct NetworkList: Sendable, Equatable {
     private struct Network: Sendable, Equatable {
         let bytes: [UInt8]
@@ -9,10 +9,10 @@ public struct NetworkList: Sendable, Equatable {
 
     private let networks: [Network]
 
-    /// Whether there is none.
+    /// Whether the list is empty.
     public var isEmpty: Bool { networks.isEmpty }
 
-    /// Reads texts such as `10.0.0.0/8` and `::1`; nil when one of them is malformed.
+    /// Parses texts such as `10.0.0.0/8` and `::1`; returns nil when one of them is malformed.
     public init?(_ texts: [String]) {
         var networks: [Network] = []
         for text in texts {
@@ -25,7 +25,7 @@ public struct NetworkList: Sendable, Equatable {
         self.networks = networks
     }
 
-    /// Whether an address lies in one of the networks; false for what is no address.
+    /// Whether an address is in one of the networks; false for an invalid address.
     public func contains(_ address: String) -> Bool {
         guard !networks.isEmpty, let bytes = Self.bytes(of: address) else { return false }
         return networks.contains { network in
@@ -37,7 +37,7 @@ public struct NetworkList: Sendable, Equatable {
         }
     }
 
-    /// The bytes of an address, IPv4 in IPv6 as IPv4.
+    /// The bytes of an address; an IPv4-mapped IPv6 address becomes an IPv4 address.
     private static func bytes(of text: String) -> [UInt8]? {
         var v4 = in_addr()
         if inet_pton(AF_INET, text, &v4) == 1 { return withUnsafeBytes(of: v4) { Array($0) } }

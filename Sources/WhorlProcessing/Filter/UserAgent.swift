@@ -1,6 +1,6 @@
-/// Tells crawlers and antique browsers by what they call themselves.
+/// Recognises crawlers and obsolete browsers by their `User-Agent` header.
 enum UserAgent {
-    /// Words by which crawlers name themselves.
+    /// Substrings of the user agents of crawlers.
     private static let crawlers = [
         "googlebot", "mediapartners-google", "adsbot-google", "feedfetcher-google", "bingbot", "bingpreview", "slurp",
         "baiduspider", "yandex.com/bots", "yandexbot", "duckduckbot", "applebot", "facebookexternalhit", "twitterbot",
@@ -14,8 +14,8 @@ enum UserAgent {
         return crawlers.contains { agent.contains($0) }
     }
 
-    /// Internet Explorer, Opera below 15 and Opera Mini below 8, Safari below 6, Android's own browser below 4, Edge
-    /// below 79.
+    /// Whether a browser is Internet Explorer, Opera before 15, Opera Mini before 8, Safari before 6, the stock browser
+    /// of Android before 4 or Edge before 79.
     static func isLegacy(_ agent: String) -> Bool {
         let agent = String(agent.prefix(512))
         if agent.contains("MSIE ") || agent.contains("Trident/") { return true }

@@ -1,7 +1,7 @@
 import Foundation
 import WhorlProtocol
 
-/// Grouping by the checksum that antique clients compute themselves.
+/// Grouping by the checksum that very old clients compute.
 enum ChecksumRule {
     static func hash(_ checksum: String) -> GroupingHash {
         if let id = EventID(checksum), checksum.utf8.count == 32 {

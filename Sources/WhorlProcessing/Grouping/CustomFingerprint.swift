@@ -1,8 +1,8 @@
 import WhorlProtocol
 
-/// Grouping that the client asks for: its parts, with variables replaced by what the event holds.
+/// Grouping by a custom fingerprint, in which variables are replaced with values of the event.
 enum CustomFingerprint {
-    /// `{{ default }}`, with any blanks inside the braces.
+    /// Whether a part is `{{ default }}`, with any whitespace inside the braces.
     static func isDefault(_ part: String) -> Bool { variable(part) == "default" }
 
     static func component(_ parts: [String], _ event: Event) -> GroupingComponent {
@@ -16,7 +16,7 @@ enum CustomFingerprint {
         )
     }
 
-    /// A text with each variable in it filled in.
+    /// Replaces each variable in a text.
     static func filled(_ text: String, _ event: Event) -> String {
         var result = ""
         var rest = text[...]
@@ -34,7 +34,8 @@ enum CustomFingerprint {
         return String(trimmed.dropFirst(2).dropLast(2)).trimmingBlanks().lowercased()
     }
 
-    /// The value of a variable, a fixed word where the event lacks it, or the part itself when it is no variable.
+    /// The value of a variable, a placeholder when the event does not have it, or the part itself when it is not a
+    /// variable.
     private static func resolved(_ part: String, _ event: Event) -> String {
         guard let name = variable(part) else { return part }
         let frame = CrashFrame.frame(of: event)

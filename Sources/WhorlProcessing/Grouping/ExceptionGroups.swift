@@ -1,11 +1,12 @@
 import WhorlProtocol
 
-/// Which exceptions of an exception group stand for the whole (protocol facts, section 6.3).
+/// Selects the exceptions of an exception group that grouping uses (protocol facts, section 6.3).
 enum ExceptionGroups {
-    /// Leaves the plain chain as it is.
+    /// The exceptions that represent the event; a plain chain is returned unchanged.
     ///
-    /// In a group, equal members count once, in whatever order they came: one kind of member stands for the group
-    /// alone, several stand beside the root.
+    /// In a group, equal members count once, independent of their order.
+    /// If all members are equal, the result is one member with its chain of causes.
+    /// Otherwise it is the distinct members and the root.
     static func representatives(of exceptions: [ExceptionValue]) -> [ExceptionValue] {
         var byID: [Int: ExceptionValue] = [:]
         var children: [Int: [Int]] = [:]
@@ -21,7 +22,8 @@ enum ExceptionGroups {
         guard let root = byID[0], byID.values.contains(where: { $0.mechanism?.isGroup == true }) else {
             return exceptions
         }
-        // Members reached from the root through groups only; a visited set keeps cycles from going round.
+        // Collects the members that are reachable from the root through groups only. The visited set prevents endless
+        // loops on cycles.
         var members: [Int] = []
         var queue = [0]
         var visited: Set<Int> = [0]
@@ -47,7 +49,7 @@ enum ExceptionGroups {
         return kinds.compactMap { byID[$0.id] } + [root]
     }
 
-    /// The exception and, deepest first, the causes that it names itself.
+    /// The exception and its chain of causes, the deepest first; follows only the first cause of each exception.
     private static func firstChildPath(
         from id: Int,
         _ children: [Int: [Int]],

@@ -1,11 +1,11 @@
 import WhorlProtocol
 
-/// Grouping by exceptions: of each its type and its stack, or its message where the stack tells nothing.
+/// Grouping by exceptions: the type and the stack of each, or its message when no frame contributes.
 struct ExceptionRule {
     private struct Part {
         let exception: ExceptionValue
         let stack: StackRule?
-        /// What is said where no frame counts.
+        /// The message, which contributes when no frame does.
         let fallback: String?
         let type: String?
         let extra: [GroupingComponent]
@@ -31,7 +31,7 @@ struct ExceptionRule {
                 return Part(
                     exception: exception,
                     stack: stack,
-                    // The text of a native error is written in the language of the user; its code is not.
+                    // The text of a native error is localized; its code is not.
                     fallback: contributes || extra.contains { $0.leaves.isEmpty == false && family == .native }
                         ? nil : exception.value.map(context.parameterised),
                     type: exception.mechanism?.isSynthetic == true && contributes
@@ -42,7 +42,7 @@ struct ExceptionRule {
         hasOwn = parts.contains { $0.stack?.hasOwn ?? false }
     }
 
-    /// The values that count, in order.
+    /// The contributing values, in order.
     func leaves(ownOnly: Bool) -> [String] {
         var leaves: [String] = []
         for part in parts {
@@ -62,7 +62,7 @@ struct ExceptionRule {
                     GroupingComponent.value(
                         "type",
                         part.type ?? part.exception.type,
-                        ignored: isSynthetic ? "the exception was made up, or its name says nothing" : nil
+                        ignored: isSynthetic ? "the exception is synthetic, or its type is not meaningful" : nil
                     )
                 ] + part.extra + [
                     part.stack.map { $0.component(ownOnly: ownOnly) },
@@ -82,7 +82,7 @@ struct ExceptionRule {
         )
     }
 
-    /// The type by its own name: generated numbers and the packages in front of it change without meaning.
+    /// The type name without the parts that change between builds, such as generated numbers and package prefixes.
     private static func type(
         _ exception: ExceptionValue,
         _ family: PlatformFamily,
@@ -101,7 +101,7 @@ struct ExceptionRule {
         }
     }
 
-    /// Domain and code of an `NSError`, which say more than its text.
+    /// The domain and the code of an `NSError`, which are more specific than its text.
     private static func nativeError(_ exception: ExceptionValue) -> [GroupingComponent] {
         guard let error = exception.mechanism?.node.member("meta")?.member("ns_error") else { return [] }
         return [

@@ -1,8 +1,9 @@
 import WhorlProtocol
 
-/// What events have in common when their hashes differ: the frames that count.
+/// The contributing frames of an event, which show the similarity of events with different hashes.
 public enum FrameSignature {
-    /// The frames of the application in all exceptions and the thread that matters; all frames where none is its own.
+    /// The in-app frames of all exceptions or, without exceptions, of the relevant thread; all frames if none is
+    /// in-app.
     public static func frames(of event: Event, _ settings: GroupingSettings) -> Set<String> {
         let stacks =
             event.exceptions.compactMap(\.stacktrace)

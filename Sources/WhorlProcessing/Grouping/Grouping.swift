@@ -1,20 +1,23 @@
 import WhorlProtocol
 
-/// Decides which events belong together.
+/// Computes the grouping hashes of an event.
 ///
-/// By the first of these that an event has: a fingerprint rule, a checksum, a fingerprint of the client, a kind that browsers
-/// name, exceptions, the thread that matters, a stack, a security report, a message. What has nothing is one group. A
-/// fingerprint that names `{{ default }}` beside other parts salts the computed hashes with them.
+/// The hashes depend on the first of these that the event has: a matching fingerprint rule, a checksum, a fingerprint
+/// of the client, a known kind of browser error, exceptions, the relevant thread, a stack, a security report, a
+/// message. Events with none of these form one group.
+/// If a fingerprint contains `{{ default }}` and other parts, the other parts are added to the computed hashes as a
+/// salt.
 public struct Grouping: Sendable {
-    /// The hashes, the leading one first: over the application's frames, then over all frames, then those of the version that
-    /// the project is moving to.
+    /// The hashes, the leading one first: over the in-app frames, then over all frames.
+    ///
+    /// During a transition between versions, the hashes of the previous version come first.
     public let hashes: [GroupingHash]
-    /// The title that a fingerprint rule gives.
+    /// The title from a fingerprint rule.
     public let title: String?
-    /// The rule at which the rules became too costly for this event, as it is written; it and later ones did not apply.
+    /// The text of the rule that exceeded the cost limit for this event; this rule and later rules did not apply.
     public let costlyRule: String?
 
-    /// Groups one event.
+    /// Computes the grouping of one event.
     public init(_ event: Event, _ settings: GroupingSettings = GroupingSettings()) {
         let meter = RuleMeter()
         let decision = GroupingDecision(event, settings.version, settings.rules, meter)
@@ -29,9 +32,9 @@ public struct Grouping: Sendable {
     }
 }
 
-/// One way to group an event: the 16 bytes, and what they were made of.
+/// A hash of an event and its variant.
 public struct GroupingHash: Sendable, Equatable {
-    /// `app` for the application's own frames, `system` for all frames, or the rule that decided, such as `custom`.
+    /// The variant: `app` for the in-app frames, `system` for all frames, or the rule that decided, such as `custom`.
     public let variant: String
     /// The 16 bytes.
     public let hash: [UInt8]
@@ -43,7 +46,7 @@ public struct GroupingHash: Sendable, Equatable {
 
     init(variant: String, leaves: [String]) {
         self.variant = variant
-        // A separator that no text holds keeps ["ab", "c"] apart from ["a", "bc"].
+        // The separator does not occur in texts, so ["ab", "c"] and ["a", "bc"] have different hashes.
         hash = Digest.md5(leaves.joined(separator: "\u{0}"))
     }
 }

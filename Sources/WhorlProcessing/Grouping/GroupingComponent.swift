@@ -1,21 +1,21 @@
 import WhorlProtocol
 
-/// A part of what an event is grouped by, with the reason why it counts or does not.
+/// A component of the grouping of an event, with the reason why it contributes or does not.
 ///
-/// The tree of components explains a hash: the hash is made of the contributing values, in order, and of nothing else.
+/// The tree of components explains a hash: the hash is computed only from the contributing values, in order.
 public indirect enum GroupingComponent: Sendable {
-    /// A value, and whether it counts.
+    /// A value.
     case value(name: String, text: String, contributes: Bool, hint: String?)
-    /// A group of components; when it does not count, nothing in it does.
+    /// A group of components; if it does not contribute, none of its children does.
     case group(name: String, contributes: Bool, hint: String?, children: [GroupingComponent])
 
-    /// A value that counts when there is one.
+    /// Creates a value that contributes unless `hint` gives a reason; returns nil when the text is nil or empty.
     static func value(_ name: String, _ text: String?, ignored hint: String? = nil) -> GroupingComponent? {
         guard let text, !text.isEmpty else { return nil }
         return .value(name: name, text: text, contributes: hint == nil, hint: hint)
     }
 
-    /// Whether anything in it counts.
+    /// Whether the component or any of its children contributes.
     public var contributes: Bool {
         switch self {
         case .value(_, _, let contributes, _): contributes
@@ -23,7 +23,7 @@ public indirect enum GroupingComponent: Sendable {
         }
     }
 
-    /// The values that count, in order.
+    /// The contributing values, in order.
     var leaves: [String] {
         var leaves: [String] = []
         appendLeaves(to: &leaves)
@@ -39,7 +39,7 @@ public indirect enum GroupingComponent: Sendable {
         }
     }
 
-    /// The same component, not counting, with the reason.
+    /// Returns the component as not contributing, with the reason.
     func ignored(_ reason: String) -> GroupingComponent {
         switch self {
         case .value(let name, let text, _, let hint):
@@ -49,7 +49,7 @@ public indirect enum GroupingComponent: Sendable {
         }
     }
 
-    /// The component for people, as JSON.
+    /// The component as JSON for display.
     public var json: JSON {
         switch self {
         case .value(let name, let text, let contributes, let hint):

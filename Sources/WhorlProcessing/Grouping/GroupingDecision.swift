@@ -1,6 +1,6 @@
 import WhorlProtocol
 
-/// What decided how an event is grouped; the hashes at once, the reasons on request.
+/// The basis on which an event is grouped; computes the hashes and, on request, their explanation.
 struct GroupingDecision {
     private enum Basis {
         case checksum(String)
@@ -11,17 +11,17 @@ struct GroupingDecision {
         case first(Version1Grouping)
     }
 
-    /// Bytes of a title: variables may stand for long texts.
+    /// The maximum length of a title in bytes; the values of variables may be long.
     private static let maxTitle = 512
 
     private let basis: Basis
     private let event: Event
-    /// Parts of the fingerprint beside `{{ default }}`; empty without.
+    /// The parts of the fingerprint besides `{{ default }}`; empty if it does not contain `{{ default }}`.
     private let salt: [String]
     /// The fingerprint rule that applied.
     let rule: FingerprintRule?
 
-    /// The meter bounds what the rules cost for all decisions about the event.
+    /// Evaluates the rules; the meter limits their total cost over all decisions about the event.
     init(_ event: Event, _ version: GroupingVersion, _ rules: GroupingRules, _ meter: RuleMeter) {
         self.event = event
         rule = rules.fingerprint.first { $0.matches(event, meter) }
@@ -70,12 +70,12 @@ struct GroupingDecision {
         )
     }
 
-    /// The title of the rule, its variables filled in.
+    /// The title of the rule, with variables replaced.
     var title: String? { rule?.title.map { CustomFingerprint.filled($0, event).prefix(bytes: Self.maxTitle) } }
 
     var hashes: [GroupingHash] { variants(explained: false).map(\.hash) }
 
-    /// Every variant with what it was made of.
+    /// The variants, each with the component that explains it.
     var explained: [(hash: GroupingHash, component: GroupingComponent)] {
         variants(explained: true)
             .map { ($0.hash, $0.component ?? .group(name: "none", contributes: false, hint: nil, children: [])) }
@@ -89,7 +89,7 @@ struct GroupingDecision {
             let component = CustomFingerprint.component(parts, event)
             return [(GroupingHash(variant: "custom", leaves: component.leaves), component)]
         case .single(let variant, let component):
-            // A message must not be taken for a fingerprint of the same words.
+            // The variant is part of the hash, so that a message does not equal a fingerprint with the same text.
             return [salted(variant, [variant] + component.leaves, component)]
         case .first(let first):
             return first.variants.map { salted($0.variant, $0.component.leaves, $0.component) }
@@ -134,7 +134,7 @@ struct GroupingDecision {
                 .group(
                     name: "salted",
                     contributes: true,
-                    hint: "the fingerprint adds to the default",
+                    hint: "the fingerprint extends the default grouping",
                     children: [$0, added]
                 )
             }

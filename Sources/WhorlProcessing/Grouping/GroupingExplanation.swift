@@ -1,21 +1,21 @@
 import WhorlProtocol
 
-/// Why an event is grouped as it is: every variant with the parts that counted and those that did not, and the rule that
-/// decided.
+/// An explanation of the grouping of an event: all variants with their components, and the fingerprint rule that
+/// applied.
 public struct GroupingExplanation: Sendable {
-    /// One hash with what it was made of.
+    /// A hash with the component that explains it.
     public struct Variant: Sendable {
         /// The hash.
         public let hash: GroupingHash
-        /// What it was made of.
+        /// The component from which the hash is computed.
         public let component: GroupingComponent
-        /// The algorithm.
+        /// The version of the algorithm.
         public let version: GroupingVersion
     }
 
     /// The variants, the leading one first.
     public let variants: [Variant]
-    /// The fingerprint rule that applied, as it is written.
+    /// The text of the fingerprint rule that applied.
     public let rule: String?
 
     /// Explains one event.
@@ -35,7 +35,7 @@ public struct GroupingExplanation: Sendable {
         self.rule = rule
     }
 
-    /// The explanation by the name of each variant, as the API and the command show it.
+    /// The explanation as JSON with one member per variant, for the API and the `explain` command.
     public var json: JSON {
         var members: [(key: String, value: JSON)] = []
         for (place, variant) in variants.enumerated() {
@@ -68,12 +68,12 @@ public struct GroupingExplanation: Sendable {
 
     private static func description(_ variant: String) -> String {
         switch variant {
-        case "app": "the frames of the application"
+        case "app": "the in-app frames"
         case "system": "all frames"
         case "custom": "the fingerprint of the client or of a rule"
         case "checksum": "the checksum of the client"
-        case "built-in": "a kind of error that browsers name"
-        case "security": "the directive and the host that was blocked"
+        case "built-in": "a known kind of browser error"
+        case "security": "the directive and the blocked host"
         case "default": "the message"
         default: "nothing to group by"
         }

@@ -1,12 +1,12 @@
-/// How the events of a project are grouped.
+/// The grouping settings of a project.
 public struct GroupingSettings: Sendable, Equatable {
-    /// The algorithm.
+    /// The version of the algorithm.
     public var version = GroupingVersion.current
-    /// The algorithm that leads meanwhile; nil when no transition is under way.
+    /// The version whose hashes lead during a transition; nil when there is no transition.
     public var previous: GroupingVersion?
-    /// Rules of the project and of the installation.
+    /// The rules of the project and of the installation.
     public var rules = GroupingRules.none
 
-    /// The usual: the newest algorithm and no rules.
+    /// Creates the default settings: the newest version and no rules.
     public init() {}
 }

@@ -1,16 +1,17 @@
-/// The algorithms there have been.
+/// The versions of the grouping algorithm.
 ///
-/// A hash never changes its meaning: a better algorithm gets another number, and a project moves to it by a transition, in
-/// which both are computed and the older one leads.
+/// A version never changes: an improved algorithm gets a new number.
+/// During the transition of a project to a new version, both are computed and the older one leads.
 public enum GroupingVersion: Int, Sendable, Codable, CaseIterable {
-    /// Names as they are sent, in-app as the SDK says.
+    /// Uses the names and the in-app flags as the SDK sends them.
     case first = 1
-    /// Names cleaned by what compilers and runtimes do to them, in-app corrected, noise and recursion left out.
+    /// Removes additions of compilers and runtimes from names, corrects in-app flags, ignores noise and recursion.
     case second = 2
-    /// Like the second; but what raises an error counts as such only at the crash end of a stack: Rust wraps `main`, threads
-    /// and tasks in functions of the same module.
+    /// Like the second version, but recognises functions that raise errors only at the crash end of a stack.
+    ///
+    /// Rust wraps `main`, threads and tasks in functions of the same module.
     case third = 3
 
-    /// What new projects get.
+    /// The version for new projects.
     public static let current = GroupingVersion.third
 }

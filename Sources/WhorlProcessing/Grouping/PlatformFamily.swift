@@ -1,6 +1,6 @@
 import WhorlProtocol
 
-/// Platforms whose compilers and runtimes name things alike.
+/// A family of platforms with the same naming scheme in compilers and runtimes.
 enum PlatformFamily: Sendable {
     case python
     /// Browsers and Node.
@@ -10,13 +10,13 @@ enum PlatformFamily: Sendable {
     case go
     case ruby
     case php
-    /// What is compiled to machine code: C, C++, Objective-C, Rust, Swift.
+    /// Languages that compile to machine code: C, C++, Objective-C, Rust, Swift.
     case native
     case beam
     case dart
     case other
 
-    /// The family of a platform by Sentry's word for it.
+    /// Creates the family of a platform from the platform name of Sentry.
     init(_ platform: String) {
         self =
             switch platform {
@@ -34,6 +34,6 @@ enum PlatformFamily: Sendable {
             }
     }
 
-    /// Whether frames carry the source line as it was written.
+    /// Whether stack frames contain the original source line.
     var shipsSource: Bool { self == .python || self == .script || self == .ruby || self == .php }
 }

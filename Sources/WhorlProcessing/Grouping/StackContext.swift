@@ -1,4 +1,4 @@
-/// What the stacks of one event are grouped with, all together: the rules, and the bounds on what they may cost.
+/// The context that all stacks of one event share: the rules, the version, and the cost limits.
 struct StackContext {
     let rules: StackRules?
     let meter: RuleMeter
@@ -6,7 +6,7 @@ struct StackContext {
     let names = CleaningBudget.names
     let messages = CleaningBudget.messages
 
-    /// A message with what varies in it replaced, as far as the bound allows.
+    /// The message with variable values replaced, or the unchanged message if the budget is used up.
     func parameterised(_ message: String) -> String {
         messages.allows(message) ? MessageText.parameterised(message) : message
     }

@@ -1,6 +1,6 @@
 import WhorlProtocol
 
-/// Grouping by the stack of the one thread that matters: the crashed one, else the current one, else the only one.
+/// Grouping by the stack of the relevant thread: the crashed one, else the current one, else the only one.
 enum ThreadRule {
     static func stack(of event: Event) -> Stacktrace? {
         let crashed = event.threads.filter(\.crashed)

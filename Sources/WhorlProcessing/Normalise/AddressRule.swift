@@ -1,12 +1,12 @@
 import Glibc
 import WhorlProtocol
 
-/// Which address an event's user has, and when the client's is filled in (protocol facts, section 4.4).
+/// Determines the address of the user, and when the client address is used (protocol facts, section 4.4).
 enum AddressRule {
-    /// Platforms whose SDKs cannot know the address and expect the server to add it.
+    /// Platforms whose SDKs do not know the address and expect the server to add it.
     private static let inferring: Set<String> = ["javascript", "cocoa", "objc"]
 
-    /// The user's address, and the client's if the event asked for it.
+    /// The address of the user, and the client address if the server fills it in.
     static func address(
         of event: Event,
         client: String?,

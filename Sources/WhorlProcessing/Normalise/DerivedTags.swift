@@ -1,6 +1,6 @@
 import WhorlProtocol
 
-/// Tags made from other members of an event, so that people can filter and count by them.
+/// Derives tags from other members of an event, for filters and counts.
 enum DerivedTags {
     static func tags(
         of event: Event,
@@ -43,7 +43,7 @@ enum DerivedTags {
 }
 
 extension String {
-    /// The longest start that fits so many bytes of UTF-8 and ends between two characters.
+    /// The longest prefix of whole characters with at most `limit` bytes of UTF-8.
     func prefix(bytes limit: Int) -> String {
         if utf8.count <= limit { return self }
         var end = startIndex

@@ -1,6 +1,6 @@
 import WhorlProtocol
 
-/// What may be an environment; a tag of that name fills it where it is absent (protocol facts, section 4).
+/// Validates the environment; if it is absent, the tag `environment` is used (protocol facts, section 4).
 enum EnvironmentRule {
     private static let maxBytes = 64
 

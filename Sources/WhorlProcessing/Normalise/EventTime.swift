@@ -1,13 +1,13 @@
 import Foundation
 import WhorlProtocol
 
-/// When an event happened, for clocks that are wrong (protocol facts, section 4.5).
+/// Determines the time of an event and corrects clock drift (protocol facts, section 4.5).
 enum EventTime {
-    /// A difference between sending and receiving from which on the sender's clock is taken to be wrong.
+    /// The minimum difference between the sent and the received time that counts as clock drift.
     private static let driftThreshold: TimeInterval = 55 * 60
-    /// How far in the future an event may lie.
+    /// The maximum time by which an event may be in the future.
     private static let maxFuture: TimeInterval = 60
-    /// How far in the past an event may lie.
+    /// The maximum age of an event.
     private static let maxAge: TimeInterval = 30 * 86_400
 
     static func occurred(_ timestamp: Date?, _ context: EventContext, _ notes: inout NoteList) -> Date {

@@ -1,43 +1,43 @@
 import Foundation
 import WhorlProtocol
 
-/// An event with defaults filled in, clocks corrected, and what is malformed left out and noted.
+/// An event with default values and corrected times; malformed values are left out and noted.
 ///
-/// Deterministic, so that the page that shows an event makes the same of the stored bytes as the way in did.
+/// Normalisation is deterministic, so that processing the stored bytes again gives the same result as on arrival.
 public struct NormalisedEvent: Sendable {
     /// The event with its notes.
     public private(set) var event: Event
-    /// Its identity: the request's, else its own, else a new one.
+    /// The event id: from the request, else from the payload, else a new one.
     public let eventID: EventID
-    /// When it happened, drift removed and kept within bounds.
+    /// The time of the event, corrected for clock drift and limited to the valid range.
     public let occurredAt: Date
-    /// The level, with its default.
+    /// The level, or its default.
     public let level: Level
-    /// The kind, recomputed from what the event holds.
+    /// The type, recomputed from the content of the event.
     public let type: String
-    /// The release, when it is well formed.
+    /// The release, if it is valid.
     public let release: String?
-    /// The build.
+    /// The build, if it is valid.
     public let dist: String?
-    /// The environment, when it is well formed.
+    /// The environment, if it is valid.
     public let environment: String?
-    /// The tags, cleaned, with those made from other members.
+    /// The valid tags and the derived tags.
     public let tags: [Event.Tag]
-    /// The user's address, `{{auto}}` resolved.
+    /// The address of the user, with `{{auto}}` resolved.
     public let userAddress: String?
-    /// The client's address, if the event asked for it.
+    /// The client address, if the event asked for it.
     public let filledAddress: String?
-    /// What tells this user from others.
+    /// The text that identifies the user.
     public let userIdentity: String?
 
-    /// Normalises an event; `context` is what its request told.
+    /// Normalises an event; `context` contains the data of its request.
     public init(_ event: Event, _ context: EventContext) {
         var notes = NoteList(event.notes)
         eventID = context.eventID ?? event.eventID ?? .random()
         occurredAt = EventTime.occurred(event.timestamp, context, &notes)
         level = event.level ?? (event.type == "transaction" ? .info : .error)
         type = eventType(of: event)
-        // Cut where they are kept for queries; the payload has them whole (limits: protocol facts, section 4).
+        // These values are truncated in the database columns, but not in the payload (protocol facts, section 4).
         for (path, value, limit) in [
             ("logger", event.logger, 64), ("platform", event.platform, 64), ("transaction", event.transaction, 200),
         ] where value?.utf8.count ?? 0 > limit { notes.add(path, "value_too_long") }
@@ -63,20 +63,20 @@ public struct NormalisedEvent: Sendable {
     }
 }
 
-/// The kind of an event by what it holds; what the sender calls it counts only for browser reports.
+/// The type of an event from its content; the declared type applies only to browser reports.
 private func eventType(of event: Event) -> String {
     if !event.exceptions.isEmpty { return "error" }
     for key in ["csp", "hpkp", "expectct", "expectstaple"] where event.type == key { return key }
     return "default"
 }
 
-/// The notes of an event while rules add to them.
+/// A bounded list of the notes of an event.
 struct NoteList {
     private(set) var notes: [EventNote]
 
     init(_ notes: [EventNote]) { self.notes = notes }
 
-    /// Adds a note while there is room; the path is worked out only then.
+    /// Adds a note unless the list is full; the path is evaluated only if the note is added.
     mutating func add(_ path: @autoclosure () -> String, _ reason: String) {
         if notes.count < 200 { notes.append(EventNote(path(), reason)) }
     }

@@ -1,6 +1,6 @@
 import WhorlProtocol
 
-/// What may be a release or a build (protocol facts, section 4).
+/// Validates the release and the build (protocol facts, section 4).
 enum ReleaseRule {
     private static let maxReleaseBytes = 250
     private static let maxDistBytes = 64
@@ -34,7 +34,7 @@ enum ReleaseRule {
 }
 
 extension String {
-    /// The text without white space at its ends.
+    /// The text without leading and trailing whitespace.
     func trimmingBlanks() -> String {
         var view = self[...]
         while let first = view.first, first.isWhitespace { view = view.dropFirst() }

@@ -1,12 +1,12 @@
 import WhorlProtocol
 
-/// What may be a tag, how many there may be, and which one wins (protocol facts, section 4).
+/// Validates tags, limits their number, and merges them with derived tags (protocol facts, section 4).
 enum TagRule {
-    /// Own tags beyond which the rest is left out: each is a row in the counts of tag values.
+    /// The maximum number of tags of an event, because each is a row in the counts of tag values.
     private static let maxTags = 100
     private static let maxKeyBytes = 200
     private static let maxValueBytes = 200
-    /// Keys that other members of the event fill.
+    /// Keys that are reserved for other members of the event.
     private static let reserved: Set<String> = ["release", "dist", "user", "filename", "function"]
 
     static func cleaned(_ tags: [Event.Tag], _ notes: inout NoteList) -> [Event.Tag] {
@@ -42,7 +42,7 @@ enum TagRule {
         return result
     }
 
-    /// Own tags first; a derived one is added where its key is free.
+    /// The tags of the event, followed by the derived tags with unused keys.
     static func merged(_ own: [Event.Tag], _ derived: [Event.Tag]) -> [Event.Tag] {
         let taken = Set(own.map(\.key))
         return own + derived.filter { !taken.contains($0.key) }

@@ -1,22 +1,22 @@
-/// How much the parts of an event may hold; what is over is cut off and noted (sizes: protocol facts, section 4).
+/// The size limits of the parts of an event; larger parts are trimmed and noted (sizes: protocol facts, section 4).
 public struct FieldLimits: Sendable, Equatable {
-    /// Bytes of a string as written.
+    /// The maximum length of a string in bytes, with escapes as written.
     public var stringBytes = 8_192
-    /// Containers inside one another, the event itself counted.
+    /// The maximum nesting depth of containers, including the event itself.
     public var depth = 24
-    /// Members of an object.
+    /// The maximum number of members of an object.
     public var members = 1_000
-    /// Elements of a list for which there is no bound of its own.
+    /// The maximum number of elements of a list without a specific limit.
     public var elements = 1_000
-    /// Frames of a stack; those at both ends are kept.
+    /// The maximum number of frames of a stack; frames at both ends are kept.
     public var frames = 250
-    /// Exceptions of a chain; those at both ends are kept.
+    /// The maximum number of exceptions of a chain; exceptions at both ends are kept.
     public var exceptions = 50
-    /// Breadcrumbs; the latest are kept.
+    /// The maximum number of breadcrumbs; the latest are kept.
     public var breadcrumbs = 100
-    /// Tags; the first are kept.
+    /// The maximum number of tags; the first are kept.
     public var tags = 200
 
-    /// The defaults.
+    /// Creates the default limits.
     public init() {}
 }

@@ -1,4 +1,4 @@
-/// Changes to the bytes of an event: ranges that are replaced in place, while everything else stays as it was received.
+/// A list of replacements of byte ranges in an event; all other bytes stay as received.
 struct PayloadEdits {
     private var edits: [(range: Range<Int>, bytes: [UInt8])] = []
 
@@ -12,7 +12,7 @@ struct PayloadEdits {
         edits.append((range, []))
     }
 
-    /// The bytes with all changes made; of two that overlap the one that begins first counts.
+    /// Returns the bytes with all replacements applied; of overlapping ranges, only the one that starts first applies.
     func applied(to bytes: [UInt8]) -> [UInt8] {
         let ordered = edits.sorted {
             ($0.range.lowerBound, -$0.range.upperBound) < ($1.range.lowerBound, -$1.range.upperBound)

@@ -1,18 +1,18 @@
-/// What is taken out of an event before it is written anywhere.
+/// The settings for scrubbing sensitive data from events before they are stored.
 public struct ScrubSettings: Sendable, Equatable, Codable {
-    /// Whether anything is scrubbed at all.
+    /// Whether scrubbing is enabled.
     public var isOn = true
-    /// Whether the usual words mark a value as sensitive: passwords, tokens, keys, cookies, card numbers.
+    /// Whether the default rules apply: passwords, tokens, keys, cookies, card numbers.
     public var usesDefaults = true
-    /// Further words; a key that contains one has its value replaced.
+    /// Additional words; the value of a key that contains one of them is replaced.
     public var sensitiveFields: [String] = []
-    /// Keys whose value is kept whatever the other words say.
+    /// Keys whose value is always kept.
     public var safeFields: [String] = []
-    /// Whether network addresses of users are removed.
+    /// Whether IP addresses are removed.
     public var removesAddresses = false
-    /// Whether mail addresses are removed.
+    /// Whether email addresses are removed.
     public var removesMailAddresses = false
 
-    /// The defaults.
+    /// Creates the default settings.
     public init() {}
 }

@@ -1,16 +1,17 @@
 import Glibc
 import WhorlProtocol
 
-/// Takes out of an event what must not be kept, by the names of members and by what stands in texts.
+/// Removes sensitive data from an event, based on the names of members and on the content of texts.
 ///
-/// A replaced value reads `[Filtered]`, as SDKs write it when they scrub themselves.
+/// The replacement is `[Filtered]`, as in SDKs.
 struct Scrubber {
     static let replacement = "[Filtered]"
 
-    /// Members of the event whose keys are names of packages and the like, not of values, and whose texts are ids and
-    /// versions: only the credentials of URLs are looked for in them.
+    /// Members of the event in which only credentials in URLs are scrubbed.
+    ///
+    /// Their keys are names such as those of packages, and their texts are ids and versions.
     private static let exempt = ["modules", "sdk", "debug_meta", "_meta", "fingerprint"]
-    /// Members whose text may hold parameters as `name=value`.
+    /// Members whose text may contain parameters as `name=value`.
     private static let parametric: [StaticString] = [
         "url", "query_string", "data", "body", "from", "to", "referer", "fragment",
     ]
@@ -19,7 +20,7 @@ struct Scrubber {
     private let key: SensitiveKey
     private let text: SensitiveText
 
-    /// Whether strings are looked into that hold JSON: once, not for ever.
+    /// Whether strings that contain JSON are parsed and scrubbed; false inside such a string, to limit recursion.
     private let looksIntoBodies: Bool
 
     init(_ settings: ScrubSettings, looksIntoBodies: Bool = true) {
@@ -29,8 +30,9 @@ struct Scrubber {
         text = SensitiveText(settings)
     }
 
-    /// Adds what has to be replaced, with a note for each; `wasCut` when texts of the document were shortened, so that
-    /// the end of a URL may be missing.
+    /// Adds the replacements for sensitive data, with a note for each.
+    ///
+    /// `wasCut` is true when texts of the document were truncated, so that the end of a URL may be missing.
     func add(
         to edits: inout PayloadEdits,
         _ notes: inout NoteList,
@@ -63,7 +65,7 @@ struct Scrubber {
                 }
                 return .over
             }
-            // Perhaps a pair of name and value, as in lists of headers.
+            // The array may be a pair of name and value, as in lists of headers.
             if !isExempt, visit.isArray, visit.size == 2 { hits.append((document.node(visit), .pair)) }
             return .into
         }
@@ -79,19 +81,19 @@ struct Scrubber {
         }
     }
 
-    /// What about a value is to be looked at.
+    /// The reason why a value may need scrubbing.
     private enum Hit {
-        /// Its key is sensitive.
+        /// The key is sensitive.
         case whole
-        /// It is a list of two, perhaps of a name and its value.
+        /// The value is a list of two elements, which may be a name and its value.
         case pair
-        /// It is a text that may hold something sensitive.
+        /// The value is a text that may contain sensitive data.
         case text(isParametric: Bool, urlsOnly: Bool)
-        /// Its key is a text that may hold something sensitive.
+        /// The key is a text that may contain sensitive data.
         case key(urlsOnly: Bool)
     }
 
-    /// Whether a key is more than a name: a URL, parameters, or a long number.
+    /// Whether a key may be a text instead of a name: a URL, parameters, or a long number.
     private static func mayHoldText(_ key: UnsafeBufferPointer<UInt8>) -> Bool {
         var digits = 0
         for byte in key {
@@ -104,7 +106,7 @@ struct Scrubber {
         return digits >= 9
     }
 
-    /// Members that hold a network address, where those are to be removed.
+    /// Whether a member contains an IP address that must be removed.
     private func isAddress(_ visit: JSONDocument.Visit) -> Bool {
         guard settings.removesAddresses else { return false }
         return ["ip_address", "REMOTE_ADDR", "X-Forwarded-For", "X-Real-Ip", "Forwarded"]
@@ -116,7 +118,7 @@ struct Scrubber {
         return visit.isNumber || visit.size > 0
     }
 
-    /// Whether a text may quote a URL with parameters, wherever it stands.
+    /// Whether a text may contain a URL with parameters.
     private static func quotesParameters(_ visit: JSONDocument.Visit) -> Bool {
         guard visit.isString, let base = visit.bytes.baseAddress,
             memchr(base, Int32(UInt8(ascii: "?")), visit.bytes.count) != nil
@@ -166,7 +168,7 @@ struct Scrubber {
         document.bytes.withUnsafeBufferPointer { bytes in
             let found = text.ranges(in: UnsafeBufferPointer(rebasing: bytes[inner]), urlsOnly: urlsOnly)
             if node.isNumber {
-                // The whole number or nothing: a part of one would be no JSON.
+                // Only a whole number is replaced, because a partial replacement is not valid JSON.
                 if found == [0..<inner.count] { replace(node, document, &edits, &notes) }
                 return
             }
@@ -180,8 +182,9 @@ struct Scrubber {
         }
     }
 
-    /// Looks at the characters of a text rather than at its bytes as written, and writes it anew when something is found:
-    /// escapes must not hide anything, and a body may be JSON itself.
+    /// Scrubs the unescaped characters of a text and re-encodes it if it changes.
+    ///
+    /// Escapes must not hide sensitive data, and a body may itself be JSON.
     private func whole(
         _ node: JSONNode,
         _ isParametric: Bool,
@@ -217,7 +220,7 @@ struct Scrubber {
         notes.add(document.path(of: node), "scrubbed")
     }
 
-    /// The ranges in order, those that overlap or touch as one.
+    /// The ranges in order; overlapping and adjacent ranges are merged.
     private static func merged(_ ranges: [Range<Int>]) -> [Range<Int>] {
         ranges.sorted { $0.lowerBound < $1.lowerBound }
             .reduce(into: []) { merged, range in
@@ -229,22 +232,22 @@ struct Scrubber {
             }
     }
 
-    /// Whether the key of a value is sensitive, escapes read.
+    /// Whether the key of a value is sensitive, with escapes decoded.
     private func isSensitive(_ visit: JSONDocument.Visit, _ document: JSONDocument) -> Bool {
         if key.matches(visit.key) { return true }
         guard visit.key.contains(UInt8(ascii: "\\")), let name = document.node(visit).key?.string else { return false }
         return Array(name.utf8).withUnsafeBufferPointer { key.matches($0) }
     }
 
-    /// Whether the name of a parameter is sensitive, percent encoding removed.
+    /// Whether the name of a parameter is sensitive, with percent encoding decoded.
     private func isSensitive(name: UnsafeBufferPointer<UInt8>) -> Bool {
-        // Longer ones are none of ours; three bytes may stand for one.
+        // Longer names do not match. Percent encoding may use three bytes for one.
         guard name.count <= 3 * SensitiveKey.maxBytes else { return false }
         guard name.contains(UInt8(ascii: "%")) else { return key.matches(name) }
         return key.matches(name) || Self.decoded(name).withUnsafeBufferPointer { key.matches($0) }
     }
 
-    /// Bytes with percent encoding removed; what is none stays as it is.
+    /// Decodes percent encoding; invalid sequences are kept.
     private static func decoded(_ name: UnsafeBufferPointer<UInt8>) -> [UInt8] {
         func digit(_ at: Int) -> UInt8? { at < name.count ? hexValue(name[at]) : nil }
         var result: [UInt8] = []
@@ -261,7 +264,7 @@ struct Scrubber {
         return result
     }
 
-    /// The values of sensitive parameters in `a=1&b=2`.
+    /// The ranges of the values of sensitive parameters, as in `a=1&b=2`.
     private func parameters(in bytes: UnsafeBufferPointer<UInt8>) -> [Range<Int>] {
         var found: [Range<Int>] = []
         var start = 0
@@ -296,9 +299,9 @@ struct Scrubber {
     }
 }
 
-/// Keys that were found harmless a moment ago: the frames of a stack have the same ones again and again.
+/// A small cache of keys that are not sensitive, because the frames of a stack repeat the same keys.
 private struct HarmlessKeys {
-    /// Short keys as they are, two words each; another key may take the place.
+    /// Short keys, packed into two words each; a key overwrites another key in the same slot.
     private var slots = [SIMD2<UInt64>](repeating: .zero, count: 64)
 
     func contains(_ key: UnsafeBufferPointer<UInt8>) -> Bool {
@@ -315,7 +318,7 @@ private struct HarmlessKeys {
         guard (1...15).contains(key.count), let base = UnsafeRawPointer(key.baseAddress) else { return nil }
         let count = key.count
         var words = SIMD2<UInt64>.zero
-        // Loads that overlap instead of a loop; with the length they tell every key apart.
+        // Uses overlapping loads instead of a loop. Together with the length, the result is unique for each key.
         switch count {
         case 8...:
             words[0] = base.loadUnaligned(as: UInt64.self)
@@ -326,7 +329,7 @@ private struct HarmlessKeys {
         default:
             words[0] = UInt64(key[0]) | UInt64(key[count / 2]) << 8 | UInt64(key[count - 1]) << 16
         }
-        // The length also keeps a key of zero bytes from being the empty place.
+        // Because of the length, a key of NUL bytes differs from an empty slot.
         words[1] |= UInt64(count) << 56
         return words
     }

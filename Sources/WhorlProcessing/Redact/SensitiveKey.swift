@@ -1,16 +1,16 @@
-/// Decides by its name whether a value must not be kept (words: protocol facts, section 4.6).
+/// Decides by the key whether a value is sensitive (words: protocol facts, section 4.6).
 struct SensitiveKey {
-    /// Words that count wherever they stand in a key, which is compared in lower case without separators.
+    /// Words that match anywhere in a key; keys are compared in lower case without separators.
     private static let parts: [StaticString] = [
         "password", "passwd", "passphrase", "secret", "apikey", "accesskey", "privatekey", "credential", "mysqlpwd",
         "bearer", "csrf", "xsrf", "authorization", "authentication", "token", "cookie", "sessionid", "sessid",
         "creditcard",
         "cardnumber", "stripetoken", "xapikey",
     ]
-    /// Words that count only as a whole key.
+    /// Words that match only as a whole key.
     private static let wholes: [StaticString] = ["auth", "session", "pwd", "cvv", "cvc", "ssn", "pin", "xauth"]
 
-    /// Keys longer than this are no words of meaning, and are not looked at.
+    /// The maximum length of a key that is checked; longer keys are not meaningful names.
     static let maxBytes = 128
 
     private let usesDefaults: Bool
@@ -23,7 +23,7 @@ struct SensitiveKey {
         safe = settings.safeFields.prefix(100).map { Self.folded($0.utf8) }.filter { !$0.isEmpty }
     }
 
-    /// Whether the value of this key is sensitive.
+    /// Whether the value of a key is sensitive.
     func matches(_ key: UnsafeBufferPointer<UInt8>) -> Bool {
         guard (2...Self.maxBytes).contains(key.count) else { return false }
         return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.maxBytes) { buffer in

@@ -1,10 +1,11 @@
 import CWhorlSearch
 import Glibc
 
-/// Finds what must not be kept inside a text: card numbers, private keys, credentials of URLs and headers, and, when the
-/// project asks for it, mail and network addresses.
+/// Finds sensitive data in a text: card numbers, social security numbers, private keys, credentials in URLs and
+/// headers.
 ///
-/// Works on the bytes of a text without escapes, or on the characters of one that has some.
+/// If the project enables it, email addresses and IP addresses are found too.
+/// The input is the raw bytes of a text without escapes, or the unescaped characters.
 struct SensitiveText {
     private let removesMail: Bool
     private let removesAddresses: Bool
@@ -14,20 +15,20 @@ struct SensitiveText {
         removesAddresses = settings.removesAddresses
     }
 
-    /// Whether anything in the bytes may be sensitive, by a few searches through all of them at once.
+    /// Whether the bytes of a whole document may contain sensitive data; a quick check with a few searches.
     func isPossible(in bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         if contains("-----BEGIN", in: bytes) || contains("earer ", in: bytes) || contains("asic ", in: bytes) {
             return true
         }
-        // What is written with escapes is looked at character by character.
+        // Texts with escapes need the full check.
         if removesAddresses || contains("\\/", in: bytes) || contains("\\u00", in: bytes) { return true }
         if hasUserInfo(bytes) { return true }
         return Self.hasLongNumber(bytes)
     }
 
-    /// Whether some `@` stands behind a `//` without a slash between, or at all where mail addresses are to go.
+    /// Whether an `@` follows `//` without a slash in between, or occurs anywhere if email addresses are removed.
     ///
-    /// Behind an escape anything may stand.
+    /// An escape after `//` also counts, because it may encode an `@`.
     private func hasUserInfo(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         if removesMail { return contains("@", in: bytes) }
         guard let base = bytes.baseAddress else { return false }
@@ -35,7 +36,7 @@ struct SensitiveText {
         var at = 0
         while let found = whorl_find(base + at, bytes.count - at, scheme.utf8Start, scheme.utf8CodeUnitCount) {
             at = UnsafeRawPointer(found) - UnsafeRawPointer(base) + scheme.utf8CodeUnitCount
-            // What was looked at holds no slash, so it is not looked at again.
+            // The scanned bytes contain no slash, so the next search starts after them.
             while at < bytes.count, ![0x2F, 0x22, 0x20].contains(bytes[at]) {
                 if bytes[at] == UInt8(ascii: "@") || bytes[at] == UInt8(ascii: "\\") { return true }
                 at += 1
@@ -49,8 +50,9 @@ struct SensitiveText {
         return whorl_find(base, bytes.count, word.utf8Start, word.utf8CodeUnitCount) != nil
     }
 
-    /// Whether thirteen digits stand in a row, blanks and hyphens between them left out of account, or nine with
-    /// hyphens: any such run covers a multiple of eleven, so only those places are looked at.
+    /// Whether the bytes contain 13 digits in a row, ignoring spaces and hyphens, or 9 digits with at least 2 hyphens.
+    ///
+    /// Each such run is at least 11 bytes long, so that it is enough to check every 11th byte.
     private static func hasLongNumber(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         var at = 10
         while at < bytes.count {
@@ -73,19 +75,19 @@ struct SensitiveText {
         return false
     }
 
-    /// Whether a text holds something to be replaced.
+    /// Whether a text contains sensitive data.
     ///
-    /// Of ids and versions only URLs count: some read like card numbers.
+    /// `urlsOnly` is for ids and versions, some of which have the form of card numbers.
     func isFound(in bytes: UnsafeBufferPointer<UInt8>, urlsOnly: Bool) -> Bool {
-        // Nothing shorter is sensitive by itself.
+        // Shorter texts do not match any kind of sensitive data.
         guard bytes.count >= 6 else { return false }
-        // Escapes may hide something; then the characters are looked at.
+        // Escapes may hide sensitive data, so the caller must check the unescaped characters.
         if let base = bytes.baseAddress, memchr(base, Int32(UInt8(ascii: "\\")), bytes.count) != nil { return true }
         for at in bytes.indices where range(in: bytes, at: at, urlsOnly) != nil { return true }
         return false
     }
 
-    /// The ranges of a text to be replaced, in order and apart from each other.
+    /// The ranges of sensitive data in a text, in order and without overlaps.
     func ranges(in bytes: UnsafeBufferPointer<UInt8>, urlsOnly: Bool) -> [Range<Int>] {
         var found: [Range<Int>] = []
         var at = 0
@@ -104,7 +106,7 @@ struct SensitiveText {
         return found
     }
 
-    /// What is sensitive at a place of a text, if anything.
+    /// The range of the sensitive data that is recognised at a position; nil when there is none.
     private func range(in bytes: UnsafeBufferPointer<UInt8>, at: Int, _ urlsOnly: Bool) -> Range<Int>? {
         switch bytes[at] {
         case UInt8(ascii: ":"): userInfo(bytes, at + 1, needsPassword: false)
@@ -121,9 +123,9 @@ struct SensitiveText {
 
     // MARK: - Kinds
 
-    /// A card number: 13 to 19 digits, perhaps in groups, an issuer's prefix, and the check digit of Luhn.
+    /// A card number: 13 to 19 digits, optionally in groups, with an issuer prefix and a valid Luhn check digit.
     private func card(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> Range<Int>? {
-        // A text may begin a number at every second byte: the digits are counted first, without a list of them.
+        // A number may start at every second byte of a text, so the digits are only counted first, without an array.
         guard (0x32...0x36).contains(bytes[start]) else { return nil }
         var digits = 0
         var two = 0
@@ -145,7 +147,7 @@ struct SensitiveText {
         return start..<end
     }
 
-    /// Whether some issuer has numbers of so many digits that begin with these two.
+    /// Whether an issuer uses numbers that start with `two` and have `digits` digits.
     private static func isIssuer(_ two: Int, _ digits: Int) -> Bool {
         switch two {
         case 40...49: digits == 13 || digits == 16 || digits == 19
@@ -177,7 +179,7 @@ struct SensitiveText {
             let isHyphen = bytes[start + offset] == UInt8(ascii: "-")
             guard offset == 3 || offset == 6 ? isHyphen : Self.isDigit(bytes[start + offset]) else { return nil }
         }
-        // None begins with 000, 666 or 9; ids that look alike often do.
+        // Valid numbers do not start with 9 or 000. Ids of the same form often do.
         guard bytes[start] != UInt8(ascii: "9"), bytes[start..<start + 3].contains(where: { $0 != UInt8(ascii: "0") })
         else { return nil }
         return start..<start + 11
@@ -204,9 +206,9 @@ struct SensitiveText {
         return start..<at
     }
 
-    /// A private key in PEM form, to its end or the end of the text.
+    /// A private key in PEM form, up to its end line or the end of the text.
     private func privateKey(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> Range<Int>? {
-        // Compared as bytes: a text may begin a key every ten bytes.
+        // Checks only the first bytes, because a text may contain the start of a key every ten bytes.
         let head = UnsafeBufferPointer(rebasing: bytes[start..<min(start + 64, bytes.count)])
         guard contains("-----BEGIN", in: UnsafeBufferPointer(rebasing: head.prefix(10))),
             contains("PRIVATE KEY", in: head)
@@ -220,26 +222,27 @@ struct SensitiveText {
         return start..<min(start + offset + 40, bytes.count)
     }
 
-    /// Whether a text was shortened at a place, as the trimmer does it: then the `@` behind a password may be gone.
+    /// Whether the trimmer truncated the text at a position, so that the `@` after a password may be missing.
     private func isCut(_ bytes: UnsafeBufferPointer<UInt8>, _ at: Int) -> Bool {
         at == bytes.count && at >= 3 && bytes[(at - 3)...].allSatisfy { $0 == UInt8(ascii: ".") }
     }
 
-    /// Whether the slash at a place may begin a URL without a scheme.
+    /// Whether the slash at a position may start a URL without a scheme.
     private func isSchemeless(_ bytes: UnsafeBufferPointer<UInt8>, _ at: Int) -> Bool {
         guard at > 0 else { return true }
         let before = bytes[at - 1]
         return !Self.isWord(before) && ![0x2F, 0x3A, 0x5C].contains(before)
     }
 
-    /// Behind a slash at a place, which may stand behind backslashes: a text may quote JSON.
+    /// The position after the slash at `start`; backslashes before the slash are skipped, because a text may quote
+    /// JSON.
     private func afterSlash(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> Int? {
         var at = start
         while at < bytes.count, at - start < 3, bytes[at] == UInt8(ascii: "\\") { at += 1 }
         return at < bytes.count && bytes[at] == UInt8(ascii: "/") ? at + 1 : nil
     }
 
-    /// What stands between two slashes at a place and `@` in a URL: a user, or a user and a password.
+    /// The user information of a URL, between the two slashes at `slashes` and `@`: a user, or a user and a password.
     private func userInfo(
         _ bytes: UnsafeBufferPointer<UInt8>,
         _ slashes: Int,
@@ -250,7 +253,7 @@ struct SensitiveText {
         var end: Int?
         var hasPassword = !needsPassword
         var colon: Int?
-        // Up to the last `@` of the authority, as readers of URLs take it.
+        // The user information ends at the last `@` of the authority, as in URL parsers.
         scan: while at < bytes.count, at - start < 512 {
             switch bytes[at] {
             case UInt8(ascii: "@"): end = at
@@ -258,7 +261,7 @@ struct SensitiveText {
                 hasPassword = true
                 colon = colon ?? at
             case UInt8(ascii: "/"), UInt8(ascii: "?"), UInt8(ascii: "#"), UInt8(ascii: "\\"), 0...0x20: break scan
-            // A text may quote JSON or markup: these stand in no authority (RFC 3986, 3.2).
+            // A text may quote JSON or markup. These characters are not valid in an authority (RFC 3986, 3.2).
             case UInt8(ascii: "\""), UInt8(ascii: "<"), UInt8(ascii: ">"): break scan
             case UInt8(ascii: "'"), UInt8(ascii: ","), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "["),
                 UInt8(ascii: "]"), UInt8(ascii: "{"), UInt8(ascii: "}"):
@@ -276,7 +279,7 @@ struct SensitiveText {
         return start..<end
     }
 
-    /// What follows `Bearer ` or `Basic ` and looks like a credential.
+    /// A credential of at least 8 characters after `Bearer ` or `Basic `.
     private func credentials(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> Range<Int>? {
         for word in ["bearer ", "basic "] as [StaticString] {
             let count = word.utf8CodeUnitCount
@@ -302,7 +305,7 @@ struct SensitiveText {
         return start < at && hasDot ? start..<end : nil
     }
 
-    // MARK: - Letters
+    // MARK: - Character classes
 
     private func isWordStart(_ bytes: UnsafeBufferPointer<UInt8>, _ at: Int) -> Bool {
         at == 0 || !Self.isWord(bytes[at - 1]) && bytes[at - 1] != UInt8(ascii: ".")

@@ -1,8 +1,8 @@
 import WhorlProtocol
 
-/// Cuts an event to its ``FieldLimits``: the same bytes are always cut in the same way, and each cut leaves a note.
+/// Trims an event to its ``FieldLimits``; trimming is deterministic, and each change adds a note.
 struct Trimmer {
-    /// Bytes of a key as written; those that people choose are far below.
+    /// The maximum length of a key in bytes, with escapes as written; normal keys are far below.
     private static let maxKeyBytes = 512
 
     private let limits: FieldLimits
@@ -14,9 +14,9 @@ struct Trimmer {
         self.limits = limits
     }
 
-    /// Adds what has to be cut.
+    /// Adds the edits that trim the event.
     mutating func add(to edits: inout PayloadEdits) {
-        // Found in one pass that allocates nothing for an event within its limits.
+        // One pass finds all values. For an event within its limits, it adds nothing to these lists.
         var scalars: [JSONNode] = []
         var deep: [JSONNode] = []
         var lists: [(node: JSONNode, count: Int, end: End)] = []
@@ -39,7 +39,7 @@ struct Trimmer {
                 return .over
             }
             if visit.depth == 1 { member = visit.key }
-            // The size counts everything inside, so only few come into question.
+            // The size counts all nested values and keys, so this check selects only a few candidates.
             if visit.isArray {
                 let (count, end) = bound(of: visit, in: member)
                 if visit.size > count { lists.append((document.node(visit), count, end)) }
@@ -58,7 +58,7 @@ struct Trimmer {
         for value in longKeys { cut(keyOf: value, &edits) }
     }
 
-    /// Whether a number has the form that most have: a few digits, no exponent.
+    /// Whether a number is short and has no exponent, so that it is in range.
     private static func isPlain(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         bytes.count <= 25 && !bytes.contains { $0 | 0x20 == UInt8(ascii: "e") }
     }
@@ -71,7 +71,7 @@ struct Trimmer {
 
     private mutating func cut(scalar node: JSONNode, _ edits: inout PayloadEdits) {
         if node.isNumber {
-            // No reader would make the same of it as the next.
+            // Parsers differ in how they treat numbers that are out of range.
             guard node.double == nil, node.int == nil else { return }
             edits.replace(node.range, with: "null")
             note(node, "number_out_of_range")
@@ -87,7 +87,9 @@ struct Trimmer {
         case both
     }
 
-    /// How many elements a list may have: by the key under which it stands, or for `values` by the member of the event.
+    /// The maximum number of elements of a list, and the end that is kept.
+    ///
+    /// Both depend on the key of the list, or for `values` on the member of the event.
     private func bound(of list: JSONDocument.Visit, in member: UnsafeBufferPointer<UInt8>) -> (Int, End) {
         func equals(_ key: UnsafeBufferPointer<UInt8>, _ name: String) -> Bool { name.utf8.elementsEqual(key) }
         if equals(list.key, "frames") { return (limits.frames, .both) }
@@ -120,7 +122,9 @@ struct Trimmer {
         note(list, "too_many_elements")
     }
 
-    /// Of members with the same key the last one counts, so the others go first.
+    /// Trims the members of an object.
+    ///
+    /// Of duplicate keys only the last member is used, so the others are removed first.
     private mutating func cut(members object: JSONNode, to limit: Int, _ edits: inout PayloadEdits) {
         let members = Array(object.members)
         guard members.count > limit else { return }
@@ -140,14 +144,14 @@ struct Trimmer {
         notes.add(document.path(of: node), reason)
     }
 
-    /// The literal of a string cut to so many bytes, neither inside an escape nor inside a character.
+    /// The literal of a string, truncated to at most `limit` bytes without splitting an escape or a character.
     private static func shortened(_ node: JSONNode, to limit: Int) -> String {
         let literal = node.rawBytes
         let content = literal.dropFirst().dropLast()
         var end = content.startIndex + max(limit - 3, 0)
-        // Back to the start of a character.
+        // Move back to the start of a character.
         while end > content.startIndex, content[end] & 0xC0 == 0x80 { end -= 1 }
-        // Out of an escape: a run of backslashes before the cut, or the digits of \u1234.
+        // Move back to the start of an escape: a run of backslashes before the end, or the digits of \u1234.
         let window = content[max(content.startIndex, end - 6)..<end]
         if let slash = window.lastIndex(of: UInt8(ascii: "\\")) {
             var run = 0

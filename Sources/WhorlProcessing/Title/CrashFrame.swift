@@ -1,6 +1,6 @@
 import WhorlProtocol
 
-/// The frame that people mean by "where it happened": the last one of the application, else the last one.
+/// Selects the frame where the event happened: the last in-app frame, else the last frame.
 enum CrashFrame {
     private static let unnamed: Set<String> = ["<redacted>", "<unknown>"]
 
@@ -23,7 +23,7 @@ enum CrashFrame {
         return named.last(where: isOwn) ?? named.last ?? frames.last(where: isOwn) ?? frames.last
     }
 
-    /// The function as people write it, where its name is mangled.
+    /// The function name, demangled if necessary.
     static func function(of frame: Frame, _ event: Event) -> String? {
         frame.function.map { event.names[$0] ?? $0 }
     }

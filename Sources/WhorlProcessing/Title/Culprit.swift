@@ -1,6 +1,8 @@
 import WhorlProtocol
 
-/// Where an event happened, in a few words: the unit of work, else the crash frame, else the request.
+/// A short description of where an event happened.
+///
+/// It is the transaction, else the culprit that the client sends, else the crash frame, else the request URL.
 enum Culprit {
     static func text(of event: Event) -> String {
         let maxBytes = 200

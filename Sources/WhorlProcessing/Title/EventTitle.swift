@@ -1,10 +1,10 @@
 import WhorlProtocol
 
-/// The first line that people see of an event, and the parts it is made of (protocol facts, section 6.5).
+/// The title of an event, and the parts of the title (protocol facts, section 6.5).
 struct EventTitle {
-    /// Characters of a message that a title shows.
+    /// The maximum number of characters of a message in a title.
     private static let maxValue = 256
-    /// What stands where an event tells nothing.
+    /// The title of an event without an exception and a message.
     static let unlabeled = "<unlabeled event>"
 
     let title: String
@@ -35,7 +35,7 @@ struct EventTitle {
         add("function", function?.prefix(bytes: 256))
         self.metadata = .object(metadata)
         location = frame?.filename?.prefix(bytes: 256)
-        // A type may be the name of a symbol too.
+        // The type may be a mangled name.
         let type = main.type.map { event.names[$0] ?? $0 }
         let name = (isSynthetic ? function ?? type : type)
             .flatMap { name in name.trimmingBlanks().isEmpty ? nil : name.prefix(bytes: 256) }
@@ -49,7 +49,7 @@ struct EventTitle {
     }
 }
 
-/// The first line that is not blank, cut after so many characters; a message may be a megabyte, its start is enough.
+/// The first line that is not blank, truncated to `limit` characters; reads only the start of a long message.
 private func firstLine(_ text: String, _ limit: Int) -> String {
     let line =
         text.prefix(bytes: 8_192).split(whereSeparator: \.isNewline).lazy.map { String($0).trimmingBlanks() }

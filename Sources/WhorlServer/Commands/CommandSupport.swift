@@ -7,9 +7,9 @@ import WhorlStore
 
 /// Exit codes of `sysexits.h` that scripts can rely on.
 enum Exit {
-    /// A command line or a setting that cannot be used.
+    /// A command line or setting that is not valid.
     static let usage = ExitCode(64)
-    /// Anything else that went wrong.
+    /// Any other failure.
     static let failure = ExitCode(1)
 }
 
@@ -19,7 +19,7 @@ func complain(_ text: String) {
     LogWriter.standardError.flush(within: 1)
 }
 
-/// Runs the body of a command and turns errors into a sentence and an exit code.
+/// Runs the body of a command, and converts errors to a message and an exit code.
 func runCommand(_ body: () async throws -> Void) async throws {
     do {
         try await body()
@@ -55,7 +55,7 @@ struct CommonOptions: ParsableArguments {
 
     func logger() throws -> Logger {
         let settings = try LogSettings(source)
-        // Commands are quiet: what they have to say is their output.
+        // Commands log only notices and more severe messages; their result is their output.
         return Logger(label: "whorl") { label in
             StderrLogHandler(
                 label: label,
@@ -65,12 +65,12 @@ struct CommonOptions: ParsableArguments {
         }
     }
 
-    /// Runs the body with a migrated database, and leaves a private cluster as it was found.
+    /// Runs the body with a migrated database; afterwards, a private cluster that no other process uses is stopped.
     func withAdministration(_ body: (Administration) async throws -> Void) async throws {
         try await withDatabase { try await body(Administration(pool: $0)) }
     }
 
-    /// The same with the pool itself.
+    /// Runs the body with the connection pool of a migrated database.
     func withDatabase(_ body: (PostgresPool) async throws -> Void) async throws {
         let logger = try logger()
         let access = try await DatabaseAccess.open(DatabaseSettings(source), logger: logger)
@@ -91,7 +91,7 @@ struct CommonOptions: ParsableArguments {
         await access.close()
     }
 
-    /// The base of DSNs: what the collector is configured to be reached by, or its defaults.
+    /// The base URL of DSNs: the configured public URL of the collector, or its default.
     func publicURL() throws -> String {
         let settings = try ServeSettings(source)
         return settings.publicURL(port: settings.port)

@@ -2,31 +2,31 @@ import ArgumentParser
 import Foundation
 import WhorlStore
 
-/// The commands `whorl dictionary train` and `whorl dictionary list`: what payloads are compressed with.
+/// The commands `whorl dictionary train` and `whorl dictionary list`, for the dictionaries that compress payloads.
 struct DictionaryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dictionary",
-        abstract: "Trains and lists the dictionaries that stored events are compressed with.",
+        abstract: "Trains and lists the dictionaries that compress stored events.",
         subcommands: [Train.self, List.self]
     )
 
     struct Train: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Trains a dictionary from stored events, and keeps it when it saves a twentieth or more.",
+            abstract: "Trains a dictionary from stored events, and keeps it if it saves at least a twentieth.",
             discussion: """
-                Collectors use it for new events within a minute; older rows stay as they are. A dictionary holds keys \
-                of the protocol and strings of SDKs, nothing that an application wrote. It is never deleted, since rows \
+                Collectors use it for new events within a minute; older rows are not changed. A dictionary holds keys \
+                of the protocol and strings of SDKs, and no data of applications. It is never deleted, because rows \
                 cannot be read without it.
                 """
         )
 
-        @Option(help: "How many bytes the dictionary may have.")
+        @Option(help: "The maximum size of the dictionary in bytes.")
         var size = 65_536
 
-        @Option(help: "How many events to train from, at most.")
+        @Option(help: "The maximum number of events to train from.")
         var samples = 4_000
 
-        @Option(help: "Write the dictionary to a file, and keep it nowhere else.")
+        @Option(help: "Write the dictionary to a file instead of storing it in the database.")
         var output: String?
 
         @OptionGroup var common: CommonOptions

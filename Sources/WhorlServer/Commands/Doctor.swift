@@ -16,7 +16,7 @@ struct Doctor: AsyncParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
-    /// One finding: what was looked at, whether it is well, and what to do when it is not.
+    /// One finding: the check, whether it passed, and its result or how to fix the fault.
     private struct Finding {
         let check: String
         let isGood: Bool
@@ -47,7 +47,7 @@ struct Doctor: AsyncParsableCommand {
         let settings: ServeSettings
         do {
             settings = try ServeSettings(common.source)
-            add("configuration", true, "all settings are usable")
+            add("configuration", true, "all settings are valid")
         } catch {
             add("configuration", false, "\(error)")
             return findings
@@ -56,7 +56,7 @@ struct Doctor: AsyncParsableCommand {
         var access: DatabaseAccess?
         do {
             access = try await DatabaseAccess.open(settings.database, logger: common.logger())
-            add("data directory", true, "\(directory) is there")
+            add("data directory", true, "\(directory) exists")
         } catch {
             add("database", false, "\(error)")
         }
@@ -73,7 +73,8 @@ struct Doctor: AsyncParsableCommand {
         return findings
     }
 
-    /// Below this a burst of events and Postgres' own log may fill the disk, which stops Postgres.
+    /// The minimum free space: with less, a burst of events and the log of Postgres may fill the disk, which stops
+    /// Postgres.
     private static let minFreeBytes = 1 << 30
 
     private static func disk(_ directory: String) -> Finding {
@@ -88,7 +89,7 @@ struct Doctor: AsyncParsableCommand {
             : Finding(check: "free disk", isGood: false, text: text + ": free at least \(minFreeBytes >> 20) MiB")
     }
 
-    /// Settings of the server on which the promise rests that an acknowledged event survives a crash.
+    /// Checks the server settings that are necessary so that an acknowledged event survives a crash.
     private static func durability(_ connection: PostgresConnection) async throws -> [Finding] {
         let rows = try await connection.execute(
             PostgresStatement(
@@ -141,7 +142,7 @@ struct Doctor: AsyncParsableCommand {
             connection = try await PostgresConnection.connect(access.url, deadline: .now + .seconds(5))
         } catch {
             return [
-                Finding(check: "database", isGood: false, text: "\(error); is DATABASE_URL right and the server up?")
+                Finding(check: "database", isGood: false, text: "\(error); check DATABASE_URL and the server")
             ]
         }
         do {
@@ -159,14 +160,14 @@ struct Doctor: AsyncParsableCommand {
             )
             if let time = try rows.first?.read("time", as: Date.self) {
                 let difference = abs(time.timeIntervalSinceNow)
-                // More than this and events are taken to be from the future.
+                // With a larger difference, events are treated as events from the future.
                 findings.append(
                     difference < 60
-                        ? Finding(check: "clock", isGood: true, text: "agrees with the database's")
+                        ? Finding(check: "clock", isGood: true, text: "agrees with the clock of the database")
                         : Finding(
                             check: "clock",
                             isGood: false,
-                            text: "differs from the database's by \(Int(difference)) s: synchronise both"
+                            text: "differs from the clock of the database by \(Int(difference)) s: synchronise both"
                         )
                 )
             }

@@ -3,10 +3,10 @@ import Foundation
 import WhorlProcessing
 import WhorlProtocol
 
-/// The command `whorl explain EVENT.json`: why an event would be grouped as it would.
+/// The command `whorl explain EVENT.json`, which explains how an event is grouped.
 struct Explain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Prints how the event in a file is grouped: every variant, what counted, and why the rest did not."
+        abstract: "Prints how the event in a file is grouped: every variant, what counts, and why the rest does not."
     )
 
     @Argument(help: "A file with one event in JSON; - for standard input.")
@@ -31,11 +31,11 @@ struct Explain: AsyncParsableCommand {
             do {
                 parsed = try EventPipeline.parse(bytes[...])
             } catch {
-                throw SettingsError(description: "\(event) holds no event: \(error)")
+                throw SettingsError(description: "\(event) does not contain an event: \(error)")
             }
             var settings = GroupingSettings()
             guard let version = GroupingVersion(rawValue: algorithm) else {
-                throw SettingsError(description: "there is no algorithm \(algorithm)")
+                throw SettingsError(description: "unknown algorithm \(algorithm)")
             }
             settings.version = version
             do {
@@ -76,12 +76,12 @@ struct Explain: AsyncParsableCommand {
             print(
                 "\(space)\(contributes && component.contributes ? "+" : "-") \(name)\(hint.map { "  (\($0))" } ?? "")"
             )
-            // As deep as the tree of components, which is made by us.
+            // The depth is limited, because this program builds the tree of components.
             for child in children { show(child, indent: indent + 1) }
         }
     }
 
-    /// Text of an event without what a terminal would take for a command.
+    /// The text of an event without characters that a terminal may interpret as a command.
     private static func plain(_ text: String) -> String {
         String(
             String.UnicodeScalarView(

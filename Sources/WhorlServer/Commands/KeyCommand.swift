@@ -6,17 +6,17 @@ import WhorlStore
 struct KeyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "key",
-        abstract: "Makes, disables and lists the keys of a project.",
+        abstract: "Creates, disables and lists the keys of a project.",
         subcommands: [Create.self, Disable.self, List.self]
     )
 
     struct Create: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Makes another key; prints its DSN.")
+        static let configuration = CommandConfiguration(abstract: "Creates a key and prints its DSN.")
 
         @Argument(help: "The project, as SLUG, ORG/SLUG or id.")
         var project: String
 
-        @Option(help: "What the key is called.")
+        @Option(help: "The name of the key.")
         var label = "Default"
 
         @Flag(help: "Print one JSON object.")

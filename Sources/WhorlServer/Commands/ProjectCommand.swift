@@ -6,20 +6,20 @@ import WhorlStore
 struct ProjectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "project",
-        abstract: "Makes and lists projects.",
+        abstract: "Creates and lists projects.",
         subcommands: [Create.self, List.self]
     )
 
     struct Create: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Makes a project and its first key; prints the DSN.")
+        static let configuration = CommandConfiguration(abstract: "Creates a project and a key; prints the DSN.")
 
         @Argument(help: "The slug: 1 to 50 lower-case letters, digits, '-' and '_'.")
         var slug: String
 
-        @Option(help: "The organisation, made when absent.")
+        @Option(help: "The organisation; it is created if it does not exist.")
         var org = "default"
 
-        @Option(help: "The name for people. (default: the slug)")
+        @Option(help: "The display name. (default: the slug)")
         var name: String?
 
         @Option(help: "The platform, such as python.")
@@ -51,7 +51,7 @@ struct ProjectCommand: AsyncParsableCommand {
                         ]
                         print(object.text)
                     } else {
-                        print("Made the project \(project.slug) in \(organization.slug). Its DSN is\n\n    \(dsn)\n")
+                        print("Created the project \(project.slug) in \(organization.slug). Its DSN is\n\n    \(dsn)\n")
                     }
                 }
             }
@@ -90,7 +90,7 @@ struct ProjectCommand: AsyncParsableCommand {
     }
 }
 
-/// Finds a project by `slug` or `org/slug`, which must be clear.
+/// Finds a project by id, `slug` or `org/slug`; the name must be unambiguous.
 func findProject(_ name: String, _ administration: Administration) async throws -> Project {
     let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
     let found = try await administration.projects(organizationID: nil)

@@ -15,8 +15,8 @@ struct SendTest: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Sends one real event through the client module and reads it back.",
         discussion: """
-            With --token it is read back through the API, else through the database when that is reachable. With neither \
-            the acknowledgement is reported, and that it was not read back.
+            With --token the event is read back through the API, otherwise through the database if it is reachable. \
+            If neither is possible, only the acknowledgement is reported.
             """
     )
 
@@ -28,18 +28,18 @@ struct SendTest: AsyncParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
-    /// How long the event may take to be acknowledged.
+    /// The time limit for the acknowledgement of the event.
     private static let timeout = Duration.seconds(15)
 
     func run() async throws {
         try await runCommand {
-            guard let parsed = DSN(dsn) else { throw SettingsError(description: "\"\(dsn)\" is no DSN") }
+            guard let parsed = DSN(dsn) else { throw SettingsError(description: "\"\(dsn)\" is not a DSN") }
             let transport = AnswerRecorder()
             var options = Options()
             options.transport = transport
             guard Whorl.start(dsn: dsn, environment: "send-test", options: options),
                 let id = Whorl.capture(message: "whorl send-test: it works", level: .info)
-            else { throw SettingsError(description: "\"\(dsn)\" cannot be sent to") }
+            else { throw SettingsError(description: "cannot send to \"\(dsn)\"") }
             guard await Whorl.flush(timeout: Self.timeout) else {
                 complain("no answer within 15 seconds")
                 throw Exit.failure
@@ -69,13 +69,13 @@ struct SendTest: AsyncParsableCommand {
         switch await isStored(id, dsn) {
         case true?: print("read back through the database")
         case false?:
-            complain("the database does not have the event; is it the collector's?")
+            complain("the database does not contain the event; check that the collector uses this database")
             throw Exit.failure
         case nil: print("not read back")
         }
     }
 
-    /// Asks each organisation that the token sees for the event.
+    /// Looks for the event in each organisation that the token may see.
     private func isShown(_ id: EventID, _ dsn: DSN, _ token: String) async throws -> Bool {
         let prefix = dsn.pathPrefix.isEmpty ? "" : dsn.pathPrefix + "/"
         let base = "\(dsn.scheme)://\(dsn.host):\(dsn.port)/\(prefix)api/0/organizations/"
@@ -100,10 +100,10 @@ struct SendTest: AsyncParsableCommand {
         return false
     }
 
-    /// Looks into the configured database, or the private one that runs; nil when there is none to look into.
+    /// Looks for the event in the configured database, or in a private cluster; nil if there is none.
     private func isStored(_ id: EventID, _ dsn: DSN) async -> Bool? {
         guard let project = Int(dsn.projectID), let settings = try? DatabaseSettings(common.source) else { return nil }
-        // Making a private cluster just to find nothing in it would help nobody.
+        // A private cluster is not created for this, because it would not contain the event.
         let isThere = settings.databaseURL != nil || FileManager.default.fileExists(atPath: settings.dataDirectory)
         guard isThere, let logger = try? common.logger(),
             let access = try? await DatabaseAccess.open(settings, logger: logger)
@@ -122,7 +122,7 @@ struct SendTest: AsyncParsableCommand {
     }
 }
 
-/// The client's own transport, which also remembers what the server answered.
+/// The client's own transport, which also records the status that the server answered.
 private actor AnswerRecorder: Transport {
     enum Outcome {
         case answered(Int)

@@ -12,7 +12,7 @@ struct Serve: AsyncParsableCommand {
     @Argument(parsing: .allUnrecognized, help: .hidden)
     var settings: [String] = []
 
-    @Flag(name: .customLong("no-migrate"), help: "Do not apply pending migrations; stop when there are any.")
+    @Flag(name: .customLong("no-migrate"), help: "Do not apply pending migrations; exit if there are any.")
     var noMigrate = false
 
     func run() async throws {

@@ -3,7 +3,7 @@ import Foundation
 import WhorlProtocol
 import WhorlSpool
 
-/// The commands `whorl spool list`, `whorl spool retry` and `whorl spool drop`: events that the database refused.
+/// The commands `whorl spool list`, `whorl spool retry` and `whorl spool drop`, for events that the database refused.
 struct SpoolCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "spool",
@@ -13,7 +13,7 @@ struct SpoolCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Lists the dead letters, and says how many events wait for the database."
+            abstract: "Lists the dead letters, and prints how many events wait for the database."
         )
 
         @Flag(help: "Print one JSON object.")
@@ -42,7 +42,8 @@ struct SpoolCommand: AsyncParsableCommand {
                 } else {
                     print("\(totals.records) events wait, \(totals.deadLetters) dead letters, \(totals.bytes) bytes")
                     for letter in list {
-                        // The reason comes from the database, which may quote what a sender wrote.
+                        // Control characters are removed, because the database may quote data from a sender in the
+                        // reason.
                         let reason = letter.reason.unicodeScalars.map {
                             $0.value < 0x20 || $0.value == 0x7F ? " " : String($0)
                         }
@@ -55,7 +56,7 @@ struct SpoolCommand: AsyncParsableCommand {
 
     struct Retry: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Puts a dead letter, or all, back into the queue of a collector."
+            abstract: "Puts a dead letter, or all of them, back into the queue of the collector."
         )
 
         @OptionGroup var chosen: Chosen
@@ -70,7 +71,7 @@ struct SpoolCommand: AsyncParsableCommand {
     }
 
     struct Drop: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Deletes a dead letter, or all, for good.")
+        static let configuration = CommandConfiguration(abstract: "Deletes a dead letter, or all of them.")
 
         @OptionGroup var chosen: Chosen
         @OptionGroup var common: CommonOptions
@@ -83,19 +84,19 @@ struct SpoolCommand: AsyncParsableCommand {
         }
     }
 
-    /// Which letters a command is about.
+    /// The dead letters to which a command applies.
     struct Chosen: ParsableArguments {
         @Argument(help: "The number of the letter, as `whorl spool list` shows it.")
         var id: Int64?
 
-        @Flag(help: "All of them.")
+        @Flag(help: "All dead letters.")
         var all = false
 
         @Flag(help: "Print one JSON object.")
         var json = false
 
         func validate() throws {
-            guard (id == nil) == all else { throw ValidationError("name one letter, or say --all") }
+            guard (id == nil) == all else { throw ValidationError("give the number of one letter, or --all") }
         }
 
         func report(_ count: Int, _ done: String) throws {

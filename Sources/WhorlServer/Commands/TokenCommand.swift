@@ -7,22 +7,22 @@ import WhorlStore
 struct TokenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "token",
-        abstract: "Makes, lists and revokes API tokens.",
+        abstract: "Creates, lists and revokes API tokens.",
         subcommands: [Create.self, List.self, Revoke.self]
     )
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Makes an API token and prints it, this once; only its hash is kept."
+            abstract: "Creates an API token and prints it once; only its hash is stored."
         )
 
         @Option(help: "The organisation that the token is for.")
         var org: String?
 
-        @Flag(help: "Make a token for the whole installation instead.")
+        @Flag(help: "Create a token for the whole installation instead.")
         var installation = false
 
-        @Option(help: "What the token is called.")
+        @Option(help: "The name of the token.")
         var name = "command line"
 
         @Option(
@@ -32,7 +32,7 @@ struct TokenCommand: AsyncParsableCommand {
         )
         var scope: [String] = []
 
-        @Option(help: "How long the token is valid, such as 90d, 12h or 30m. (default: for ever)")
+        @Option(help: "How long the token is valid, such as 90d, 12h or 30m. (default: no expiry)")
         var expires: String?
 
         @Flag(help: "Print one JSON object.")
@@ -75,7 +75,7 @@ struct TokenCommand: AsyncParsableCommand {
             }
         }
 
-        /// A moment so long from now: a number with the unit d, h or m.
+        /// The time after a period from now; the period is a number with the unit d, h or m.
         private static func moment(after text: String) throws -> Date {
             let units: [Character: Double] = ["d": 86_400, "h": 3_600, "m": 60]
             guard let last = text.last, let unit = units[last], let count = Int(text.dropLast()),
@@ -152,7 +152,7 @@ struct TokenCommand: AsyncParsableCommand {
             try await runCommand {
                 try await common.withAdministration { administration in
                     guard try await administration.revokeToken(id: id) else {
-                        throw AdministrationError.notFound("there is no token \(id) that is not revoked")
+                        throw AdministrationError.notFound("token \(id) does not exist or is already revoked")
                     }
                     print("revoked token \(id)")
                 }

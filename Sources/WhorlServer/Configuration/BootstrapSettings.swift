@@ -1,13 +1,13 @@
 import WhorlStore
 
-/// What is made at start when the database does not have it.
+/// The objects that are created at start if they do not exist.
 struct BootstrapSettings {
     let organization: String?
     let project: String?
     let key: String?
     let token: String?
 
-    /// Whether anything is set, so that the default organisation and project are not made.
+    /// Whether any setting is given; the default organisation and project are then not created.
     var isSet: Bool { organization != nil || project != nil || key != nil || token != nil }
 
     init(_ source: SettingSource) throws {

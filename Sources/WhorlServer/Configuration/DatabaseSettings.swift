@@ -1,6 +1,6 @@
 import Foundation
 
-/// Where the database is and where files lie: what every command needs.
+/// The location of the database and of the data directory, which every command needs.
 struct DatabaseSettings {
     /// Nil for a private Postgres.
     let databaseURL: String?
@@ -12,7 +12,7 @@ struct DatabaseSettings {
         databaseURL = try source.secret(.databaseURL)
         if let databaseURL, !databaseURL.hasPrefix("postgres://"), !databaseURL.hasPrefix("postgresql://") {
             throw SettingsError(
-                description: "DATABASE_URL does not start with postgres:// or postgresql://, as it must"
+                description: "DATABASE_URL must start with postgres:// or postgresql://"
             )
         }
         let directory = source.value(.dataDirectory) ?? Setting.dataDirectory.fallback

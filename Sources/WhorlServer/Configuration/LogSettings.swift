@@ -1,6 +1,6 @@
 import Foundation
 
-/// How the program logs.
+/// The settings for logging.
 struct LogSettings {
     let level: String
     let isJSON: Bool

@@ -5,7 +5,7 @@ import WhorlProcessing
 import WhorlSpool
 import WhorlStore
 
-/// Everything that `whorl serve` can be told.
+/// The settings of `whorl serve`.
 struct ServeSettings {
     let database: DatabaseSettings
     let log: LogSettings
@@ -20,9 +20,9 @@ struct ServeSettings {
     let retentionDays: Int
     let idleTimeoutSeconds: Int
     let spool: Spool.Limits
-    /// Whether a canary event flies every minute.
+    /// Whether the collector sends itself a canary event every minute.
     let hasCanary: Bool
-    /// Grouping rules of the whole installation.
+    /// The grouping rules of the whole installation.
     let groupingRules: GroupingRules
 
     init(_ source: SettingSource) throws {
@@ -89,7 +89,7 @@ struct ServeSettings {
         return limits
     }
 
-    /// Rules of the installation, read from files.
+    /// The grouping rules of the installation, read from files.
     private static func groupingRules(_ source: SettingSource) throws -> GroupingRules {
         func text(_ setting: Setting) throws -> String {
             guard let path = source.value(setting) else { return "" }
@@ -107,7 +107,7 @@ struct ServeSettings {
         }
     }
 
-    /// The address under which the outside reaches a collector at this host and port.
+    /// The URL by which clients reach a collector that listens on this host and port.
     func publicURL(port: Int) -> String {
         if let publicURL { return publicURL }
         let name = host == "0.0.0.0" || host == "::" ? "localhost" : host.contains(":") ? "[\(host)]" : host

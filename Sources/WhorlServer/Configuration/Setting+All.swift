@@ -42,7 +42,7 @@ extension Setting {
         default: 10,
         8...100,
         .none,
-        "Most connections to the database."
+        "Maximum number of connections to the database."
     )
     static let databaseTimeout = integer(
         "WHORL_DATABASE_TIMEOUT_MS",
@@ -63,7 +63,7 @@ extension Setting {
         default: 1 << 30,
         1_048_576...(1 << 40),
         .bytes,
-        "Most bytes in the spool; further events are refused."
+        "Maximum number of bytes in the spool; further events are refused."
     )
     static let spoolMaxAge = integer(
         "WHORL_SPOOL_MAX_AGE_HOURS",
@@ -116,14 +116,14 @@ extension Setting {
         default: 5_000,
         1...100_000,
         .none,
-        "Most open connections."
+        "Maximum number of open connections."
     )
     static let maxConnectionsPerAddress = integer(
         "WHORL_MAX_CONNECTIONS_PER_ADDRESS",
         default: 1_000,
         1...100_000,
         .none,
-        "Most open connections from one address; trusted proxies are exempt."
+        "Maximum number of open connections from one address; trusted proxies are exempt."
     )
     static let headTimeout = integer(
         "WHORL_HEAD_TIMEOUT_SECONDS",
@@ -172,7 +172,7 @@ extension Setting {
         default: 250,
         1...10_000,
         .none,
-        "Most items of an envelope."
+        "Maximum number of items of an envelope."
     )
     static let maxEventBytes = integer(
         "WHORL_MAX_EVENT_BYTES",
@@ -204,25 +204,37 @@ extension Setting {
         default: 1_000,
         10...100_000,
         .none,
-        "Most members of an object."
+        "Maximum number of members of an object."
     )
     static let maxElements = integer(
         "WHORL_MAX_ELEMENTS",
         default: 1_000,
         10...100_000,
         .none,
-        "Most elements of a list."
+        "Maximum number of elements of a list."
     )
-    static let maxFrames = integer("WHORL_MAX_FRAMES", default: 250, 10...250, .none, "Most frames of a stack trace.")
+    static let maxFrames = integer(
+        "WHORL_MAX_FRAMES",
+        default: 250,
+        10...250,
+        .none,
+        "Maximum number of frames of a stack trace."
+    )
     static let maxExceptions = integer(
         "WHORL_MAX_EXCEPTIONS",
         default: 50,
         2...50,
         .none,
-        "Most exceptions of a chain."
+        "Maximum number of exceptions of a chain."
     )
-    static let maxBreadcrumbs = integer("WHORL_MAX_BREADCRUMBS", default: 100, 1...10_000, .none, "Most breadcrumbs.")
-    static let maxTags = integer("WHORL_MAX_TAGS", default: 200, 1...1_000, .none, "Most tags.")
+    static let maxBreadcrumbs = integer(
+        "WHORL_MAX_BREADCRUMBS",
+        default: 100,
+        1...10_000,
+        .none,
+        "Maximum number of breadcrumbs."
+    )
+    static let maxTags = integer("WHORL_MAX_TAGS", default: 200, 1...1_000, .none, "Maximum number of tags.")
 
     // MARK: - Rates
 
@@ -290,14 +302,14 @@ extension Setting {
         default: 10_000,
         1...1_000_000,
         .none,
-        "Most events that wait for a batch; further ones go to the spool."
+        "Maximum number of events that wait for a batch; further ones go to the spool."
     )
     static let queueBytes = integer(
         "WHORL_QUEUE_BYTES",
         default: 64 << 20,
         1_024...(1 << 30),
         .bytes,
-        "Most compressed bytes that wait for a batch."
+        "Maximum number of compressed bytes that wait for a batch."
     )
 
     // MARK: - Grouping and checks

@@ -1,19 +1,22 @@
-/// A setting of the program: the one declaration from which come its variable, its flag, its check, its help and its row
-/// in README.md.
+/// A setting of the program.
+///
+/// Its variable, flag, validation, help and row in README.md are all derived from this declaration.
 struct Setting: Sendable {
-    /// What values a setting takes.
+    /// The values that a setting accepts.
     enum Kind: Sendable {
         /// A whole number in a range.
         case integer(ClosedRange<Int>, Unit)
         /// One of a few words.
         case word([String])
-        /// Free text; `form` says of which form.
+        /// Free text; `form` describes which text is allowed.
         case text(form: String)
-        /// Text that must not be shown: it has no flag, since `ps` shows flags, and may come from a file.
+        /// Text that must not be shown.
+        ///
+        /// It has no flag, because `ps` shows flags, and it may come from a file.
         case secret
     }
 
-    /// What a number counts.
+    /// The unit of a number.
     enum Unit: String, Sendable {
         case none = "number"
         case bytes
@@ -27,9 +30,9 @@ struct Setting: Sendable {
     /// The name of the environment variable.
     let name: String
     let kind: Kind
-    /// The default as people read it; `unset` where there is none.
+    /// The default as shown to users; `unset` if there is none.
     let fallback: String
-    /// One sentence for people.
+    /// A description in one sentence.
     let meaning: String
 
     var isSecret: Bool { if case .secret = kind { true } else { false } }
@@ -41,7 +44,7 @@ struct Setting: Sendable {
         return "--" + words.lowercased().replacing("_", with: "-")
     }
 
-    /// The values that are allowed, in words; nil where any text is.
+    /// A description of the allowed values; nil if any text is allowed.
     var allowed: String? {
         switch kind {
         case .integer(let range, _): "\(range.lowerBound) to \(range.upperBound)"

@@ -1,4 +1,4 @@
-/// The settings as people read them: in the help of `whorl serve`, and in README.md.
+/// The descriptions of all settings, for the help of `whorl serve` and for README.md.
 enum SettingHelp {
     /// The settings for a terminal.
     static let text: String = {

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A setting that cannot be used, as one sentence for the person who set it.
+/// The error for an invalid setting, with a message in one sentence.
 struct SettingsError: Error, CustomStringConvertible {
     let description: String
 
@@ -17,7 +17,7 @@ struct SettingsError: Error, CustomStringConvertible {
     }
 }
 
-/// Where the values of settings come from: flags first, then the environment, then `NAME_FILE` for secrets.
+/// The sources of setting values: flags first, then the environment, then `NAME_FILE` for secrets.
 struct SettingSource {
     let environment: [String: String]
     /// Values of flags by the name of the setting.
@@ -57,7 +57,7 @@ struct SettingSource {
         return text.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
-    /// The number, or the default.
+    /// The value as a number, or the default.
     func integer(_ setting: Setting) throws -> Int {
         guard case .integer(let range, _) = setting.kind else {
             preconditionFailure("\(setting.name) is not a number")
@@ -67,7 +67,7 @@ struct SettingSource {
         return number
     }
 
-    /// The word; nil when it is not set.
+    /// The value as a word; nil when it is not set.
     func word(_ setting: Setting) throws -> String? {
         guard let text = value(setting) else { return nil }
         guard case .word(let words) = setting.kind, words.contains(text) else {

@@ -3,18 +3,18 @@ import Glibc
 import Synchronization
 import WhorlTelemetry
 
-/// Writes log lines to standard error from a thread of its own, so that no request waits for a full disk, a slow terminal or
-/// a pipe that nobody reads.
+/// Writes log lines to standard error from a dedicated thread, so that no request waits for a full disk, a slow
+/// terminal or a pipe without a reader.
 ///
-/// Errors of the write are ignored: there is no better place to report them. Lines over the bound of the queue are dropped
-/// and counted.
+/// Write errors are ignored, because there is no better place to report them. Lines that exceed the limit of the queue
+/// are dropped and counted.
 final class LogWriter: @unchecked Sendable {
     /// The writer of this process.
     static let standardError = LogWriter(descriptor: 2)
 
-    /// Bytes that may wait.
+    /// Maximum bytes in the queue.
     private static let maxBytes = 4 << 20
-    /// Bytes of one line; the rest is cut.
+    /// Maximum bytes of one line; the rest is cut off.
     private static let maxLine = 64 << 10
 
     private let descriptor: Int32
@@ -29,7 +29,7 @@ final class LogWriter: @unchecked Sendable {
 
     init(descriptor: Int32) { self.descriptor = descriptor }
 
-    /// Queues a line; returns at once.
+    /// Queues a line and returns immediately.
     func write(_ line: String) {
         var bytes = Array(line.utf8.prefix(Self.maxLine))
         bytes.append(0x0A)
@@ -43,13 +43,13 @@ final class LogWriter: @unchecked Sendable {
         waitingBytes += bytes.count
         if !isStarted {
             isStarted = true
-            // As long as the process.
+            // The thread runs as long as the process.
             Thread.detachNewThread { [self] in run() }
         }
         condition.signal()
     }
 
-    /// Waits until everything is written, at most so long; before the process ends.
+    /// Waits until everything is written, at most `limit` seconds; used before the process ends.
     func flush(within limit: TimeInterval) {
         let deadline = Date().addingTimeInterval(limit)
         condition.lock()
@@ -72,9 +72,9 @@ final class LogWriter: @unchecked Sendable {
         }
     }
 
-    /// Writes all bytes; false when that is impossible.
+    /// Writes all bytes; false if that is impossible.
     ///
-    /// Blocks as long as the other end does.
+    /// Blocks as long as the reader does not read.
     private func write(_ bytes: [UInt8]) -> Bool {
         var done = 0
         while done < bytes.count {

@@ -2,12 +2,10 @@ import Foundation
 import Logging
 import WhorlProtocol
 
-/// Formats log lines for standard error: one JSON object a line, or text for a terminal.
+/// Formats log lines for standard error: one JSON object per line, or text for a terminal.
 ///
-/// ``LogWriter`` writes them.
-///
-/// Control characters in messages and values are escaped, so that nothing that a sender chose can end a line or reach a
-/// terminal.
+/// ``LogWriter`` writes them. Control characters in messages and values are escaped, so that data from a sender can
+/// neither end a line nor control a terminal.
 struct StderrLogHandler: LogHandler {
     var logLevel: Logger.Level
     var metadata: Logger.Metadata = [:]

@@ -1,11 +1,11 @@
 import WhorlProtocol
 
-/// What of a message counts: its first two lines that are not blank, with what changes from event to event replaced.
+/// Reduces a message to its first two lines that are not blank, and replaces variable values with placeholders.
 enum MessageText {
-    /// Later bytes are not looked at.
+    /// The maximum number of bytes that are read.
     private static let maxBytes = 8_192
 
-    /// The text without the sequences by which terminals are told colours.
+    /// Removes the escape sequences for terminal colours.
     private static func withoutColours(_ text: String) -> String {
         guard text.utf8.contains(0x1B) else { return text }
         var result: [UInt8] = []

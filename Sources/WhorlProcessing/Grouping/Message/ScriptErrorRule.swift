@@ -1,29 +1,29 @@
 import WhorlProtocol
 
-/// Errors of browsers that say what kind of thing failed, and whose stack differs with every deploy or says nothing: they
-/// group by their kind.
+/// Grouping of known browser errors by their kind, because their stack changes with every deploy or contains no
+/// information.
 enum ScriptErrorRule {
     static func component(_ event: Event) -> GroupingComponent? {
         guard PlatformFamily(event.platform) == .script, let exception = event.exceptions.last else { return nil }
         let type = exception.type ?? ""
         let value = exception.value ?? ""
         if type == "ChunkLoadError" || chunks.contains(where: { value.has($0) }) {
-            return kind("chunk-load", "a part of the application could not be loaded, most often after a deploy")
+            return kind("chunk-load", "a part of the application could not be loaded, usually after a deploy")
         }
         if hydration.contains(where: { value.has($0) }) {
-            return kind("hydration", "the page was rendered otherwise on the server")
+            return kind("hydration", "the page differs from the HTML that the server rendered")
         }
         return nil
     }
 
-    /// The kind of an error of the network, which counts where no stack of the application does.
+    /// The component of a network error, which the caller uses when no frame contributes.
     static func network(_ exception: ExceptionValue) -> GroupingComponent? {
         guard let value = exception.value, networks.contains(where: { value == $0 || value.hasPrefix($0 + " (") })
         else { return nil }
-        return kind("network", "a request did not get through")
+        return kind("network", "a network request failed")
     }
 
-    /// `Script error.` of another origin says nothing; the host of the page tells pages apart.
+    /// The host of the page for a `Script error.` from another origin, because the message has no details.
     static func host(_ event: Event, _ exception: ExceptionValue) -> GroupingComponent? {
         guard let value = exception.value, value.hasPrefix("Script error") else { return nil }
         let url = event.node.member("request")?.member("url")?.string

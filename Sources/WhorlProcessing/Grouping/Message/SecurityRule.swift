@@ -1,6 +1,6 @@
 import WhorlProtocol
 
-/// Grouping of browsers' security reports: by the directive and the host that was blocked.
+/// Grouping of security reports of browsers by the directive and the blocked host.
 enum SecurityRule {
     static func component(_ event: Event) -> GroupingComponent? {
         for name in ["csp", "expectct", "expectstaple", "hpkp"] as [StaticString] {
@@ -9,7 +9,7 @@ enum SecurityRule {
                 .lazy.compactMap { text(report, $0) }.first
             let children = [
                 GroupingComponent.value("salt", name.description),
-                // `script-src 'self' cdn.example.com` names its sources behind the directive.
+                // Only the directive contributes, not its sources: `script-src 'self' cdn.example.com`.
                 GroupingComponent.value("directive", directive?.split(separator: " ").first.map(String.init)),
                 GroupingComponent.value("uri", text(report, "blocked_uri").map(host)),
             ]
@@ -23,7 +23,7 @@ enum SecurityRule {
         report.members.first { $0.key.string == key }?.value.string
     }
 
-    /// The host of a URI; `self` where the page blocked itself; the word itself for `inline`, `eval` and `data`.
+    /// The host of a URI; `self` for an empty URI; the keyword or the scheme for `inline`, `eval` and `data:`.
     static func host(_ uri: String) -> String {
         guard let scheme = uri.firstRange(of: "://") else {
             return uri.split(separator: ":").first.map(String.init) ?? (uri.isEmpty ? "self" : uri)

@@ -20,7 +20,10 @@ extension ValueScanner {
         "december",
     ]
 
-    /// ISO, RFC 822, 850, 1123 and 3339, JavaScript's own, `Jan 02, 1999`, `02.01.1999`, clocks, Python's `datetime.datetime(…)`.
+    /// The end of a date or a time at the current position; nil if there is none.
+    ///
+    /// The formats are ISO, RFC 822, 850, 1123 and 3339, the format of JavaScript, `Jan 02, 1999`, `02.01.1999`, times
+    /// of day and `datetime.datetime(…)` of Python.
     func date() -> Int? {
         let first = bytes[at]
         if NameScanner.isLetter(first) {
@@ -68,7 +71,7 @@ extension ValueScanner {
         return nil
     }
 
-    /// `02 Jan 2006`, `Jan 02, 2006`, `02-Jan-06`, with a clock behind.
+    /// The end of `02 Jan 2006`, `Jan 02, 2006` or `02-Jan-06`, with an optional time.
     func dayAndMonth(_ start: Int) -> Int? {
         var place = start
         var hasMonth = false
@@ -77,7 +80,7 @@ extension ValueScanner {
             if NameScanner.isDigit(byte(place)) {
                 let count = digits(place)
                 guard [1, 2, 4].contains(count) else { break }
-                // A clock follows.
+                // A time follows.
                 if byte(place + count) == UInt8(ascii: ":") { break }
                 numbers += 1
                 place += count
@@ -88,7 +91,7 @@ extension ValueScanner {
                 break
             }
             let isComma = byte(place) == UInt8(ascii: ",")
-            // The log of systems pads days with a blank: Jan  5.
+            // Syslog pads days with a space: Jan  5.
             let next = place + (isComma ? 1 : 0) + (byte(place) == 0x20 && byte(place + 1) == 0x20 ? 1 : 0)
             guard byte(next) == 0x20 || byte(next) == UInt8(ascii: "-"), NameScanner.isWord(byte(next + 1)) else {
                 break
@@ -106,7 +109,7 @@ extension ValueScanner {
         return clock(after: place)
     }
 
-    /// The end of a clock and a zone behind a date, or of the date where there is none.
+    /// The end of a time and a time zone after a date, or the end of the date if there is no time.
     func clock(after end: Int) -> Int? {
         var place = end
         if byte(place) == UInt8(ascii: ",") { place += 1 }
@@ -132,7 +135,7 @@ extension ValueScanner {
         where bytes[place...].starts(with: half.utf8) && isEnd(place + half.utf8.count) {
             place += half.utf8.count
         }
-        // Zones: Z, +01:00, " +0100", " GMT", " UTC", " GMT+0100 (Central European Time)"
+        // Time zones: Z, +01:00, " +0100", " GMT", " UTC", " GMT+0100 (Central European Time)"
         if byte(place) == UInt8(ascii: "Z"), isEnd(place + 1) { return place + 1 }
         var zone = place
         if byte(zone) == 0x20 { zone += 1 }

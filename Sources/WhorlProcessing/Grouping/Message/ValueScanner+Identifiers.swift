@@ -1,13 +1,13 @@
 /// Recognises identifiers: UUIDs, hashes, tokens.
 extension ValueScanner {
-    /// A token of three parts in base 64, the first of which begins as JSON does.
+    /// The end of a JSON Web Token: Base64 parts, the first of which starts with the encoding of `{"`.
     func webToken() -> Int? {
         guard bytes[at...].starts(with: "eyJ".utf8) else { return nil }
         let end = run(at, 4_096) { NameScanner.isWord($0) || ".-".utf8.contains($0) }
         return end - at > 20 ? end : nil
     }
 
-    /// A run of letters and digits that change places often, as random ids have it and words do not.
+    /// The end of a random id: a run of letters and digits that alternate often.
     func opaque() -> Int? {
         let end = run(at, 128) { NameScanner.isDigit($0) || NameScanner.isLetter($0) && $0 < 0x80 }
         guard end - at >= 14, isEnd(end) || byte(end) == UInt8(ascii: "_") else { return nil }
@@ -40,7 +40,7 @@ extension ValueScanner {
         guard NameScanner.isHex(bytes[at]) else { return nil }
         let end = run(at, 130, NameScanner.isHex)
         let count = end - at
-        // The number by which the JVM tells objects apart: JobImpl{Cancelled}@3f2a1b.
+        // The identity hash code of a JVM object: JobImpl{Cancelled}@3f2a1b.
         if at > 0, bytes[at - 1] == UInt8(ascii: "@"), (4...8).contains(count), isEnd(end) { return ("<hex>", end) }
         guard count >= 7, isEnd(end) else { return nil }
         let run = bytes[at..<end]

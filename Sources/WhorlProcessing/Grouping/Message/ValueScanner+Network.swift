@@ -1,6 +1,6 @@
-/// Recognises addresses, hosts, URLs and mail addresses.
+/// Recognises addresses, hosts, URLs and email addresses.
 extension ValueScanner {
-    /// Six pairs of hexadecimal digits, or more as in fingerprints of certificates.
+    /// The end of a MAC address: six pairs of hexadecimal digits, or more as in certificate fingerprints.
     func hardwareAddress() -> Int? {
         var end = at
         var pairs = 0
@@ -35,7 +35,7 @@ extension ValueScanner {
         return bytes[(end + 1)..<stop].contains(UInt8(ascii: ".")) ? stop : nil
     }
 
-    /// Versions 4 and 6, with a port behind.
+    /// The end of an IPv4 or IPv6 address; an IPv4 address may have a port.
     func address() -> Int? {
         guard NameScanner.isHex(bytes[at]) || bytes[at] == UInt8(ascii: ":") else { return nil }
         var end = run(at, 45) { NameScanner.isHex($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") }
@@ -80,7 +80,7 @@ extension ValueScanner {
         if isHost, let last = parts.last { isHost = Self.topLevel.contains(String(decoding: last, as: UTF8.self)) }
         let isLocal = name.elementsEqual("localhost".utf8)
         guard isHost && name.count >= 6 || isLocal else { return nil }
-        // With its port.
+        // The port is part of the host.
         if byte(end) == UInt8(ascii: ":"), NameScanner.isDigit(byte(end + 1)) { end += 1 + digits(end + 1) }
         return end
     }

@@ -1,12 +1,12 @@
 /// Decides which numbers are values and which belong to the text.
 extension ValueScanner {
     // MARK: - Kinds
-    /// Members of log lines that hold the message itself.
+    /// Keys in log lines whose quoted value is kept, because it contains the message.
     static let telling: Set<String> = [
         "msg", "message", "err", "error", "reason", "cause", "exception", "event", "code", "op", "detail",
     ]
 
-    /// Words after which a number counts things and is no code.
+    /// Words that show that the number before them is a quantity and not a code.
     static let counted: Set<String> = [
         "of", "rows", "row", "bytes", "items", "seconds", "minutes", "hours", "times", "files", "records", "dbm", "ms",
         "events", "users",
@@ -23,7 +23,7 @@ extension ValueScanner {
         "rem", "gi", "mi", "ki",
     ]
 
-    /// Whether another number with its unit follows, as in 1m30.5s.
+    /// Whether another number with a unit follows, as in 1m30.5s.
     func isCompound(_ start: Int) -> Bool {
         guard NameScanner.isDigit(byte(start)) else { return false }
         let number = run(start, 12) { NameScanner.isDigit($0) || $0 == UInt8(ascii: ".") }
@@ -35,7 +35,7 @@ extension ValueScanner {
     mutating func number(_ before: UInt8) -> Bool {
         var start = at
         if !NameScanner.isDigit(bytes[start]) {
-            // A sign that joins two words is none.
+            // A sign directly after a word or a closing bracket is an operator or a hyphen.
             guard !NameScanner.isWord(before), before != UInt8(ascii: ")"), before != UInt8(ascii: "]") else {
                 return false
             }
@@ -44,7 +44,7 @@ extension ValueScanner {
         let whole = digits(start)
         var end = start + whole
         var isFloat = false
-        // Thousands in groups of three: 1,234,567  1.234.567  1'234'567  1_234_567, and with blanks that do not break.
+        // Thousands separators: 1,234,567  1.234.567  1'234'567  1_234_567, and no-break spaces.
         if whole <= 3 {
             let mark = byte(end)
             if [0x2C, 0x2E, 0x27, 0x5F].contains(mark), digits(end + 1) == 3 {
@@ -57,7 +57,7 @@ extension ValueScanner {
             }
         }
         if byte(end) == UInt8(ascii: ".") || byte(end) == UInt8(ascii: ",") && whole > 0, digits(end + 1) > 0 {
-            // `1, 2` is a list, `1,5` a number; versions have more dots.
+            // `1, 2` is a list and `1,5` is a number. Versions have more than one dot.
             let fraction = digits(end + 1)
             if byte(end) == UInt8(ascii: ".") || fraction <= 2 {
                 isFloat = true
@@ -114,7 +114,7 @@ extension ValueScanner {
         "status_code", "err", "oserror", "winerror", "errorcode", "error_code", "exitcode", "returned", "response",
     ]
 
-    /// Whether the number is a name by what stands before it: a status, an error number, a SQLSTATE.
+    /// Whether the words around the number show that it is a code: a status, an error number, a SQLSTATE.
     func isNumberKept(count: Int, _ end: Int) -> Bool {
         guard count <= 5 else { return false }
         // `error 3 of 10`, `status 17 minutes`

@@ -5,7 +5,7 @@ extension ValueScanner {
         "build", "builds", "run", "dev", "proc", "bin", "lib", "Library", "Applications", "storage", "code", "www",
     ]
 
-    /// Whether a path is one of files rather than of a site: by its root, its drive, or the ending of its last part.
+    /// Whether a path is a file path and not a URL path: checks the root, the drive and the file extension.
     func isFile(_ end: Int) -> Bool {
         let parts = bytes[at..<end].split { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }
         if bytes[at] == UInt8(ascii: "~") || byte(at + 1) == UInt8(ascii: ":") { return true }
@@ -13,7 +13,7 @@ extension ValueScanner {
         return Self.roots.contains(String(decoding: first, as: UTF8.self)) || last.contains(UInt8(ascii: "."))
     }
 
-    /// Copies a path of a site, its parts that are numbers, hashes or ids replaced.
+    /// Copies a URL path and replaces the parts that are numbers, hashes or ids.
     mutating func routes(_ end: Int) {
         var part: [UInt8] = []
         func flush() {
@@ -35,7 +35,7 @@ extension ValueScanner {
         lastWord = []
     }
 
-    /// `/srv/app/config.yml`, `./x/y`, `~/x`, `C:\data\x`: two parts at least.
+    /// The end of a path with at least two separators, such as `/srv/app/config.yml`, `./x/y` or `C:\data\x`.
     func path(_ before: UInt8) -> Int? {
         var start = at
         if NameScanner.isLetter(bytes[at]), byte(at + 1) == UInt8(ascii: ":"), byte(at + 2) == UInt8(ascii: "\\") {

@@ -1,9 +1,9 @@
 import WhorlProtocol
 
-/// Replaces what varies in a message by its kind, as `<int>` or `<uuid>`.
+/// Replaces variable values in a message with placeholders for their kind, such as `<num>` or `<uuid>`.
 ///
-/// One pass: at the start of each word every kind is tried once, none looks further than a fixed number of bytes, and none
-/// is tried again at the same place. So no text of a sender can make it slow.
+/// It makes one pass: at the start of each word it tries each kind once.
+/// The lookahead of a kind is limited, so that no message of a sender causes slow scanning.
 struct ValueScanner {
     let bytes: [UInt8]
 
@@ -11,12 +11,12 @@ struct ValueScanner {
 
     var result: [UInt8] = []
 
-    /// The words before the place, in lower case, for numbers that are names: `status code 404`.
+    /// The word before the current position, in lower case, to recognise numbers that are codes: `status code 404`.
     var lastWord: [UInt8] = []
 
     var wordBefore: [UInt8] = []
 
-    /// Whether the sentence speaks of a status: `status code does not indicate success: 404`.
+    /// Whether the sentence contains `status`: `status code does not indicate success: 404`.
     var sentenceHasStatus = false
 
     static func replaced(_ text: String) -> String {
@@ -55,7 +55,8 @@ struct ValueScanner {
 
     mutating func copyWord() {
         let start = at
-        // Up to the digits that a dash or an underscore sets apart, or that are too many for a name.
+        // Stops after an underscore, and before a run of five or more digits without a following letter, which is too
+        // long for a name.
         while at < bytes.count, NameScanner.isWord(bytes[at]) {
             if NameScanner.isDigit(bytes[at]), at > start {
                 let count = digits(at)
@@ -70,7 +71,7 @@ struct ValueScanner {
                 continue
             }
             at += 1
-            // What stands behind an underscore may be a value.
+            // The part after an underscore may be a value.
             if bytes[at - 1] == UInt8(ascii: "_"), at < bytes.count, NameScanner.isWord(bytes[at]) { break }
         }
         result += bytes[start..<at]
@@ -79,14 +80,14 @@ struct ValueScanner {
         lastWord = bytes[start..<at].prefix(24).map { NameScanner.isUpper($0) ? $0 | 0x20 : $0 }
     }
 
-    /// Puts a kind in the place of everything up to an end.
+    /// Replaces the bytes up to `end` with a placeholder.
     mutating func put(_ kind: StaticString, _ end: Int) {
         result += UnsafeBufferPointer(start: kind.utf8Start, count: kind.utf8CodeUnitCount)
         at = end
         lastWord = []
     }
 
-    /// Tries every kind at the start of a word.
+    /// Tries each kind at the start of a word; returns whether one matched.
     mutating func replaceValue(_ byte: UInt8, _ before: UInt8) -> Bool {
         if before == UInt8(ascii: "="), let end = quoted() {
             put("<quoted_str>", end)
@@ -148,12 +149,12 @@ struct ValueScanner {
         return end
     }
 
-    /// Whether a word ends at a place.
+    /// Whether a word ends at a position.
     func isEnd(_ place: Int) -> Bool { place >= bytes.count || !NameScanner.isWord(bytes[place]) }
 
     func byte(_ place: Int) -> UInt8 { place < bytes.count ? bytes[place] : 0 }
 
-    /// Copies bytes as they are.
+    /// Copies the bytes up to `end` unchanged.
     mutating func keep(_ end: Int) {
         result += bytes[at..<end]
         at = end

@@ -1,6 +1,7 @@
-/// Names of Elixir and Erlang: anonymous functions are numbered in the order of the source.
+/// Cleans names of Elixir and Erlang, where anonymous functions are numbered in source order.
 enum BeamNames {
-    /// `anonymous fn/2 in Shop.total/1`, `-total/1-fun-0-`, `Shop.total/1`, `"-fun.total/1-"` by the function and its arity.
+    /// The function and its arity, for names such as `anonymous fn/2 in Shop.total/1`, `-total/1-fun-0-` or
+    /// `Shop.total/1`.
     static func function(_ name: String) -> String {
         var text = name[...]
         while let first = text.first, first == "\"" || first == "'" { text = text.dropFirst() }
@@ -22,7 +23,7 @@ enum BeamNames {
             isAnonymous = true
             text = text.dropFirst()[..<place.lowerBound]
         } else if text.hasPrefix("-"), let place = text.dropFirst().ranges(of: "/").first {
-            // -inlined-name/1- and the comprehensions -total/1-lc$^0/1-0-
+            // Inlined functions, -inlined-name/1-, and comprehensions, -total/1-lc$^0/1-0-.
             let start = text.hasPrefix("-inlined-") ? text.dropFirst(9) : text.dropFirst()
             if let end = start[start.index(start.startIndex, offsetBy: 0)...].firstRange(of: "-"),
                 end.lowerBound > place.lowerBound

@@ -1,6 +1,8 @@
-/// Readable names of C++ and C.
+/// Cleans demangled names of C++ and C.
 enum CxxNames {
-    /// `shop::Cart<int>::total(std::__1::vector<int> const&) const` is `shop::Cart::total`; lambdas lose their numbers.
+    /// The qualified function name without arguments and numbers of lambdas.
+    ///
+    /// `shop::Cart<int>::total(std::__1::vector<int> const&) const` becomes `shop::Cart::total`.
     static func function(_ name: String) -> String {
         var text = name
         for space in anonymous where text.has(space) {
@@ -25,7 +27,7 @@ enum CxxNames {
             scanner.bytes.removeLast(suffix.utf8CodeUnitCount)
         }
         scanner.dropSuffix { $0 == 0x20 }
-        // A return type stands in front of the templates that have one.
+        // Demangled function templates start with their return type.
         if !isOperator, let blank = scanner.bytes.lastIndex(of: 0x20) { scanner.bytes.removeFirst(blank + 1) }
         while let first = scanner.bytes.first, [0x2A, 0x26].contains(first) { scanner.bytes.removeFirst() }
         var result = scanner.text
@@ -36,12 +38,12 @@ enum CxxNames {
         result = result.replacing("\u{1}", with: "(").replacing("\u{2}", with: ")")
             .replacing("\u{3}", with: "<").replacing("\u{4}", with: ">").replacing("\u{5}", with: "[")
             .replacing("\u{6}", with: "]")
-        // What is left of a function that returns a pointer to one.
+        // For a function that returns a function pointer, only a keyword is left: keep the original name.
         return result.isEmpty || ["void", "int", "bool", "auto", "char", "const", "public:"].contains(result)
             ? name : result
     }
 
-    /// Whether the name looks like one with a C++ argument list.
+    /// Whether the name has the form of a C++ signature with an argument list.
     static func isSignature(_ name: String) -> Bool {
         name.has("::")
             && (name.hasSuffix(")") || name.hasSuffix(") const") || name.hasSuffix(") noexcept"))
@@ -97,7 +99,7 @@ enum CxxNames {
 }
 
 extension NameScanner {
-    /// Signs that belong to the name of an operator are no brackets.
+    /// Replaces the brackets in operator names with placeholder bytes, so that they are not removed.
     fileprivate mutating func protectOperators() {
         guard let start = place(of: "operator") else { return }
         var at = start + 8
@@ -107,7 +109,7 @@ extension NameScanner {
         while at < bytes.count, count < 2 {
             if bytes[at] == 0x2D { at += 1; continue }
             guard let replaced = stand[bytes[at]] else { break }
-            // operator<Foo>… of a conversion is a template; a lone ( begins the arguments.
+            // A `(` without a following `)` starts the arguments.
             if bytes[at] == 0x28, at + 1 < bytes.count, bytes[at + 1] != 0x29 { break }
             bytes[at] = replaced
             at += 1

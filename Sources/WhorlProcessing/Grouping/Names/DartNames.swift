@@ -1,6 +1,8 @@
-/// Names of Dart.
+/// Cleans names of Dart.
 enum DartNames {
-    /// `Cart.total.<anonymous closure>.<fn>` is a closure of `Cart.total`; private names lose the number of their library.
+    /// The function name without the library numbers of private names.
+    ///
+    /// `Cart.total.<anonymous closure>.<fn>` becomes `Cart.total.<fn>`.
     static func function(_ name: String) -> String {
         var text = name
         var isClosure = false

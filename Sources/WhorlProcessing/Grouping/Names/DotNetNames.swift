@@ -1,6 +1,7 @@
-/// Names of .NET: Roslyn hides lambdas, local functions and state machines behind numbered types and methods.
+/// Cleans names of .NET, where Roslyn compiles lambdas, local functions and state machines to numbered types and
+/// methods.
 enum DotNetNames {
-    /// The type, and the method that a person wrote: state machines and closures lead back to their method.
+    /// The type and the method in the source code: state machines and closures are replaced with their method.
     static func names(module: String?, function: String?) -> (module: String?, function: String?) {
         guard
             module.map({ $0.hasByte("<`[") || $0.hasSuffix("MoveNext") }) ?? false
@@ -23,13 +24,13 @@ enum DotNetNames {
             type = scanner
         }
         if var scanner = method {
-            // Outer.HandleAsync() in newer SDKs; `HandleAsync { <lambda> }` and `HandleAsync(?)+lambda`.
+            // Lambdas in newer SDKs: `HandleAsync { <lambda> }` and `HandleAsync(?)+() => { }`.
             var isLambda = false
             for mark: StaticString in ["{ <lambda> }", "+() => { }", "{ <lambda", "() => {"] where scanner.has(mark) {
                 isLambda = true
                 scanner.cut(at: mark)
             }
-            // `Build(Node node) x 41`: so many calls in a row.
+            // `Build(Node node) x 41` is a sequence of 41 calls.
             if let times = scanner.place(of: ") x "), scanner.bytes[(times + 4)...].allSatisfy(NameScanner.isDigit) {
                 scanner.bytes.removeLast(scanner.bytes.count - times - 1)
             }
@@ -45,7 +46,7 @@ enum DotNetNames {
                     let inner = Array(scanner.bytes[start...])
                     if let owner = Self.owner(inner) {
                         let local = Self.localName(inner)
-                        // The class may stand in front: CartView+<Load>d__12.MoveNext.
+                        // The class may precede the method: CartView+<Load>d__12.MoveNext.
                         var around = scanner.bytes[..<start]
                         while let last = around.last, [0x2B, 0x2E, 0x2F].contains(last) { around.removeLast() }
                         let outer = around.isEmpty ? "" : String(decoding: around, as: UTF8.self) + "."
@@ -68,7 +69,7 @@ enum DotNetNames {
         )
     }
 
-    /// The method in `<Method>d__7`, `<Method>b__1_0` and `<Method>g__Local|3_0`; the innermost of nested ones.
+    /// The method in `<Method>d__7`, `<Method>b__1_0` and `<Method>g__Local|3_0`; the innermost one in nested names.
     private static func owner(_ bytes: [UInt8]) -> String? {
         var depth = 0
         var start: Int?
@@ -86,7 +87,7 @@ enum DotNetNames {
         return nil
     }
 
-    /// `Local` in `<Method>g__Local|3_0`.
+    /// The local function, such as `Local` in `<Method>g__Local|3_0`.
     private static func localName(_ bytes: [UInt8]) -> String? {
         let scanner = NameScanner(String(decoding: bytes, as: UTF8.self))
         guard let start = scanner.place(of: ">g__") else { return nil }

@@ -1,6 +1,7 @@
-/// Names of Go: closures are numbered in the order of the source, and generics show the shapes they were made for.
+/// Cleans names of Go, where closures are numbered in source order and generics contain their shape types.
 enum GoNames {
-    /// `glob..func1`, `(*Server).Handle.func2.1`, `Map[...]`, `Handle-fm` and `Handle.gowrap1` by what people wrote.
+    /// The function name without generated parts, for names such as `(*Server).Handle.func2.1`, `Map[...]` or
+    /// `Handle-fm`.
     static func function(_ name: String) -> String {
         guard name.hasByte("[-·") || name.hasDigit() || name.hasByte("%") else { return name }
         var scanner = NameScanner(name)
@@ -26,7 +27,7 @@ enum GoNames {
             || word.hasSuffix("-range")
     }
 
-    /// The package: versions of modules are no part of it.
+    /// The package path without module versions.
     static func module(_ name: String) -> String {
         guard name.hasByte("@[%") || name.hasByte("v") && name.hasDigit() else { return name }
         var scanner = NameScanner(name)

@@ -1,9 +1,10 @@
-/// Names of the Java virtual machine: what `javac`, `kotlinc`, `scalac` and proxies make up differs from build to build.
+/// Cleans names of the Java virtual machine, where the names that `javac`, `kotlinc`, `scalac` and proxies generate
+/// differ between builds.
 enum JVMNames {
     /// The class of a frame.
     ///
-    /// `Foo$$Lambda$14/0x0000000800066840` and `Foo$$Lambda/0x…` are `Foo$$Lambda`; `Foo$1` and `Foo$2` are `Foo$<n>`;
-    /// generated subclasses count as their parents.
+    /// `Foo$$Lambda$14/0x0000000800066840` and `Foo$$Lambda/0x…` become `Foo$$Lambda`.
+    /// `Foo$1` and `Foo$2` become `Foo$<n>`. Generated subclasses become their parent class.
     static func module(_ name: String) -> String {
         guard name.hasByte("$") || name.hasSuffix("Kt") == false && name.hasDigit() else { return name }
         var scanner = NameScanner(name)
@@ -14,7 +15,7 @@ enum JVMNames {
             scanner.cut(at: "$$Lambda")
             scanner.bytes += Array("$$Lambda".utf8)
         }
-        // Proxies of the runtime have a number and nothing else.
+        // The names of runtime proxies end with a number.
         for proxy: StaticString in ["$Proxy", "GeneratedMethodAccessor", "GeneratedConstructorAccessor"] {
             if let place = scanner.place(of: proxy) {
                 let end = place + proxy.utf8CodeUnitCount
@@ -36,7 +37,7 @@ enum JVMNames {
                 scanner.bytes.removeLast(scanner.bytes.count - end)
             }
         }
-        // A lambda of Kotlin is a class of its own, named after its function: `Foo$bar$<n>`.
+        // Kotlin compiles a lambda to a separate class that is named after its function: `Foo$bar$<n>`.
         while scanner.hasSuffix("$<n>$<n>") { scanner.bytes.removeLast(4) }
         return scanner.text
     }
@@ -46,19 +47,19 @@ enum JVMNames {
         "$ByteBuddy", "_$$_jvst", "_$$_javassist", "$$Proxy", "_ClientProxy", "_Subclass", "$Proxy$_$$_Weld",
     ]
 
-    /// Whether a class was made at run time around another one.
+    /// Whether a class is generated at run time as a subclass or wrapper of another class.
     static func isGenerated(_ name: String) -> Bool {
         guard name.hasByte("$_") else { return false }
         let scanner = NameScanner(name)
         return generated.contains { scanner.has($0) }
     }
 
-    /// Methods by which a lambda that is a class of its own is called.
+    /// Methods that invoke a lambda that is compiled to a separate class.
     private static let calls: Set<String> = [
         "invoke", "invokeSuspend", "apply", "accept", "call", "run", "get", "test",
     ]
 
-    /// Class and method of a frame: `Foo$read$1.invoke` is the lambda in `Foo.read`, as newer compilers name it.
+    /// The class and the method of a frame; `Foo$read$1.invoke` becomes `lambda$read` of `Foo`, as in newer compilers.
     static func names(module: String?, function: String?) -> (module: String?, function: String?) {
         guard let module else { return (nil, function.map(Self.function)) }
         if let function, calls.contains(function), module.hasByte("$") {
@@ -74,9 +75,9 @@ enum JVMNames {
         return (Self.module(module), function.map(Self.function))
     }
 
-    /// A method; nil where the name says nothing.
+    /// The method name.
     ///
-    /// `lambda$handle$0` is a lambda of `handle`, whatever its number; bridges count as what they lead to.
+    /// `lambda$handle$0` becomes `lambda$handle`. Bridge methods become their target method.
     static func function(_ name: String) -> String {
         guard name.hasByte("$-") || name.hasDigit() else { return name }
         var scanner = NameScanner(name)
@@ -97,7 +98,7 @@ enum JVMNames {
         if let place = scanner.place(of: "$lambda") {
             return "lambda$" + String(decoding: scanner.bytes[..<place], as: UTF8.self)
         }
-        // Kotlin hides the names of internal functions behind the module: name$app_release.
+        // Kotlin appends the module to the names of internal functions: name$app_release.
         if let dollar = scanner.bytes.lastIndex(of: UInt8(ascii: "$")), dollar > 0,
             scanner.bytes[dollar...].contains(UInt8(ascii: "_"))
         {

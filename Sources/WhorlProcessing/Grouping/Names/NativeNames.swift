@@ -1,11 +1,11 @@
 import WhorlProtocol
 
-/// Names of machine code: first made readable, then cleaned as its language demands.
+/// Demangles names of native code, and cleans them by the rules of their language.
 enum NativeNames {
     static func function(_ name: String, _ names: ReadableNames) -> String? {
         var name = name
         if name.utf8.count <= 2 { return name }
-        // Suffixes that optimisers add, before and after demangling.
+        // Optimisers add suffixes to mangled and to demangled names.
         name = withoutOptimiserSuffix(name)
         if let readable = names[name] { name = readable }
         switch name {
@@ -25,7 +25,7 @@ enum NativeNames {
         return CxxNames.function(name)
     }
 
-    /// `.cold.1`, `.part.0`, `.isra.0`, `.constprop.0`, `.llvm.123`, `.resume.0` and the like.
+    /// Removes suffixes such as `.cold.1`, `.part.0`, `.isra.0`, `.constprop.0`, `.llvm.123` and `.resume.0`.
     static func withoutOptimiserSuffix(_ name: String) -> String {
         guard name.hasByte(". ") else { return name }
         var text = name[...]
@@ -38,7 +38,7 @@ enum NativeNames {
                 text = text[..<place.lowerBound]
             }
         }
-        // GCC writes it behind the readable name.
+        // GCC appends the suffix to the demangled name.
         for clone in [" [clone", " (.cold", " (.isra", " (.part", " (.constprop", " (.llvm"] {
             if text.has(clone), let place = text.firstRange(of: clone) { text = text[..<place.lowerBound] }
         }

@@ -1,6 +1,6 @@
-/// Names of Objective-C: blocks count as their method.
+/// Cleans names of Objective-C.
 enum ObjectiveCNames {
-    /// `__45-[Cart total:]_block_invoke_2` is a block of `-[Cart total:]`.
+    /// The method name; `__45-[Cart total:]_block_invoke_2` becomes `-[Cart total:] block`.
     static func function(_ name: String) -> String {
         var scanner = NameScanner(name)
         guard scanner.hasPrefix("__") else {

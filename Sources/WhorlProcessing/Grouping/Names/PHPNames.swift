@@ -1,6 +1,8 @@
-/// Names of PHP.
+/// Cleans names of PHP.
 enum PHPNames {
-    /// `App\{closure}`, `{closure:App\Shop::total():12}`, `class@anonymous\0/srv/app/x.php:12$0::run` by what people wrote.
+    /// The function name without generated parts; nil if it has no name.
+    ///
+    /// Handles forms such as `{closure:App\Shop::total():12}` and `class@anonymous\0/srv/app/x.php:12$0::run`.
     static func function(_ name: String) -> String? {
         guard name.hasByte("{@[:\\") || name.hasByte("\u{0}") else { return name }
         if name.hasPrefix("[Anonymous") || name.hasPrefix("[anonymous") { return nil }
@@ -15,14 +17,14 @@ enum PHPNames {
             let method = rest.ranges(of: "::").last.map { "::" + rest[$0.upperBound...] } ?? ""
             text = text[..<at.upperBound] + method
         }
-        // Until 8.3 a closure says only its namespace, from 8.4 on where it was made.
+        // Up to PHP 8.3 the name of a closure contains only its namespace, since 8.4 its source location.
         if text.hasByte("{"), text.has("{closure") {
             return "{closure}"
         }
         return text
     }
 
-    /// `eval()'d code` and numbered temporary files count as where they come from.
+    /// The file name; `eval()'d code` becomes the file that contains the `eval`.
     static func file(_ path: String) -> String {
         guard path.hasByte("'(") else { return path }
         if let code = path.firstRange(of: "("), path.has("eval()'d code") {

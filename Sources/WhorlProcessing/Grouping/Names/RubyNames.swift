@@ -1,6 +1,8 @@
-/// Names of Ruby: blocks, rescues and the quoting of labels changed between versions, the method did not.
+/// Cleans names of Ruby, whose form of blocks, rescues and quoted labels differs between versions.
 enum RubyNames {
-    /// `block (2 levels) in total`, `rescue in total`, `Order#total` and `Order.total` are blocks or calls of `total`.
+    /// The method name: `rescue in total`, `Order#total` and `Order.total` become `total`.
+    ///
+    /// `block (2 levels) in total` becomes `block in total`.
     static func function(_ name: String) -> String? {
         guard name.hasByte(" #.:<_'`") || name.hasDigit() else { return name }
         var text = name[...]
@@ -21,7 +23,7 @@ enum RubyNames {
                 isChanged = true
             }
         }
-        // Ruby 3.4 names the class: Order#total, Shop::Order.total.
+        // Ruby 3.4 adds the class: Order#total, Shop::Order.total.
         if let mark = text.lastIndex(where: { $0 == "#" || $0 == "." }), !text.hasPrefix("<") {
             let rest = text[text.index(after: mark)...]
             if !rest.isEmpty { text = rest }
@@ -32,7 +34,7 @@ enum RubyNames {
         if scanner.hasPrefix("_app_") || scanner.has("_erb__") || scanner.has("_haml__") || scanner.has("_slim__") {
             scanner.dropSuffix { NameScanner.isDigit($0) || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") }
         }
-        // Methods made by define_method and delegation carry numbers of objects.
+        // Methods that define_method or delegation creates may contain object ids.
         if scanner.has("__") { scanner.replaceNumbers(after: [UInt8(ascii: "_")]) }
         let result = scanner.text
         return isBlock ? "block in \(result)" : result

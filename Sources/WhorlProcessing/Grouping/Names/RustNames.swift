@@ -1,4 +1,4 @@
-/// Readable names of Rust.
+/// Cleans demangled names of Rust.
 enum RustNames {
     static func isRust(_ name: String) -> Bool {
         let scanner = NameScanner(name)
@@ -20,7 +20,7 @@ enum RustNames {
             || scanner.hasPrefix("core::") || scanner.hasPrefix("alloc::") || scanner.hasPrefix("tokio::")
     }
 
-    /// The path without hash and generic arguments; `<T as Trait>::f` keeps the type and the trait.
+    /// The path without the hash and generic arguments; `<T as Trait>::f` keeps the type and the trait.
     static func function(_ name: String) -> String {
         var scanner = NameScanner(name)
         if scanner.bytes.count > 19, scanner.bytes.suffix(19).starts(with: "::h".utf8),
@@ -28,9 +28,9 @@ enum RustNames {
         {
             scanner.bytes.removeLast(19)
         }
-        // Crates carry a number of the build: hooked[17d38dc8a1b2c3d4]::main.
+        // Crate names include a hash of the build: hooked[17d38dc8a1b2c3d4]::main.
         scanner.dropBracketed(UInt8(ascii: "["), UInt8(ascii: "]"))
-        // `lease::<impl Drop for Lease>::drop` is what others call `<Lease as Drop>::drop`.
+        // `lease::<impl Drop for Lease>::drop` is another form of `<Lease as Drop>::drop`.
         if let start = scanner.place(of: "<impl "), let end = Self.closing(Array(scanner.bytes[start...])),
             let middle = scanner.place(of: " for ", from: start), start + 6 <= middle, middle < start + end
         {
@@ -59,12 +59,13 @@ enum RustNames {
             }
             return false
         }
-        // The body of an async function is a closure of it, and so is what `instrument` wraps around: the function counts.
+        // Closures get the name of their function, because the body of an async function and the wrapper of
+        // `instrument` are closures too.
         _ = isClosure
         return parts.joined(separator: "::")
     }
 
-    /// Where the bracket that opens the name is closed.
+    /// The position of the bracket that closes the first bracket of the name.
     private static func closing(_ bytes: [UInt8]) -> Int? {
         var depth = 0
         for (place, byte) in bytes.enumerated() {

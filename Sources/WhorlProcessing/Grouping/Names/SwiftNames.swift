@@ -1,4 +1,4 @@
-/// Readable names of Swift, as `swift demangle` and debuggers write them.
+/// Cleans demangled names of Swift, in the form of `swift demangle` and of debuggers.
 enum SwiftNames {
     static func isSwift(_ name: String) -> Bool {
         for mark in [
@@ -11,7 +11,7 @@ enum SwiftNames {
         ] where name.has(mark) {
             return !name.hasPrefix("<") && !name.has("{{closure}}") && !CxxNames.isSignature(name)
         }
-        // Labels: total(of:in:)
+        // Argument labels: total(of:in:)
         if let open = name.utf8.firstIndex(of: UInt8(ascii: "(")), name.utf8.last == UInt8(ascii: ")") {
             let inside = name[name.utf8.index(after: open)...].dropLast()
             return inside.utf8.last == UInt8(ascii: ":") && !inside.utf8.contains(0x20)
@@ -19,7 +19,7 @@ enum SwiftNames {
         return false
     }
 
-    /// The path of the function with its labels: without types, closures' numbers, thunks and discriminators.
+    /// The qualified name with argument labels, without types, closure numbers, thunks and discriminators.
     static func function(_ name: String) -> String {
         var text = name[...]
         var isClosure = false
@@ -65,7 +65,7 @@ enum SwiftNames {
                 text = text[of.upperBound...]
                 isChanged = true
             }
-            // variable #1 in f; a local function `helper #1 (…) in f` keeps its own name.
+            // variable #1 in f; a local function `helper #1 (…) in f` keeps its name.
             if let number = text.place(of: " #"), let inner = afterIn(text), number.lowerBound < inner.startIndex {
                 let local = text[..<number.lowerBound]
                 let around = function(whole: inner)
@@ -75,7 +75,9 @@ enum SwiftNames {
         return (isClosure ? "closure in " : "") + function(whole: text)
     }
 
-    /// What compilers nest at most; deeper names are made up, and each level is one more look at the whole name.
+    /// The maximum nesting depth.
+    ///
+    /// Compilers do not generate deeper names, and each level scans the whole name once more.
     static let maxNesting = 16
 
     private static let prefixes = [
@@ -87,12 +89,12 @@ enum SwiftNames {
         "back deployment fallback for ", "outlined ", "@callee_guaranteed ", "dynamic ", "override ",
     ]
 
-    /// `1) suspend resume partial function for` as "(1) suspend resume partial function for f".
+    /// Whether the text is the number of a continuation: `(1` in `(1) suspend resume partial function for f`.
     private static func isContinuation(_ text: Substring) -> Bool {
         text.dropFirst().utf8.allSatisfy(NameScanner.isDigit)
     }
 
-    /// What stands after ` in ` outside of brackets.
+    /// The text after the first ` in ` outside brackets.
     private static func afterIn(_ text: Substring) -> Substring? {
         var depth = 0
         let bytes = Array(text.utf8)
@@ -114,7 +116,7 @@ enum SwiftNames {
         return nil
     }
 
-    /// A function without what the compiler put around it.
+    /// The function name without the additions of the compiler.
     private static func function(whole text: Substring) -> String {
         var text = text
         for word in [
@@ -125,13 +127,13 @@ enum SwiftNames {
         }
         for prefix in prefixes { while text.hasPrefix(prefix) { text = text.dropFirst(prefix.count) } }
         var scanner = NameScanner(String(text))
-        // (extension in Shop):Swift.Array.total() is Shop's code, not Swift's.
+        // (extension in Shop):Swift.Array.total() is code of Shop, not of Swift.
         if text.hasPrefix("(extension in "), let end = text.place(of: "):") {
             scanner = NameScanner("\(text[..<end.lowerBound].dropFirst(14)):\(text[end.upperBound...])")
         }
-        // `total(of:) in Shop` as debuggers write it.
+        // `total(of:) in Shop` is the form of debuggers.
         if let inner = afterIn(text), !inner.isEmpty {
-            // By bytes: a blank and what combines with it are one character.
+            // Uses byte offsets, because a space and a following combining mark are one Character.
             scanner = NameScanner(String(text[..<text.utf8.index(inner.startIndex, offsetBy: -4)]))
         }
         scanner.dropPrivateDiscriminators()
@@ -144,7 +146,7 @@ enum SwiftNames {
 }
 
 extension NameScanner {
-    /// `(price in _1A2B3C4D5E6F)` is `price`.
+    /// Removes private discriminators: `(price in _1A2B3C4D5E6F)` becomes `price`.
     fileprivate mutating func dropPrivateDiscriminators() {
         for _ in 0..<SwiftNames.maxNesting {
             guard let mark = place(of: " in _"), let open = bytes[..<mark].lastIndex(of: UInt8(ascii: "(")) else {
@@ -158,7 +160,7 @@ extension NameScanner {
         }
     }
 
-    /// Everything from ` -> `, ` throws`, ` async`, ` : Type` or ` where` on, outside of brackets.
+    /// Removes everything from ` -> `, ` throws`, ` async`, ` : Type` or ` where` on, outside brackets.
     fileprivate mutating func dropReturnType() {
         var depth = 0
         for (place, byte) in bytes.enumerated() {
@@ -177,7 +179,7 @@ extension NameScanner {
         }
     }
 
-    /// `total(of: Swift.Int, in: Shop.Cart)` by its labels, `total(of:in:)`.
+    /// Reduces the arguments to their labels: `total(of: Swift.Int, in: Shop.Cart)` becomes `total(of:in:)`.
     fileprivate mutating func keepLabels() {
         guard let open = bytes.firstIndex(of: UInt8(ascii: "(")), let close = bytes.lastIndex(of: UInt8(ascii: ")")),
             open < close

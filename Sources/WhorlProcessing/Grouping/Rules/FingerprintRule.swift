@@ -1,6 +1,6 @@
 import WhorlProtocol
 
-/// `matchers -> parts title="…"`: the fingerprint, and perhaps the title, of events that match all of them.
+/// A rule `matchers -> parts title="…"` that sets the fingerprint, and optionally the title, of events that match.
 struct FingerprintRule: Sendable, Equatable {
     let text: String
     let matchers: [RuleMatcher]
@@ -9,13 +9,13 @@ struct FingerprintRule: Sendable, Equatable {
 
     init(_ line: String) throws(RuleFault) {
         guard let arrow = line.firstRange(of: "->") else {
-            throw RuleFault(reason: "a fingerprint rule is `matchers -> fingerprint`")
+            throw RuleFault(reason: "a fingerprint rule has the form `matchers -> fingerprint`")
         }
         text = line
         var matchers: [RuleMatcher] = []
         for word in try RuleWords(String(line[..<arrow.lowerBound])).words {
             guard let matcher = try RuleMatcher(word) else {
-                throw RuleFault(reason: "\(word) is no condition: write NAME:PATTERN")
+                throw RuleFault(reason: "\(word) is not a condition; a condition has the form NAME:PATTERN")
             }
             matchers.append(matcher)
         }
@@ -28,15 +28,15 @@ struct FingerprintRule: Sendable, Equatable {
         } else {
             title = nil
         }
-        // Parts are separated by commas; blanks around them do not count.
+        // Commas separate the parts; whitespace around a part is removed.
         fingerprint = rest.split(separator: ",")
             .map { String($0).trimmingBlanks().trimmingQuotes() }.filter { !$0.isEmpty }
         guard (1...20).contains(fingerprint.count) else {
-            throw RuleFault(reason: "a rule needs 1 to 20 parts of a fingerprint")
+            throw RuleFault(reason: "a fingerprint needs 1 to 20 parts")
         }
     }
 
-    /// Whether the event matches; false for every rule once the meter is over its bound.
+    /// Whether the event matches all conditions; always false after the meter has exceeded its limit.
     func matches(_ event: Event, _ meter: RuleMeter) -> Bool {
         guard !meter.isExceeded else { return false }
         let isMatch = matchers.allSatisfy { $0.matches(event, meter) }

@@ -1,9 +1,9 @@
 import WhorlProtocol
 
-/// What people add to the algorithm: fingerprints for events that match, and changes to the frames of stacks.
+/// The custom grouping rules: fingerprint rules for events, and stack-trace rules for frames.
 ///
-/// One rule a line; empty lines and lines that begin with `#` are passed over. The first fingerprint rule that matches
-/// decides; stack-trace rules apply one after the other.
+/// Each line contains one rule. Empty lines and lines that start with `#` are ignored.
+/// The first matching fingerprint rule applies. All matching stack-trace rules apply, in order.
 ///
 ///     error.type:DatabaseUnavailable -> database-down title="Database down"
 ///     message:"card * refused" tags.shop:eu-* -> {{ default }}, cards
@@ -12,9 +12,9 @@ import WhorlProtocol
 ///     stack.module:shop.middleware.* v-group
 ///     max-frames=10
 public struct GroupingRules: Sendable, Equatable {
-    /// Bytes of one text of rules.
+    /// The maximum length of one text of rules in bytes.
     public static let maxBytes = 64 << 10
-    /// Rules of one text.
+    /// The maximum number of rules in one text.
     public static let maxRules = 200
 
     let fingerprint: [FingerprintRule]
@@ -23,14 +23,14 @@ public struct GroupingRules: Sendable, Equatable {
     /// No rules.
     public static let none = GroupingRules(fingerprint: [], stack: nil)
 
-    /// Why a text of rules cannot be used.
+    /// A syntax error in a text of rules.
     public struct SyntaxError: Error, Sendable, Equatable, CustomStringConvertible {
-        /// Counted from 1; 0 for the text as a whole.
+        /// The line number, starting at 1; 0 for the whole text.
         public let line: Int
-        /// A sentence for the person who wrote it.
+        /// The reason, for the author of the rules.
         public let reason: String
 
-        /// The sentence with its line.
+        /// The reason with the line number.
         public var description: String { line == 0 ? reason : "line \(line): \(reason)" }
     }
 
@@ -39,7 +39,7 @@ public struct GroupingRules: Sendable, Equatable {
         self.stack = stack
     }
 
-    /// Reads rules from their texts.
+    /// Parses the texts of fingerprint rules and of stack-trace rules.
     public init(fingerprints: String = "", stacks: String = "") throws(SyntaxError) {
         var fingerprint: [FingerprintRule] = []
         for (number, line) in try Self.lines(fingerprints) {
@@ -60,7 +60,7 @@ public struct GroupingRules: Sendable, Equatable {
         self.init(fingerprint: fingerprint, stack: stack.isEmpty ? nil : stack)
     }
 
-    /// These rules first, then the others.
+    /// Returns these rules followed by other rules.
     public func followed(by others: GroupingRules) -> GroupingRules {
         GroupingRules(
             fingerprint: fingerprint + others.fingerprint,
@@ -82,12 +82,12 @@ public struct GroupingRules: Sendable, Equatable {
     }
 }
 
-/// Why one rule cannot be read.
+/// A syntax error in one rule.
 struct RuleFault: Error {
     let reason: String
 }
 
-/// The words of a rule: runs of signs without blanks, where quotes keep blanks.
+/// The words of a rule, separated by spaces or tabs; quoted text may contain spaces.
 struct RuleWords {
     private(set) var words: [String] = []
 

@@ -1,6 +1,6 @@
 import WhorlProtocol
 
-/// One condition of a rule, as `error.type:Timeout*` or `!tags.shop:eu`.
+/// One condition of a rule, such as `error.type:Timeout*` or `!tags.shop:eu`.
 struct RuleMatcher: Sendable, Equatable {
     enum Subject: Sendable, Equatable {
         case type
@@ -24,7 +24,7 @@ struct RuleMatcher: Sendable, Equatable {
     let isNegated: Bool
     private let glob: Glob
 
-    /// The names that people may write.
+    /// The names of subjects in conditions.
     private static let names: [String: Subject] = [
         "error.type": .type, "type": .type, "error.value": .value, "value": .value, "message": .message,
         "level": .level, "release": .release, "environment": .environment, "logger": .logger,
@@ -33,7 +33,7 @@ struct RuleMatcher: Sendable, Equatable {
         "function": .function, "stack.package": .package, "package": .package, "app": .inApp,
     ]
 
-    /// Reads a condition; nil when the word is none.
+    /// Parses a condition; returns nil when the word has no colon.
     init?(_ word: String) throws(RuleFault) {
         var text = word[...]
         let isNegated = text.hasPrefix("!")
@@ -48,13 +48,13 @@ struct RuleMatcher: Sendable, Equatable {
         } else {
             throw RuleFault(
                 reason:
-                    "\(name) is nothing that can be matched; there are \(Self.names.keys.sorted().joined(separator: ", ")), tags.NAME"
+                    "\(name) cannot be matched; use \(Self.names.keys.sorted().joined(separator: ", ")) or tags.NAME"
             )
         }
         guard let glob = Glob(pattern.replacing("**", with: "*")) else {
             throw RuleFault(
                 reason: "\(name) needs a pattern of 1 to \(Glob.maxPatternBytes) bytes; a part between two stars that "
-                    + "holds a ? has at most 32 bytes"
+                    + "contains a ? has at most 32 bytes"
             )
         }
         self.isNegated = isNegated
@@ -92,7 +92,7 @@ struct RuleMatcher: Sendable, Equatable {
         return found != isNegated
     }
 
-    /// Whether a frame has it, negation left aside.
+    /// Whether a frame matches, without regard to negation.
     private func matchesFrame(_ frame: Frame, _ meter: RuleMeter) -> Bool {
         switch subject {
         case .path: return meter.matches(glob, frame.absPath) || meter.matches(glob, frame.filename)
@@ -115,6 +115,6 @@ struct RuleMatcher: Sendable, Equatable {
         return matchesFrame(facts.frame, meter) != isNegated
     }
 
-    /// What `app:` asks for.
+    /// Whether the pattern of `app:` requires in-app frames.
     private var meansYes: Bool { glob.matches("yes") || glob.matches("true") }
 }

@@ -1,15 +1,17 @@
 import WhorlProtocol
 
-/// Rules about the frames of stacks, each with conditions and actions.
+/// Rules for stack frames, each with conditions and actions.
 ///
-/// An action marks frames in-app (`+app`, `-app`) or lets them count or not (`+group`, `-group`); with `^` in front all that
-/// the frame called, with `v` all that called it. `max-frames=N` counts only the N frames nearest to the fault.
+/// An action sets whether frames are in-app (`+app`, `-app`) or whether they contribute (`+group`, `-group`).
+/// With the prefix `^`, the action applies to all frames that the matching frame called.
+/// With the prefix `v`, it applies to all frames that called the matching frame.
+/// `max-frames=N` keeps only the N frames nearest to the fault.
 struct StackRules: Sendable, Equatable {
     private enum Range: Sendable, Equatable {
         case itself
-        /// Nearer to the fault.
+        /// The frames nearer to the fault.
         case up
-        /// Nearer to the start.
+        /// The frames nearer to the start of the thread.
         case down
     }
 
@@ -33,7 +35,7 @@ struct StackRules: Sendable, Equatable {
     mutating func add(_ line: String) throws(RuleFault) {
         if line.hasPrefix("max-frames=") {
             guard let count = Int(line.dropFirst(11)), (1...250).contains(count) else {
-                throw RuleFault(reason: "max-frames is a number from 1 to 250")
+                throw RuleFault(reason: "max-frames must be a number from 1 to 250")
             }
             maxFrames = count
             return
@@ -47,7 +49,7 @@ struct StackRules: Sendable, Equatable {
                 guard matcher.isOfFrames || matcher.subject == .platform else {
                     throw RuleFault(reason: "\(word) is not about frames")
                 }
-                guard actions.isEmpty else { throw RuleFault(reason: "\(word): conditions stand before actions") }
+                guard actions.isEmpty else { throw RuleFault(reason: "\(word): conditions must precede actions") }
                 matchers.append(matcher)
             } else {
                 throw RuleFault(reason: "\(word) is neither a condition nor an action such as -app or ^-group")
@@ -87,7 +89,7 @@ struct StackRules: Sendable, Equatable {
         return all
     }
 
-    /// Changes the frames, the oldest first; stops where the meter is over its bound.
+    /// Applies the rules to the frames, the oldest first; stops when the meter exceeds its limit.
     func apply(to frames: [FrameFacts], _ meter: RuleMeter) {
         for rule in rules {
             guard !meter.isExceeded else { return }

@@ -1,8 +1,8 @@
 import WhorlProtocol
 
-/// File names without what changes from build to build: folders, hashes of bundlers, versions, query strings.
+/// Removes the parts of file names that change between builds: folders, bundler hashes, versions, query strings.
 enum FileNames {
-    /// Names that many files of a project have; the folder tells them apart.
+    /// File names that are too common to identify a file, so that the folder is added.
     private static let common: Set<String> = [
         "index.js", "index.ts", "index.tsx", "index.jsx", "index.mjs", "index.php", "main.js", "main.ts", "main.go",
         "main.rs",
@@ -17,7 +17,7 @@ enum FileNames {
         "handler.ts", "handler.go", "utils.js", "utils.ts", "utils.py", "views.py", "models.py", "service.ts",
         "helper.rb",
     ]
-    /// Folders that every project has.
+    /// Folder names that are too common to identify a file.
     private static let commonFolders: Set<String> = [
         "src", "app", "lib", "dist", "build", "out", "bin", "public", "static", "assets", "js", "main", "www", "htdocs",
         "",
@@ -46,7 +46,7 @@ enum FileNames {
         return (name, nil)
     }
 
-    /// The name of an image, without its folder and the version behind `.so`.
+    /// The name of an image without its folder and the version after `.so`.
     static func image(_ path: String) -> String {
         let base =
             path.utf8.split { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }.last.flatMap { String($0) } ?? path
@@ -54,7 +54,7 @@ enum FileNames {
         return (base[..<version.lowerBound] + ".so").lowercased()
     }
 
-    /// Runs of sixteen and more hexadecimal digits, as in the names of compiled templates, become `<hash>`.
+    /// Replaces runs of 16 or more hexadecimal digits, as in the names of compiled templates, with `<hash>`.
     static func withoutLongHashes(_ name: String) -> String {
         guard name.utf8.count >= 16, name.hasDigit() else { return name }
         let bytes = Array(name.utf8)
@@ -75,7 +75,8 @@ enum FileNames {
         return result.count == bytes.count ? name : String(decoding: result, as: UTF8.self)
     }
 
-    /// Parts between dots, dashes and underscores that are hashes become `<hash>`, those that are numbers `<n>`.
+    /// Replaces parts between separators such as dots, dashes and underscores: hashes with `<hash>`, numbers with
+    /// `<n>`.
     static func withoutHashes(_ name: String) -> String {
         guard name.hasDigit() || name.hasPrefix("chunk-") else { return name }
         var result: [UInt8] = []
@@ -104,9 +105,10 @@ enum FileNames {
         return String(decoding: result, as: UTF8.self)
     }
 
-    /// Whether a part of a name is a hash: hexadecimal with a digit, or letters and digits that change places often.
+    /// Whether a part of a name is a hash: hexadecimal digits with a decimal digit, or letters and digits that
+    /// alternate often.
     private static func isHash(_ part: [UInt8]) -> Bool {
-        // chunk-ABCDEFGH of esbuild.
+        // esbuild: chunk-ABCDEFGH.
         if part.count == 8, part.allSatisfy({ NameScanner.isUpper($0) || NameScanner.isDigit($0) }) { return true }
         guard part.count >= 6, part.contains(where: NameScanner.isDigit) else { return false }
         if part.allSatisfy(NameScanner.isHex) { return part.count >= 6 }
@@ -117,7 +119,10 @@ enum FileNames {
         return changes >= 3
     }
 
-    /// `index-BX3k9_aQ.js` of Vite and Rollup: eight letters of base 64 behind a dash, which a word would not mix.
+    /// Replaces the hash that Vite and Rollup append, as in `index-BX3k9_aQ.js`, with `<hash>`.
+    ///
+    /// The hash is eight Base64 characters after a dash or a dot. It must contain a digit, or a capital letter after
+    /// the first character, so that words are kept.
     private static func withoutBundleHash(_ name: String) -> String {
         guard let dot = name.lastIndex(of: ".") else { return name }
         let stem = name[..<dot].utf8
@@ -137,7 +142,7 @@ enum FileNames {
             && !path.utf8.starts(with: "app:".utf8) && !path.utf8.starts(with: "file:".utf8)
     }
 
-    /// Whether a bundle's name tells more than that it is one.
+    /// Whether the name of a script has a part that is not a generic bundle name.
     private static func isTelling(_ name: String) -> Bool {
         let generic: Set<Substring> = [
             "main", "app", "index", "bundle", "chunk", "vendor", "vendors", "runtime", "common", "commons", "polyfills",

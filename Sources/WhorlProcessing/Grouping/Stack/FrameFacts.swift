@@ -1,28 +1,28 @@
 import WhorlProtocol
 
-/// What grouping makes of one frame: whose code it is, whether it counts and why not, and the cleaned parts that count.
+/// The grouping data of one frame: its in-app flag, its cleaned parts, and the reasons why parts do not contribute.
 ///
-/// A class, so that passing one on copies no texts; each belongs to one stack.
+/// This is a class, so that passing it on copies no texts. Each instance belongs to one stack.
 final class FrameFacts {
-    /// Why a part, or a whole frame, does not count; the text is shown by the explanation.
+    /// The reason why a part or a frame does not contribute; the explanation shows the text.
     enum Reason: String {
-        case moduleSaysMore = "the module says more"
-        case functionSaysMore = "the function's whole path says more"
-        case scriptURL = "the name of a bundle, or of a page, says nothing"
+        case moduleSaysMore = "the module is used instead"
+        case functionSaysMore = "the qualified function name is used instead"
+        case scriptURL = "the file name of a bundle or a page is not meaningful"
         case noFile = "no file"
         case unnamed = "the function has no name"
-        case minified = "a minifier made the name"
-        case longLine = "too long a line"
-        case noFunctionAtURL = "a line of a page without a function"
-        case lineSaysMore = "the source line says more"
+        case minified = "the name is minified"
+        case longLine = "the line is too long"
+        case noFunctionAtURL = "a script URL without a function"
+        case lineSaysMore = "the source line is used instead"
         case engine = "made by the engine"
-        case recursion = "the same calls as before"
-        case throwHelper = "raises, or reports, the error"
-        case threadBase = "the base of every thread"
-        case comprehension = "part of the function around it"
-        case helper = "a helper that compilers or SDKs put in"
+        case recursion = "a repetition of the frames before"
+        case throwHelper = "raises or reports the error"
+        case threadBase = "the entry point of a thread"
+        case comprehension = "part of the enclosing function"
+        case helper = "a helper that a compiler or an SDK inserts"
         case address = "an address without a name"
-        case rule = "a stack-trace rule of the project"
+        case rule = "excluded by a stack-trace rule of the project"
         case library = "not part of the application"
         case beyondLimit = "beyond the limit of a stack-trace rule"
     }
@@ -31,9 +31,9 @@ final class FrameFacts {
     let family: PlatformFamily
     /// Whether the frame belongs to the application, after all rules.
     var isOwn: Bool
-    /// Whether that differs from what the SDK said.
+    /// Whether ``isOwn`` differs from the flag of the SDK.
     var isOwnCorrected = false
-    /// Why the frame does not count; nil when it does.
+    /// The reason why the frame does not contribute; nil when it does.
     var ignored: Reason?
 
     var module: String?
@@ -50,9 +50,9 @@ final class FrameFacts {
         self.isOwn = isOwn
     }
 
-    /// The parts that count, in one text; empty when none does.
+    /// The contributing parts in one text; empty when no part contributes.
     ///
-    /// Made when it is first asked for: after that, no part changes.
+    /// The key is computed on the first access. The parts must not change after that.
     private(set) lazy var key: String = {
         var key = module ?? (fileIgnored == nil ? file : nil) ?? ""
         if let function, functionIgnored == nil {
@@ -66,7 +66,7 @@ final class FrameFacts {
         return key
     }()
 
-    /// The frame for people.
+    /// The grouping component of the frame, for the explanation.
     func component(ignored other: Reason?) -> GroupingComponent {
         let children = [
             GroupingComponent.value("module", module),
@@ -81,7 +81,7 @@ final class FrameFacts {
         .compactMap { $0 }
         let reason = (ignored ?? other)?.rawValue
         let hint =
-            reason ?? (isOwnCorrected ? (isOwn ? "in the application, by a rule" : "of a library, by a rule") : nil)
+            reason ?? (isOwnCorrected ? (isOwn ? "set to in-app by a rule" : "set to not in-app by a rule") : nil)
         return .group(name: "frame", contributes: reason == nil, hint: hint, children: children)
     }
 }

@@ -1,11 +1,11 @@
 import WhorlProtocol
 
-/// What of a frame counts.
+/// Selects and cleans the parts of a frame that contribute to grouping.
 ///
-/// Its module, else its cleaned file name; its function; and on platforms that ship their source the line. Never line
-/// numbers, columns, addresses, build folders or query strings.
+/// The parts are the module, else the cleaned file name; the function; and the source line on platforms that send it.
+/// Line numbers, columns, addresses, build folders and query strings never contribute.
 enum FrameNames {
-    /// A line beyond this length is minified or generated, and changes with every build.
+    /// The maximum length of a source line; longer lines are minified or generated, and change with every build.
     private static let maxContextLine = 120
 
     static func facts(
@@ -18,7 +18,7 @@ enum FrameNames {
         var module = frame.module
         var function = frame.function
         switch family {
-        // What a mangled name stands for may be a hundred times as long.
+        // A demangled name may be a hundred times as long as the mangled name.
         case _ where !budget.allows(module) || !budget.allows(function.map { names[$0] ?? $0 }): break
         case .python: function = function.map(PythonNames.function)
         case .jvm: (module, function) = JVMNames.names(module: module, function: function)
@@ -28,7 +28,8 @@ enum FrameNames {
             function = function.map(GoNames.function)
         case .ruby:
             function = function.flatMap(RubyNames.function)
-            // Labels name the class from Ruby 3.4 on only, and the class of what runs a block is not that of the block.
+            // Labels contain the class only since Ruby 3.4, and the class that runs a block differs from that of the
+            // block.
             if frame.filename != nil { module = nil }
         case .php: function = function.flatMap(PHPNames.function)
         case .native: function = function.flatMap { NativeNames.function($0, names) }
@@ -46,14 +47,14 @@ enum FrameNames {
         facts.isOwn = InAppRule.isOwn(frame, family, function: function)
         facts.isOwnCorrected = frame.inApp.map { $0 != facts.isOwn } ?? false
         if function == nil, frame.function != nil { facts.functionIgnored = .unnamed }
-        // Where there is a module, the file is only shown.
+        // If there is a module, the file does not contribute.
         if facts.module == nil { (facts.file, facts.fileIgnored) = FileNames.file(of: frame, family) }
         if family == .native, facts.module == nil {
             if function == nil || frame.filename == nil {
-                // Without symbols the image is all that survives: addresses change with every start.
+                // Without symbols only the image is stable: addresses change with every start.
                 facts.module = frame.package.map { FileNames.image($0) }
             }
-            // A whole path of namespaces and types stays when its file is renamed.
+            // A qualified name with namespaces and types does not change when the file is renamed.
             if let function, function.hasByte(".:[") { facts.fileIgnored = .functionSaysMore }
         }
         if family.shipsSource, let line = frame.contextLine { addLine(line, facts) }
@@ -76,7 +77,7 @@ enum FrameNames {
     private static func judgeScript(_ facts: FrameFacts) {
         let hasLine = facts.line != nil && facts.lineIgnored == nil
         if let name = facts.function, !hasLine, ScriptNames.isMinified(name) { facts.functionIgnored = .minified }
-        // A source map gives the line as it was written, and the function as the minifier named it.
+        // With a source map, the line is the original source, but the function name is minified.
         if hasLine, facts.function != nil, facts.frame.node.member("data")?.member("sourcemap") != nil {
             facts.functionIgnored = .lineSaysMore
         }
@@ -88,14 +89,14 @@ enum FrameNames {
         }
     }
 
-    /// Bundlers name a module by its path; the path says the same and changes with the build folder.
+    /// The module of a script frame; nil if it is the file path, which bundlers use as the module name.
     private static func scriptModule(_ frame: Frame) -> String? {
         guard let module = frame.module else { return nil }
         if module.utf8.contains(UInt8(ascii: "/")), frame.absPath?.hasSuffix(module) ?? false { return nil }
         return FileNames.withoutHashes(module)
     }
 
-    /// The line with each run of white space as one blank, and none at its ends.
+    /// The line with each run of whitespace replaced with one space, and trimmed.
     private static func collapsed(_ line: String) -> String {
         var copy = line
         return copy.withUTF8 { bytes in

@@ -1,16 +1,18 @@
 import WhorlProtocol
 
-/// Whose code a frame is: what the SDK says, corrected where SDKs are known to be wrong, else decided by where the platform
-/// keeps libraries.
+/// Decides whether a frame is in-app.
+///
+/// The flag of the SDK applies, except for frames that are known to be libraries.
+/// Without a flag, the usual library locations of the platform decide.
 enum InAppRule {
-    /// `function` is the function's readable name.
+    /// Whether a frame is in-app; `function` is the demangled name of the function.
     static func isOwn(_ frame: Frame, _ family: PlatformFamily, function: String?) -> Bool {
         if frame.inApp == false { return false }
         if isSurelyLibrary(frame, family, function ?? frame.function ?? "") { return false }
         return frame.inApp == true || !isProbablyLibrary(frame, family)
     }
 
-    /// What is a library even where the SDK says otherwise: nobody writes an application there.
+    /// Whether a frame is a library frame even if the SDK says otherwise.
     private static func isSurelyLibrary(_ frame: Frame, _ family: PlatformFamily, _ function: String) -> Bool {
         let path = frame.absPath ?? frame.filename ?? ""
         switch family {
@@ -43,7 +45,7 @@ enum InAppRule {
         }
     }
 
-    /// What is a library as far as one can tell.
+    /// Whether a frame is a library frame if the SDK does not say.
     private static func isProbablyLibrary(_ frame: Frame, _ family: PlatformFamily) -> Bool {
         let path = frame.absPath ?? frame.filename ?? ""
         let module = frame.module ?? ""
@@ -69,7 +71,7 @@ enum InAppRule {
         }
     }
 
-    /// Packages of Go's standard library have no dot in the first part of their path.
+    /// Whether a package belongs to the standard library of Go.
     private static func isGoStandard(_ module: String) -> Bool {
         guard module != "main", !module.hasPrefix("main.") else { return false }
         let first = module.split(separator: "/", maxSplits: 1).first ?? ""

@@ -1,4 +1,4 @@
-/// Standard libraries and well-known frameworks, by how their names begin.
+/// Name prefixes of standard libraries and well-known frameworks.
 enum Libraries {
     static let jvmStandard = [
         "java.", "javax.", "jdk.", "sun.", "com.sun.", "kotlin.", "kotlinx.", "scala.", "groovy.lang.", "jakarta.",
@@ -24,7 +24,7 @@ enum Libraries {
         "MassTransit.", "FSharp.Core.", "Microsoft.FSharp.", "Xamarin.", "UnityEngine.", "Sentry.", "Swashbuckle.",
         "StackExchange.Redis.",
     ]
-    /// The first parts of the paths of Go's standard packages.
+    /// The first path components of the standard packages of Go.
     static let goStandard: Set<String> = [
         "archive", "bufio", "bytes", "compress", "container", "context", "crypto", "database", "debug", "embed",
         "encoding", "errors", "expvar", "flag", "fmt", "go", "hash", "html", "image", "index", "internal", "io", "iter",
@@ -36,7 +36,7 @@ enum Libraries {
         "flutter", "flutter_test", "sentry", "sentry_flutter", "http", "dio", "bloc", "flutter_bloc", "provider",
         "riverpod", "flutter_riverpod", "get", "rxdart", "stack_trace", "async", "shelf", "go_router",
     ]
-    /// How the names of runtimes and standard libraries begin.
+    /// Prefixes of function names in native runtimes and standard libraries.
     static let nativeRuntime = [
         "std::", "core::", "alloc::", "<core::", "<std::", "<alloc::", "<F as core::", "<T as core::", "__rust",
         "rust_", "_rust", "hashbrown::", "tokio::", "futures_", "futures::",
@@ -80,7 +80,7 @@ enum Libraries {
         if path.hasPrefix("deps/") || path.has("/deps/") { return true }
         let name = module.hasPrefix("Elixir.") ? String(module.dropFirst(7)) : module
         guard let first = name.first else { return false }
-        // Modules of Erlang are atoms in lower case; applications in Elixir are not.
+        // Module names of Erlang start with a lower-case letter. Applications in Elixir use capital letters.
         if first.isLowercase || first == ":" { return true }
         let root = String(name.split(separator: ".", maxSplits: 1).first ?? "")
         return [

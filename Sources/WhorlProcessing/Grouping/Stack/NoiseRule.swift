@@ -1,7 +1,9 @@
 import WhorlProtocol
 
-/// Frames that are there whatever broke: helpers that raise errors with all above them, the base of a thread with all below
-/// it, and what compilers, engines and SDKs put in between.
+/// Marks frames that do not depend on the fault.
+///
+/// These are helpers that raise errors with all frames that they call, thread entry points with all their callers, and
+/// frames that compilers, engines and SDKs insert.
 enum NoiseRule {
     /// Marks the frames, the oldest first.
     static func mark(_ frames: [FrameFacts], _ version: GroupingVersion) {
@@ -10,7 +12,8 @@ enum NoiseRule {
         }
         markProxies(frames)
         keepLastThunk(frames)
-        // Everything from the first helper on belongs to the raising, where something is left below it.
+        // All frames from the first throw helper on raise the error. They are ignored only if an older frame
+        // contributes.
         let raising =
             version == .third
             ? crashEnd(of: frames) : frames.indices.first(where: { isThrowHelper(frames[$0]) })
@@ -26,10 +29,10 @@ enum NoiseRule {
         }
     }
 
-    /// Where the raising of the error begins, at the crash end of the stack: the first helper behind the last frame of
-    /// the application, or of anything where the application has none.
+    /// The index of the first throw helper at the crash end of the stack; nil when there is none.
     ///
-    /// Frames of a hook that the raising calls belong to it.
+    /// It is the first throw helper after the last in-app frame, or after the last contributing frame if none is
+    /// in-app. Frames of a panic hook or a signal handler belong to the crash end.
     private static func crashEnd(of frames: [FrameFacts]) -> Int? {
         let end = frames.firstIndex { hookCallers.contains($0.frame.function ?? "") } ?? frames.count
         func isBody(_ facts: FrameFacts) -> Bool { facts.ignored == nil && !facts.key.isEmpty && !isThrowHelper(facts) }
@@ -39,14 +42,14 @@ enum NoiseRule {
         return frames[start...].firstIndex(where: isThrowHelper)
     }
 
-    /// What calls the hook of a panic or the handler of a signal, whose frames then stand at the end.
+    /// Functions that call a panic hook or a signal handler, whose frames are then the last frames of the stack.
     private static let hookCallers: Set<String> = [
         "rust_panic_with_hook", "std::panicking::rust_panic_with_hook", "rust_begin_unwind",
         "std::panicking::begin_panic_handler", "_rust_begin_unwind", "_sigtramp", "__restore_rt",
         "<signal handler called>", "KiUserExceptionDispatcher", "KiUserExceptionDispatch",
     ]
 
-    /// A stub of the compiler counts where it is the last of the application's frames: the function itself was inlined.
+    /// Keeps a compiler thunk if it is the last in-app frame, because the function itself was inlined.
     private static func keepLastThunk(_ frames: [FrameFacts]) {
         guard
             let last = frames.lastIndex(where: {
@@ -62,7 +65,7 @@ enum NoiseRule {
         return thunks.contains { function.hasPrefix($0) && !$0.hasPrefix("reabstraction") && !$0.hasPrefix("thunk") }
     }
 
-    /// A class that was made around another one says nothing where that one is in the stack too.
+    /// Ignores frames of generated classes if the class that they wrap is also in the stack.
     private static func markProxies(_ frames: [FrameFacts]) {
         let proxies = frames.indices.filter {
             frames[$0].family == .jvm && JVMNames.isGenerated(frames[$0].frame.module ?? "")
@@ -72,7 +75,7 @@ enum NoiseRule {
         for index in proxies where frames[index].module.map(real.contains) ?? true { frames[index].ignored = .helper }
     }
 
-    /// What is noise by itself.
+    /// The reason to ignore a frame independent of the other frames; nil when there is none.
     private static func alone(_ facts: FrameFacts) -> FrameFacts.Reason? {
         let frame = facts.frame
         let function = frame.function ?? ""
@@ -162,7 +165,7 @@ enum NoiseRule {
         "System.Runtime.CompilerServices.", "System.Runtime.ExceptionServices.", "System.ThrowHelper", "Sentry.",
         "System.Threading.ExecutionContext", "System.Threading.Tasks.AwaitTaskContinuation",
     ]
-    /// What the Swift compiler puts between a call and its function.
+    /// Prefixes of thunks that the Swift compiler inserts between a call and its function.
     private static let thunks = [
         "partial apply forwarder for ", "reabstraction thunk ", "thunk for ", "protocol witness for ", "@objc ",
         "dispatch thunk of ",

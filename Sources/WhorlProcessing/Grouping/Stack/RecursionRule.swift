@@ -1,20 +1,22 @@
-/// Calls that repeat count once, whether a function calls itself or several call each other: how deep a recursion went, and
-/// where in the circle it was cut off, says nothing of what broke.
+/// Finds repeated frames of direct and mutual recursion, which contribute only once.
+///
+/// The depth of a recursion, and the position in the cycle where the stack ends, do not identify the fault.
 enum RecursionRule {
-    /// The longest circle that is looked for.
+    /// The maximum length of a cycle in frames.
     private static let longest = 8
-    /// So many rounds look like a stack that overflowed, which is cut off anywhere.
+    /// The number of repetitions that indicates a stack overflow, where the stack may start and end at any frame of a
+    /// cycle.
     private static let overflow = 10
-    /// The places whose frames repeat the ones before, of frames by their keys; linear in their number.
+    /// The positions of the frames that repeat earlier frames; takes linear time in the number of frames.
     static func repeated(_ keys: [(place: Int, key: String)]) -> Set<Int> {
         var kept: [(place: Int, key: String)] = []
         var repeated: Set<Int> = []
-        // Where a circle that is kept once ends, how long it is, and how often it came.
+        // The cycle that is kept once: its end, its length, and the number of repetitions.
         var circle: (end: Int, length: Int, rounds: Int)?
         func cutEnds() {
             guard let found = circle, found.rounds >= overflow else { return }
             let start = found.end - found.length
-            // What follows it and is its beginning, and what leads to it and is its end.
+            // The incomplete repetitions of the cycle after it and before it.
             var after = 0
             while found.end + after < kept.count, after < found.length,
                 kept[found.end + after].key == kept[start + after].key
@@ -41,7 +43,7 @@ enum RecursionRule {
                 circle = (kept.count, length, isSame ? (circle?.rounds ?? 1) + 1 : 2)
                 break
             }
-            // A circle is over when more follows than it is long.
+            // The cycle has ended when more frames follow than its length.
             if let found = circle, kept.count > found.end + found.length { cutEnds() }
         }
         cutEnds()

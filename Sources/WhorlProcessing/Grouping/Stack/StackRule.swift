@@ -1,14 +1,15 @@
 import WhorlProtocol
 
-/// Grouping by the frames of a stack: each is looked at once, for both variants.
+/// Grouping by the frames of a stack; each frame is analysed once for both variants.
 struct StackRule {
     let frames: [FrameFacts]
-    /// Keys of the frames that count, over the application's frames and over all.
+    /// The keys of the contributing in-app frames.
     let own: [(place: Int, key: String)]
+    /// The keys of all contributing frames.
     let all: [(place: Int, key: String)]
     private let ownRepeated: Set<Int>
     private let allRepeated: Set<Int>
-    /// How many frames from the end count at most, by a rule of the project.
+    /// The maximum number of contributing frames, counted from the end; set by a rule of the project.
     private let limit: Int?
 
     init(_ stack: Stacktrace, _ event: Event, _ context: StackContext) {
@@ -43,11 +44,11 @@ struct StackRule {
         self.all = all
     }
 
-    /// Whether anything of it counts.
+    /// Whether any frame contributes.
     var contributes: Bool { !all.isEmpty }
     var hasOwn: Bool { !own.isEmpty }
 
-    /// The stack for people, in one variant.
+    /// The grouping component of the stack in one variant, for the explanation.
     func component(ownOnly: Bool) -> GroupingComponent {
         let counted = Set((ownOnly ? own : all).map(\.place))
         let repeated = ownOnly ? ownRepeated : allRepeated

@@ -1,6 +1,6 @@
 import WhorlProtocol
 
-/// Grouping by exceptions: of each its type and its stack, or its message where the stack tells nothing.
+/// Grouping by exceptions: the type and the stack of each, or its message when it has no contributing stack.
 enum Version1ExceptionRule {
     static func variants(_ event: Event) -> FirstVariants? {
         guard !event.exceptions.isEmpty else { return nil }
@@ -16,7 +16,7 @@ enum Version1ExceptionRule {
                 children: parts.map { component($0, stack($1)) }
             )
         }
-        // In-app grouping needs a frame of the application somewhere in the chain.
+        // The in-app variant needs at least one in-app frame in the chain.
         let hasOwnFrames = parts.contains { $0.1?.app != nil }
         return FirstVariants(app: hasOwnFrames ? chain { $0?.app } : nil, system: chain { $0?.system })
     }
@@ -27,7 +27,7 @@ enum Version1ExceptionRule {
             GroupingComponent.value(
                 "type",
                 exception.type,
-                ignored: isSynthetic ? "the exception was made up to carry a stack" : nil
+                ignored: isSynthetic ? "the exception is synthetic" : nil
             ),
             GroupingComponent.value(
                 "value",

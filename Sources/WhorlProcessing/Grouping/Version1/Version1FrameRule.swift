@@ -1,13 +1,13 @@
 import WhorlProtocol
 
-/// What of a frame counts (protocol facts, section 6.2): module, else file name; function; the line of source on
-/// platforms that ship it.
+/// Selects the parts of a frame that contribute to grouping (protocol facts, section 6.2).
 ///
-/// Never line numbers, columns or addresses, which change with every build.
+/// The parts are the module, else the file name; the function; and the source line on platforms that send it.
+/// Line numbers, columns and addresses never contribute, because they change with every build.
 enum Version1FrameRule {
-    /// Platforms whose stack frames carry the source line as it was written.
+    /// Platforms whose stack frames contain the original source line.
     private static let sourceShipping: Set<String> = ["javascript", "node", "python", "php", "ruby"]
-    /// A line beyond this length is minified or generated, and changes with every build.
+    /// The maximum length of a source line; longer lines are minified or generated, and change with every build.
     private static let maxContextLine = 120
 
     static func component(_ frame: Frame, _ eventPlatform: String) -> GroupingComponent {
@@ -19,7 +19,7 @@ enum Version1FrameRule {
             GroupingComponent.value(
                 "filename",
                 file.name,
-                ignored: module != nil ? "the module says more" : file.ignored
+                ignored: module != nil ? "the module is used instead" : file.ignored
             ),
             function(of: frame, platform),
             contextLine(of: frame, platform),
@@ -34,7 +34,7 @@ enum Version1FrameRule {
 
     private static func module(of frame: Frame, _ platform: String) -> String? {
         guard let module = frame.module else { return nil }
-        // Bundlers name a module by its path; the path says the same and changes with the build folder.
+        // Bundlers use the file path as the module name, which changes with the build folder.
         if platform == "javascript", module.utf8.contains(UInt8(ascii: "/")), frame.absPath?.hasSuffix(module) ?? false
         {
             return nil
@@ -52,7 +52,7 @@ enum Version1FrameRule {
         return (base, isURL ? "the path is a URL" : nil)
     }
 
-    /// Whether a path begins with a scheme, which is short.
+    /// Whether a path starts with a URL scheme; checks only the first 20 bytes.
     private static func hasScheme(_ path: String) -> Bool {
         guard let colon = path.utf8.prefix(20).firstIndex(of: UInt8(ascii: ":")) else { return false }
         return path.utf8[colon...].starts(with: "://".utf8)
@@ -70,13 +70,13 @@ enum Version1FrameRule {
 
     private static func contextLine(of frame: Frame, _ platform: String) -> GroupingComponent? {
         guard sourceShipping.contains(platform), let line = frame.contextLine else { return nil }
-        // Collapsed, so that indenting the code anew changes nothing.
+        // Whitespace is collapsed, so that a change of the indentation does not change the hash.
         let collapsed = collapsed(line)
         let isLong = collapsed.utf8.count > maxContextLine && collapsed.count > maxContextLine
-        return .value("context-line", collapsed, ignored: isLong ? "too long a line" : nil)
+        return .value("context-line", collapsed, ignored: isLong ? "the line is too long" : nil)
     }
 
-    /// The line with each run of white space as one blank, and none at its ends.
+    /// The line with each run of whitespace replaced with one space, and trimmed.
     private static func collapsed(_ line: String) -> String {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(line.utf8.count)

@@ -1,6 +1,6 @@
 import WhorlProtocol
 
-/// The first algorithm: it stays as it was, for projects that are moving away from it.
+/// The first version of the algorithm, which stays unchanged for projects in a transition to a newer version.
 struct Version1Grouping {
     let variants: [(variant: String, component: GroupingComponent)]
 
@@ -28,9 +28,9 @@ struct Version1Grouping {
     }
 }
 
-/// What an event is grouped by, once over the application's frames and once over all of them.
+/// The components of an event: one over the in-app frames and one over all frames.
 struct FirstVariants {
-    /// Nil when no frame of the application counts.
+    /// The component over the in-app frames; nil when no in-app frame contributes.
     var app: GroupingComponent?
     var system: GroupingComponent
 }

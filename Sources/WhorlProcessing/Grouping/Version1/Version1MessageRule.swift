@@ -1,6 +1,6 @@
 import WhorlProtocol
 
-/// Grouping by the message: the template as it is, else the text with its parameters replaced by their kinds.
+/// Grouping by the message: the template, else the text, with values replaced with placeholders.
 enum Version1MessageRule {
     static func component(_ event: Event) -> GroupingComponent? {
         guard let entry = event.message else { return nil }
@@ -8,7 +8,7 @@ enum Version1MessageRule {
         return .value("message", entry.formatted.map(parameterised))
     }
 
-    /// The first two lines that are not blank, with what changes from event to event replaced.
+    /// The first two lines that are not blank, with variable values replaced.
     static func parameterised(_ message: String) -> String {
         var lines: [String] = []
         for line in message.prefix(bytes: 8_192).split(separator: "\n") {

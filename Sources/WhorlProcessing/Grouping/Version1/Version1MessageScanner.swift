@@ -1,9 +1,9 @@
 import WhorlProtocol
 
-/// Replaces what varies in a message by its kind, as `<int>` or `<uuid>`, in one pass and linear time.
+/// Replaces variable values in a message with placeholders such as `<int>` or `<uuid>`, in one pass and linear time.
 ///
-/// A word is what stands between blanks and brackets. Each word is looked at once; nothing here backtracks, so no text of
-/// a sender can make it slow.
+/// Separators such as whitespace, brackets and quotes delimit words. Each word is processed once without backtracking,
+/// so that no message of a sender causes slow scanning.
 enum Version1MessageScanner {
     static func replaced(_ text: String) -> String {
         var result = ""
@@ -36,7 +36,7 @@ enum Version1MessageScanner {
         }
     }
 
-    /// The word, or the kind of value that it is; punctuation at its end stays.
+    /// The word, or the placeholder for its kind of value; trailing punctuation is kept.
     private static func kind(of word: [UInt8]) -> String {
         var core = word[...]
         while let last = core.last, ".:!?".utf8.contains(last) { core = core.dropLast() }
@@ -81,7 +81,7 @@ enum Version1MessageScanner {
             && Double(parts[parts.count - 1]) != nil
     }
 
-    /// A number with a unit of time, as `12ms` or `1.5s`.
+    /// A number with a time unit, such as `12ms` or `1.5s`.
     private static func isDuration(_ text: String) -> Bool {
         for unit in ["ms", "us", "µs", "ns", "sec", "secs", "min", "mins", "s", "m", "h", "d"]
         where text.hasSuffix(unit) {
@@ -91,7 +91,8 @@ enum Version1MessageScanner {
         return false
     }
 
-    /// Runs of digits that do not belong to a name become `<int>` or `<float>`: `order-17` does, `http2` does not.
+    /// Replaces numbers that are not part of a name with `<int>` or `<float>`: `17` in `order-17`, but not `2` in
+    /// `http2`.
     private static func numbersReplaced(_ bytes: ArraySlice<UInt8>) -> String {
         var result: [UInt8] = []
         var index = bytes.startIndex
@@ -101,7 +102,7 @@ enum Version1MessageScanner {
             guard isDigit(byte), before.map({ !isLetter($0) && $0 != UInt8(ascii: "_") }) ?? true else {
                 result.append(byte)
                 index += 1
-                // The digits of a name are passed over together.
+                // The remaining digits of a name are copied.
                 if isDigit(byte) {
                     while index < bytes.endIndex, isDigit(bytes[index]) {
                         result.append(bytes[index])
@@ -122,7 +123,7 @@ enum Version1MessageScanner {
                 // `3rd` and `2fa` are names.
                 result.append(contentsOf: bytes[index..<end])
             } else {
-                // A sign that does not join two words belongs to the number.
+                // A sign at the start of the word belongs to the number.
                 if let sign = result.last, sign == UInt8(ascii: "-") || sign == UInt8(ascii: "+"), result.count == 1 {
                     result.removeLast()
                 }

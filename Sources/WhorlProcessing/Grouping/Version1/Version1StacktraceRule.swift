@@ -2,12 +2,12 @@ import WhorlProtocol
 
 /// Grouping by the frames of a stack.
 enum Version1StacktraceRule {
-    /// The stack beside the event's members, of clients that send one without an exception.
+    /// The variants of the top-level stack of an event, which some clients send without an exception.
     static func variants(_ event: Event) -> FirstVariants? {
         event.stacktrace.flatMap { variants($0, event.platform) }
     }
 
-    /// Both variants of a stack, each frame looked at once; nil when nothing of it counts.
+    /// Both variants of a stack, with one pass over the frames; nil when no frame contributes.
     static func variants(_ stack: Stacktrace, _ platform: String) -> FirstVariants? {
         var all: [GroupingComponent] = []
         var own: [GroupingComponent] = []

@@ -1,6 +1,6 @@
 import WhorlProtocol
 
-/// Grouping by the stack of the one thread that matters: the crashed one, else the current one, else the only one.
+/// Grouping by the stack of the relevant thread: the crashed one, else the current one, else the only one.
 enum Version1ThreadRule {
     static func variants(_ event: Event) -> FirstVariants? {
         let crashed = event.threads.filter(\.crashed)
