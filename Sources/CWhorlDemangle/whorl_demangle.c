@@ -25,7 +25,7 @@ char *__cxa_demangle(const char *name, char *buffer, size_t *size, int *status);
 // The `argv[0]` that selects the demangler mode.
 static const char child_name[] = "whorl-demangle";
 
-enum { read_name = 0, gave_up = 1, no_name = 2 };
+enum { read_name = 0, limit_exceeded = 1, no_name = 2 };
 
 // The limits for one name. Normal names take microseconds and kilobytes.
 enum { name_microseconds = 20000, name_heap_bytes = 64 << 20 };
@@ -95,7 +95,7 @@ static void supervise(void) {
         int status = 0;
         while (waitpid(worker, &status, 0) < 0 && errno == EINTR) {}
         if (WIFEXITED(status)) _exit(WEXITSTATUS(status));
-        char reply = gave_up;
+        char reply = limit_exceeded;
         if (send(0, &reply, 1, MSG_NOSIGNAL) < 0) _exit(0);
     }
 }
@@ -145,7 +145,7 @@ int whorl_demangle_name(int socket, char scheme, const char *name, size_t length
     if (ready <= 0) return -2;
     ssize_t count = recv(socket, reply, sizeof reply, 0);
     if (count < 1) return -2;
-    if (reply[0] == gave_up) return -1;
+    if (reply[0] == limit_exceeded) return -1;
     if (reply[0] == no_name) return 0;
     memcpy(output, reply + 1, (size_t)count - 1);
     return (int)count - 1;

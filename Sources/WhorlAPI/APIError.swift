@@ -32,7 +32,7 @@ package struct APIError: HTTPResponseError, Sendable {
     )
 
     /// The response for a feature of Sentry that is not implemented.
-    static func notBuilt(_ what: String) -> APIError {
+    static func notImplemented(_ what: String) -> APIError {
         APIError(status: .notImplemented, detail: "\(what) is not implemented; nothing was changed")
     }
 

@@ -137,7 +137,7 @@ struct APIServices: Sendable {
 }
 
 /// The response of a route.
-struct APIAnswer: Sendable {
+struct APIResponse: Sendable {
     var status: HTTPResponse.Status = .ok
     var body = Body.none
     var headers: HTTPFields = [:]
@@ -152,19 +152,19 @@ struct APIAnswer: Sendable {
         case list([ByteBuffer])
     }
 
-    static func json(_ body: JSON) -> APIAnswer { APIAnswer(body: .json(body)) }
-    static func encoded(_ bytes: ByteBuffer) -> APIAnswer { APIAnswer(body: .encoded(bytes)) }
-    static let noContent = APIAnswer(status: .noContent)
+    static func json(_ body: JSON) -> APIResponse { APIResponse(body: .json(body)) }
+    static func encoded(_ bytes: ByteBuffer) -> APIResponse { APIResponse(body: .encoded(bytes)) }
+    static let noContent = APIResponse(status: .noContent)
 
     /// A page of a list, with links to the previous and next page.
-    static func page<Element>(_ page: Page<Element>, _ request: APIRequest, _ shape: (Element) -> JSON) -> APIAnswer {
-        var answer = APIAnswer.json(.array(page.elements.map(shape)))
+    static func page<Element>(_ page: Page<Element>, _ request: APIRequest, _ shape: (Element) -> JSON) -> APIResponse {
+        var answer = APIResponse.json(.array(page.elements.map(shape)))
         answer.headers[.link] = Pagination.link(page, request)
         return answer
     }
 
     /// A list that always fits on one page, with the links that clients expect.
-    static func whole(_ elements: [JSON], _ request: APIRequest) -> APIAnswer {
+    static func whole(_ elements: [JSON], _ request: APIRequest) -> APIResponse {
         let page = Page(elements, limit: Int.max - 1, cursor: nil) { _ in (0, 0) }
         return .page(page, request) { $0 }
     }

@@ -132,7 +132,7 @@ package struct APIRoutes: Sendable {
         }
     }
 
-    private func response(_ answer: APIAnswer) async -> Response {
+    private func response(_ answer: APIResponse) async -> Response {
         var response = Response(status: answer.status, headers: answer.headers)
         response.headers[.contentType] = "application/json"
         response.headers[.cacheControl] = "no-store"

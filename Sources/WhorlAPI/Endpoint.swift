@@ -16,7 +16,7 @@ package struct Endpoint: Sendable {
     package let query: [String]
     /// The type of a successful response.
     package let answer: Answer
-    let handle: @Sendable (APIRequest) async throws -> APIAnswer
+    let handle: @Sendable (APIRequest) async throws -> APIResponse
 
     /// The type of a successful response, by the name of a schema of the OpenAPI document.
     package enum Answer: Sendable {
@@ -39,7 +39,7 @@ package struct Endpoint: Sendable {
         _ summary: String,
         query: [String] = [],
         answer: Answer,
-        _ handle: @escaping @Sendable (APIRequest) async throws -> APIAnswer
+        _ handle: @escaping @Sendable (APIRequest) async throws -> APIResponse
     ) {
         self.method = method
         self.path = path

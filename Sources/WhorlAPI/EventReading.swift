@@ -7,7 +7,7 @@ extension APIServices {
     /// Parses a stored event on the worker thread, and demangles its names.
     func read(_ stored: StoredEvent) async throws -> Event {
         var event = try await worker.run { try stored.parsed() }
-        event.names = await NameReader.shared.names(of: event, projectID: stored.projectID)
+        event.names = await NameDemangler.shared.names(of: event, projectID: stored.projectID)
         return event
     }
 

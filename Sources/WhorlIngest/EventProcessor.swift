@@ -63,7 +63,7 @@ struct EventProcessor: Sendable {
         var event = try await largePayloads.run(bytes: size) { () throws(EventPipeline.Failure) in
             try EventPipeline.parse(payload)
         }
-        event.names = await NameReader.shared.names(of: event, projectID: context.projectID)
+        event.names = await NameDemangler.shared.names(of: event, projectID: context.projectID)
         let parsed = event
         return try await largePayloads.run(bytes: size) { () throws(EventPipeline.Failure) in
             switch try EventPipeline.process(parsed, payload, context, rules) {

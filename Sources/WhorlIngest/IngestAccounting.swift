@@ -10,13 +10,13 @@ import WhorlStore
 package struct IngestAccounting: Sendable {
     private let metrics: IngestMetrics
     private let outcomes: OutcomeRecorder
-    private let guesses: AddressGuard
+    private let guesses: CredentialFailureLimiter
     private let logger: Logger
 
     package init(
         metrics: IngestMetrics,
         outcomes: OutcomeRecorder,
-        guesses: AddressGuard,
+        guesses: CredentialFailureLimiter,
         logger: Logger
     ) {
         self.metrics = metrics

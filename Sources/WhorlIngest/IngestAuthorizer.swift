@@ -10,7 +10,7 @@ package final class IngestAuthorizer: Sendable {
     private let keys: KeyDirectory
     private let limiter: RateLimiter
     private let limits: IngestLimits
-    private let guesses: AddressGuard
+    private let guesses: CredentialFailureLimiter
     private let metrics: EventMetrics
     /// The compiled rules of each key, cached until the settings of the key change.
     ///
@@ -22,7 +22,7 @@ package final class IngestAuthorizer: Sendable {
         keys: KeyDirectory,
         limiter: RateLimiter,
         limits: IngestLimits,
-        guesses: AddressGuard,
+        guesses: CredentialFailureLimiter,
         metrics: EventMetrics
     ) {
         self.metrics = metrics

@@ -42,9 +42,9 @@ package struct IngestPipeline: Sendable {
     }
 
     /// Processes one request and records the outcome of each item exactly once.
-    package func answer(_ request: IngestRequest) async -> IngestAnswer {
+    package func answer(_ request: IngestRequest) async -> IngestResponse {
         var outcomes = ItemOutcomes()
-        let answer: IngestAnswer
+        let answer: IngestResponse
         do throws(IngestRefusal) {
             outcomes.key = try await authorizer.key(of: request)
             try authorizer.check(outcomes.key, request)
@@ -78,7 +78,7 @@ package struct IngestPipeline: Sendable {
     }
 
     /// The response to a request that the HTTP layer refuses before its body is complete.
-    package func refuse(_ request: IngestRequest, _ refusal: IngestRefusal) async -> IngestAnswer {
+    package func refuse(_ request: IngestRequest, _ refusal: IngestRefusal) async -> IngestResponse {
         var outcomes = ItemOutcomes()
         outcomes.key = try? await authorizer.key(of: request)
         outcomes.refuse(refusal)

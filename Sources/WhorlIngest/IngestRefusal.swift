@@ -20,13 +20,13 @@ package struct IngestRefusal: Error, Sendable {
     /// The reason under which the refusal is counted; nil if it is not counted, as for a wrong method.
     var countedReason: Outcome.Reason? { reason ?? denials.first?.reason }
 
-    package var answer: IngestAnswer {
+    package var answer: IngestResponse {
         var members: [(key: String, value: JSON)] = [("detail", .string(detail))]
         if !causes.isEmpty { members.append(("causes", .array(causes.map(JSON.string)))) }
         var headers = [(name: "X-Sentry-Error", value: detail)]
         if let allowed { headers.append(("Allow", allowed)) }
         if let retryAfterSeconds { headers.append(("Retry-After", String(retryAfterSeconds))) }
-        var answer = IngestAnswer(status: status, body: .object(members), headers: headers)
+        var answer = IngestResponse(status: status, body: .object(members), headers: headers)
         answer.add(denials)
         return answer
     }

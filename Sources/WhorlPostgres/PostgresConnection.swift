@@ -124,7 +124,7 @@ package actor PostgresConnection {
     /// Switches to the connection's thread, where synchronous methods of the actor always run.
     private func run<Value: Sendable>(_ body: @Sendable (PostgresSession) throws -> Value) throws -> Value {
         do {
-            session.forgetWakes()
+            session.clearWakeups()
             if Task.isCancelled { throw PostgresError(.cancelled, "cancelled") }
             return try body(session)
         } catch let error as PostgresError where error.sqlState == "57014" && Task.isCancelled {

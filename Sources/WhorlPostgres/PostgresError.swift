@@ -60,7 +60,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
 
     /// Whether the server is at fault rather than the statement: unavailable, frozen, starting, full, out of
     /// connections.
-    package var meansServerAway: Bool {
+    package var meansServerUnavailable: Bool {
         switch code {
         case .connection, .deadline, .unavailable, .poolExhausted: true
         case .server(let state):

@@ -10,9 +10,9 @@ package struct PostgresMetrics: Sendable {
     private let errors: MetricFamily<Counter>
 
     /// Makes the metrics of a pool; with several pools, only one reports whether the database is available.
-    package init(registry: MetricsRegistry, pool: String = "main", tellsUp: Bool = true) {
+    package init(registry: MetricsRegistry, pool: String = "main", reportsAvailability: Bool = true) {
         up =
-            tellsUp
+            reportsAvailability
             ? registry.gauge("whorl_db_up", "1 while the database answers, 0 while the breaker is open.") : nil
         let connections = registry.gauges("whorl_db_connections", "Connections of a pool.", labels: ["pool", "state"])
         idle = connections.child(pool, "idle")

@@ -269,7 +269,7 @@ package final class PostgresPool: Service, Sendable {
     /// Whether an error means that the server is unavailable; false when the pool sent nothing to the server.
     private static func meansAway(_ error: any Error) -> Bool {
         guard let error = error as? PostgresError else { return false }
-        return error.meansServerAway && error.code != .unavailable && error.code != .poolExhausted
+        return error.meansServerUnavailable && error.code != .unavailable && error.code != .poolExhausted
     }
 
     private func probeUntilAnswered() async {

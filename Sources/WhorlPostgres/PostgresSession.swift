@@ -53,7 +53,7 @@ final class PostgresSession {
     var isInTransaction: Bool { connection.map { PQtransactionStatus($0) != PQTRANS_IDLE } ?? false }
 
     /// Clears the cancellation of an earlier task; the caller checks its own task afterwards.
-    func forgetWakes() {
+    func clearWakeups() {
         var spent: UInt64 = 0
         _ = Glibc.read(wake, &spent, 8)
     }
@@ -144,7 +144,7 @@ final class PostgresSession {
     func rollBack(deadline: ContinuousClock.Instant) {
         thread.assertIsCurrent()
         guard isUsable, isInTransaction else { return }
-        forgetWakes()
+        clearWakeups()
         cancelDeadline = nil
         if (try? query("ROLLBACK", deadline: deadline)) == nil { close() }
     }

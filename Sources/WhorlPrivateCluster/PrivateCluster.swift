@@ -14,7 +14,7 @@ package final class PrivateCluster: Sendable {
     /// The directory of the cluster's files.
     package let directory: String
     /// Whether ``directory`` is outside of the data directory, because the user postgres cannot access that.
-    package let isElsewhere: Bool
+    package let isOutsideDataDirectory: Bool
     /// The server's log file.
     package var logFile: String { directory + ".log" }
 
@@ -23,7 +23,7 @@ package final class PrivateCluster: Sendable {
     private let asPostgres: [String]
     private let startLock: FileLock
     private let useLock: FileLock
-    private let lifeLockPath: String
+    private let serverLockPath: String
 
     /// The URL of the cluster's database.
     package var url: String {
@@ -38,7 +38,7 @@ package final class PrivateCluster: Sendable {
         let data = URL(fileURLWithPath: dataDirectory).standardizedFileURL.resolvingSymlinksInPath().path
         let isRoot = geteuid() == 0
         var directory = data + "/postgres"
-        var isElsewhere = false
+        var isOutsideDataDirectory = false
         if isRoot {
             guard getpwnam("postgres") != nil else {
                 throw PostgresError(.other, "there is no user postgres; install the package postgresql")
@@ -46,12 +46,12 @@ package final class PrivateCluster: Sendable {
             if try await !isReachable(data) {
                 try makeDirectory("/var/lib/whorl", mode: 0o755)
                 directory = "/var/lib/whorl/" + pathHash(data)
-                isElsewhere = true
+                isOutsideDataDirectory = true
             }
         }
         return try PrivateCluster(
             directory: directory,
-            isElsewhere: isElsewhere,
+            isOutsideDataDirectory: isOutsideDataDirectory,
             binaries: findBinaries(for: directory),
             sockets: socketDirectory(for: directory, isRoot: isRoot),
             asPostgres: isRoot
@@ -62,20 +62,20 @@ package final class PrivateCluster: Sendable {
 
     private init(
         directory: String,
-        isElsewhere: Bool,
+        isOutsideDataDirectory: Bool,
         binaries: String,
         sockets: String,
         asPostgres: [String],
         locks: String
     ) throws {
         self.directory = directory
-        self.isElsewhere = isElsewhere
+        self.isOutsideDataDirectory = isOutsideDataDirectory
         self.binaries = binaries
         self.sockets = sockets
         self.asPostgres = asPostgres
         startLock = try FileLock(path: locks + "/postgres-start.lock")
         useLock = try FileLock(path: locks + "/postgres-use.lock")
-        lifeLockPath = locks + "/postgres-life.lock"
+        serverLockPath = locks + "/postgres-life.lock"
     }
 
     // MARK: - Lifecycle
@@ -100,8 +100,8 @@ package final class PrivateCluster: Sendable {
         }
         if !isAlive {
             try prepareLogFile()
-            try await awaitReaping(deadline: min(deadline, .now + Self.reapingPatience))
-            let lifeLock = try heldLifeLock()
+            try await awaitReaping(deadline: min(deadline, .now + Self.reapingTimeout))
+            let lifeLock = try takeServerLock()
             let options = [
                 "listen_addresses=", "unix_socket_directories=\(sockets)", "max_connections=60", "jit=off",
                 "log_checkpoints=off", "max_wal_size=2GB", "checkpoint_timeout=15min", "cluster_name=whorl",
@@ -120,7 +120,7 @@ package final class PrivateCluster: Sendable {
             }
         }
         do {
-            try await awaitAnswer(deadline: isAlive ? min(deadline, .now + Self.foreignPatience) : deadline)
+            try await awaitAnswer(deadline: isAlive ? min(deadline, .now + Self.answerTimeout) : deadline)
         } catch let error as PostgresError where isAlive && error.code == .deadline {
             throw PostgresError(
                 .other,
@@ -135,7 +135,7 @@ package final class PrivateCluster: Sendable {
     }
 
     /// The time that a killed server's process may remain in the list of processes.
-    private static let reapingPatience = Duration.seconds(10)
+    private static let reapingTimeout = Duration.seconds(10)
 
     /// Waits until the previous server's process has left the list of processes.
     ///
@@ -147,13 +147,13 @@ package final class PrivateCluster: Sendable {
     }
 
     /// The time limit for a running server to answer, including its recovery after a crash.
-    private static let foreignPatience = Duration.seconds(30)
+    private static let answerTimeout = Duration.seconds(30)
 
     /// The life lock, taken; the server inherits its descriptor.
     ///
     /// After this process closes the descriptor, the lock is held as long as one of the server's processes lives.
-    private func heldLifeLock() throws -> FileLock {
-        let lock = try FileLock(path: lifeLockPath)
+    private func takeServerLock() throws -> FileLock {
+        let lock = try FileLock(path: serverLockPath)
         guard lock.tryLock(.exclusive) else {
             throw PostgresError(.other, "a Postgres that is shutting down still uses \(directory); try again")
         }
@@ -186,7 +186,7 @@ package final class PrivateCluster: Sendable {
     /// servers on one directory would destroy it. Postgres' own lock file is never removed; Postgres evaluates it
     /// itself.
     package var isRunning: Bool {
-        if let probe = try? FileLock(path: lifeLockPath), !probe.tryLock(.exclusive) { return true }
+        if let probe = try? FileLock(path: serverLockPath), !probe.tryLock(.exclusive) { return true }
         return processIsServer
     }
 

@@ -49,7 +49,7 @@ public enum EventPipeline {
         var document = event.node.document
         if !cuts.isEmpty { document = try self.document(cuts.applied(to: document.bytes)[...]) }
         var edits = PayloadEdits()
-        Scrubber(rules.scrubbing).add(to: &edits, &notes, in: document, wasCut: !cuts.isEmpty)
+        Scrubber(rules.scrubbing).add(to: &edits, &notes, in: document, wasTrimmed: !cuts.isEmpty)
         var context = context
         let losesAddress = rules.scrubbing.isOn && rules.scrubbing.removesAddresses && context.clientAddress != nil
         if losesAddress { context.clientAddress = nil }
@@ -73,7 +73,7 @@ public enum EventPipeline {
         _ context: EventContext,
         _ grouping: GroupingSettings = .init(),
         storedNotes: [EventNote] = [],
-        names: ReadableNames = .none
+        names: DemangledNames = .none
     ) throws(Failure) -> ProcessedEvent {
         reprocess(try parse(payload), context, grouping, payload: payload, storedNotes: storedNotes, names: names)
     }
@@ -85,7 +85,7 @@ public enum EventPipeline {
         _ grouping: GroupingSettings,
         payload: ArraySlice<UInt8>,
         storedNotes: [EventNote],
-        names: ReadableNames
+        names: DemangledNames
     ) -> ProcessedEvent {
         var event = event
         event.names = names

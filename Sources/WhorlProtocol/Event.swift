@@ -69,7 +69,7 @@ public struct Event: Sendable {
     /// The name of the SDK.
     public let sdkName: String?
     /// The demangled forms of the mangled names in the event.
-    public var names = ReadableNames.none
+    public var names = DemangledNames.none
 
     /// A tag as sent.
     public struct Tag: Sendable, Equatable {

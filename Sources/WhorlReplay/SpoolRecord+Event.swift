@@ -22,7 +22,7 @@ extension SpoolRecord {
             let bytes = try payloads.decompress(payload, codec: codec)
             return (bytes, try EventPipeline.parse(bytes[...]))
         }
-        let names = await NameReader.shared.names(of: event, projectID: projectID)
+        let names = await NameDemangler.shared.names(of: event, projectID: projectID)
         let notes = EventNotes.parse(self.notes)
         let context = EventContext(
             projectID: projectID,

@@ -156,7 +156,7 @@ package actor SpoolReplay: Service {
     private func clean() async throws {
         let keys = self.keys
         let count = try await spool.clean { project in
-            guard project != Canary.projectID, await keys.isLive(projectID: project) == false else { return false }
+            guard project != Canary.projectID, await keys.hasKey(projectID: project) == false else { return false }
             return (try? await keys.exists(projectID: project)) == false
         }
         if count > 0 {
@@ -170,7 +170,7 @@ package actor SpoolReplay: Service {
         if let now, now.timeIntervalSince(receivedAt) > Double(retentionDays) * 86_400 {
             return .tooOld(entry.id)
         }
-        if entry.record.projectID != Canary.projectID, await keys.isLive(projectID: entry.record.projectID) == false {
+        if entry.record.projectID != Canary.projectID, await keys.hasKey(projectID: entry.record.projectID) == false {
             // The project may be newer than the loaded keys, or have no keys any more.
             do {
                 guard try await keys.exists(projectID: entry.record.projectID) else {
@@ -205,7 +205,7 @@ package actor SpoolReplay: Service {
         } catch let error as PostgresError where error.isInternal {
             return .failed(entry.id, reason: error.description)
         } catch let error as PostgresError
-            where error.sqlState != nil || error.meansServerAway || error.isTooSlow || error.code == .cancelled
+            where error.sqlState != nil || error.meansServerUnavailable || error.isTooSlow || error.code == .cancelled
         {
             return .outage
         } catch {

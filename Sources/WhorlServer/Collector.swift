@@ -57,7 +57,7 @@ struct Collector: Sendable {
         ProcessMetrics.describe(in: registry, version: Version.number, revision: Version.revision)
         try signals.check()
         let pools = Pools(settings: settings, url: access.url, registry: registry, logger: logger)
-        let rooms = try CollectorRooms(settings: settings, pools: pools, registry: registry, logger: logger)
+        let rooms = try CollectorComponents(settings: settings, pools: pools, registry: registry, logger: logger)
         let publicURL = PublicURL(settings.publicURL(port: settings.port))
         let (preparation, first) = try await prepare(access, pools, rooms, registry, logger)
         await rooms.health.checkOnce()
@@ -73,7 +73,7 @@ struct Collector: Sendable {
                     "server.address": "http://\(settings.host):\(port)", "whorl.public_url": "\(publicURL.text)",
                 ]
             )
-            if let first { FirstStartBlock(first, publicURL: publicURL.text, isListening: true).show() }
+            if let first { FirstStartMessage(first, publicURL: publicURL.text, isListening: true).show() }
         }
         warnOfOpenMetrics(logger)
         // From here on the service group handles signals.
@@ -100,7 +100,7 @@ struct Collector: Sendable {
             await pools.close()
             // The token is shown only once, so it is shown even if the collector cannot listen.
             if let first, !isListening.load(ordering: .relaxed) {
-                FirstStartBlock(first, publicURL: publicURL.text, isListening: false).show()
+                FirstStartMessage(first, publicURL: publicURL.text, isListening: false).show()
             }
             throw error
         }
@@ -111,7 +111,7 @@ struct Collector: Sendable {
     private func prepare(
         _ access: DatabaseAccess,
         _ pools: Pools,
-        _ rooms: CollectorRooms,
+        _ rooms: CollectorComponents,
         _ registry: MetricsRegistry,
         _ logger: Logger
     ) async throws -> (service: DatabasePreparation, first: Bootstrap.FirstStart?) {
@@ -134,7 +134,7 @@ struct Collector: Sendable {
             let first = try await preparation.prepare()
             try await preparation.prepared()
             return (preparation, first)
-        } catch let error as PostgresError where error.meansServerAway && rooms.keyCopy.exists {
+        } catch let error as PostgresError where error.meansServerUnavailable && rooms.keyCopy.exists {
             logger.error(
                 "database unavailable at start; events of known keys go to the spool",
                 metadata: ["db.error": "\(error)"]
@@ -145,7 +145,7 @@ struct Collector: Sendable {
     }
 
     private func application(
-        _ rooms: CollectorRooms,
+        _ rooms: CollectorComponents,
         _ recorder: RequestRecorder,
         _ pool: PostgresPool,
         _ publicURL: PublicURL,
@@ -155,9 +155,9 @@ struct Collector: Sendable {
     ) -> some ApplicationProtocol {
         let router = Router(context: CollectorRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: RequestMetrics(recorder: recorder))
-        router.add(middleware: HeadAnswers())
-        router.add(middleware: ErrorAnswers(logger: logger))
-        router.add(middleware: AnswerMemory(proxies: settings.proxies, registry: registry))
+        router.add(middleware: HeadResponseMiddleware())
+        router.add(middleware: ErrorResponseMiddleware(logger: logger))
+        router.add(middleware: ResponseMemoryMiddleware(proxies: settings.proxies, registry: registry))
         IngestRoutes(pipeline: rooms.ingest, proxies: settings.proxies).add(to: router)
         APIRoutes(
             pool: pool,
@@ -209,7 +209,7 @@ struct Collector: Sendable {
             write: TimeAmount(settings.limits.bodyTimeout),
             idle: .seconds(Int64(settings.idleTimeoutSeconds))
         )
-        let pace = AddressPace(registry: registry)
+        let pace = AddressRequestLimiter(registry: registry)
         let ingestRecorder = IngestRecorder(recorder)
         return {
             [
@@ -252,7 +252,7 @@ private struct DrainSignal: Service {
 
     /// The number of seconds after which the process exits regardless, because decoding a huge body cannot be
     /// cancelled.
-    private static let lastMoment: TimeInterval = 9
+    private static let exitTimeout: TimeInterval = 9
 
     func run() async throws {
         try? await gracefulShutdown()
@@ -260,7 +260,7 @@ private struct DrainSignal: Service {
         let status: Int32 = Task.isCancelled ? 1 : 0
         health.drain()
         Thread.detachNewThread { [logger] in
-            Thread.sleep(forTimeInterval: Self.lastMoment)
+            Thread.sleep(forTimeInterval: Self.exitTimeout)
             // Acknowledged events are committed. A private Postgres keeps running, and the next start uses it.
             logger.warning("graceful stop took too long, exiting")
             LogWriter.standardError.flush(within: 0.5)

@@ -20,7 +20,7 @@ struct DatabaseAccess: Sendable {
         try makeDataDirectory(settings.dataDirectory)
         if let url = settings.databaseURL { return DatabaseAccess(url: url, cluster: nil) }
         let cluster = try await PrivateCluster.locate(dataDirectory: settings.dataDirectory)
-        if cluster.isElsewhere {
+        if cluster.isOutsideDataDirectory {
             logger.notice(
                 "private Postgres is outside the data directory, because the user postgres cannot access it",
                 metadata: ["postgres.directory": "\(cluster.directory)"]

@@ -57,7 +57,7 @@ struct DatabasePreparation: Service {
                     try await prepared()
                     logger.notice("database prepared")
                     break
-                } catch let error as PostgresError where error.meansServerAway {
+                } catch let error as PostgresError where error.meansServerUnavailable {
                     logger.debug("database not prepared yet", metadata: ["db.error": "\(error)"])
                 }
             }

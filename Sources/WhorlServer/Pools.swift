@@ -32,7 +32,7 @@ struct Pools: Sendable {
                     session: session
                 ),
                 logger: logger,
-                metrics: PostgresMetrics(registry: registry, pool: name, tellsUp: name == "ingest")
+                metrics: PostgresMetrics(registry: registry, pool: name, reportsAvailability: name == "ingest")
             )
         }
         let timeout = settings.database.timeout

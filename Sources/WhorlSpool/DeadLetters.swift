@@ -13,7 +13,7 @@ package struct DeadLetters: Sendable {
         /// The size of the compressed payload.
         package let bytes: Int
         package let receivedAt: Date
-        package let buriedAt: Date
+        package let deadLetteredAt: Date
     }
 
     private let file: SpoolFile
@@ -50,7 +50,7 @@ package struct DeadLetters: Sendable {
                     reason: row["reason"],
                     bytes: row["bytes"],
                     receivedAt: Date(timeIntervalSince1970: Double(row["received_at"] as Int64) / 1_000_000),
-                    buriedAt: Date(timeIntervalSince1970: Double(row["buried_at"] as Int64) / 1_000_000)
+                    deadLetteredAt: Date(timeIntervalSince1970: Double(row["buried_at"] as Int64) / 1_000_000)
                 )
             }
         }

@@ -159,12 +159,12 @@ struct SpoolFile: Sendable {
     static func deadLetter(_ record: SpoolRecord, reason: String, at now: Int64, _ database: Database) throws -> Int64?
     {
         let event: StatementArguments = [record.projectID, Data(record.eventID)]
-        let isBuried = try Bool.fetchOne(
+        let isDeadLetter = try Bool.fetchOne(
             database,
             sql: "SELECT EXISTS (SELECT 1 FROM dead_letter WHERE project_id = ? AND event_id = ?)",
             arguments: event
         )
-        guard isBuried != true else { return nil }
+        guard isDeadLetter != true else { return nil }
         try insert(record, into: database)
         let id = try Int64.fetchOne(
             database,

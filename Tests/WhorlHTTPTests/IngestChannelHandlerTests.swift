@@ -48,7 +48,7 @@ import WhorlTestSupport
         var limits = IngestLimits()
         limits.bodyBytes = 2_000
         let limiter = RateLimiter(pool: pool, farFactor: 10, logger: logger)
-        let guesses = AddressGuard(failuresPerMinute: 100)
+        let guesses = CredentialFailureLimiter(failuresPerMinute: 100)
         return IngestPipeline(
             authorizer: IngestAuthorizer(
                 keys: keys,
@@ -80,7 +80,7 @@ import WhorlTestSupport
                 IngestChannelHandler(
                     pipeline: pipeline,
                     proxies: proxies,
-                    pace: AddressPace(registry: registry),
+                    pace: AddressRequestLimiter(registry: registry),
                     recorder: IngestRecorder(RequestRecorder(registry: registry, logger: Logger(label: "test")))
                 )
             )

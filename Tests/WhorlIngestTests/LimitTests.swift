@@ -14,8 +14,8 @@ import WhorlTestSupport
     @Test("A collector spends its leased amount and one part ahead, never more; the next window starts from zero")
     func budget() {
         var budget = LeasedBudget()
-        var (isAllowed, wish) = budget.spend(1, of: limit, at: 600)
-        #expect(isAllowed && wish == .init(windowStart: 600, amount: 11))
+        var (isAllowed, request) = budget.spend(1, of: limit, at: 600)
+        #expect(isAllowed && request == .init(windowStart: 600, amount: 11))
         // The whole limit can be spent before the first lease arrives.
         let ahead = (0..<9).filter { _ in budget.spend(1, of: limit, at: 601).isAllowed }.count
         #expect(ahead == 9)
@@ -29,8 +29,8 @@ import WhorlTestSupport
         let outcome3 = budget.isSpent(limit, at: 603)
         #expect(outcome3)
         // A late lease belongs to a window that has ended.
-        (isAllowed, wish) = budget.spend(1, of: limit, at: 660)
-        #expect(isAllowed && wish == .init(windowStart: 660, amount: 11))
+        (isAllowed, request) = budget.spend(1, of: limit, at: 660)
+        #expect(isAllowed && request == .init(windowStart: 660, amount: 11))
         budget.receive(11, for: .init(windowStart: 600, amount: 11), limit: limit)
         let outcome4 = budget.isSpent(limit, at: 661)
         #expect(!outcome4)
@@ -51,8 +51,8 @@ import WhorlTestSupport
     @Test("Without the database each collector can spend the whole limit")
     func alone() {
         var budget = LeasedBudget()
-        let (_, wish) = budget.spend(1, of: limit, at: 0)
-        budget.receive(nil, for: wish!, limit: limit)
+        let (_, request) = budget.spend(1, of: limit, at: 0)
+        budget.receive(nil, for: request!, limit: limit)
         let allowed = (0..<300).filter { _ in budget.spend(1, of: limit, at: 1).isAllowed }.count
         #expect(allowed >= 99 && allowed <= 110)
     }
@@ -100,7 +100,7 @@ import WhorlTestSupport
 
     @Test("Too many wrong keys block an address, or the network of an IPv6 address, for the rest of the minute")
     func guesses() {
-        let guardian = AddressGuard(failuresPerMinute: 3)
+        let guardian = CredentialFailureLimiter(failuresPerMinute: 3)
         let now = Date(timeIntervalSince1970: 6_000_015)
         for _ in 0..<3 { guardian.failed("2001:db8:1:2:3::1", now: now) }
         #expect(guardian.secondsBlocked("2001:db8:1:2:ffff::9", now: now) == 60 - Int(now.timeIntervalSince1970) % 60)

@@ -111,7 +111,7 @@ struct MemoryTests {
 
     @Test("Every granted request is notified, whatever the order of asking, growing, shrinking and giving up")
     func everybodyIsTold() async {
-        let budget = MemoryBudget(bytes: 32 * Self.mib, patience: .milliseconds(200))
+        let budget = MemoryBudget(bytes: 32 * Self.mib, maxWait: .milliseconds(200))
         await withTaskGroup(of: Void.self) { group in
             for number in 0..<400 {
                 group.addTask {
@@ -135,7 +135,7 @@ struct MemoryTests {
 
     @Test("A failed attempt changes nothing, and requests that fit are served")
     func failedAttempt() async {
-        let budget = MemoryBudget(bytes: 32 * Self.mib, patience: .seconds(10))
+        let budget = MemoryBudget(bytes: 32 * Self.mib, maxWait: .seconds(10))
         let other = budget.tryReserve(9 * Self.mib, for: [.address("other")])
         async let large = budget.reserve(20 * Self.mib, for: [.address("a")])
         while budget.waiting < 1 { await Task.yield() }
@@ -152,7 +152,7 @@ struct MemoryTests {
 
     @Test("A reservation grows, shrinks, and releases everything when it is deallocated")
     func reservation() async {
-        let budget = MemoryBudget(bytes: 100, patience: .milliseconds(50))
+        let budget = MemoryBudget(bytes: 100, maxWait: .milliseconds(50))
         do {
             let first = budget.tryReserve(60, for: [.address("a")])
             #expect(first?.bytes == 60 && budget.used == 60)

@@ -124,7 +124,7 @@ struct ConnectionTests {
                 try await connection.script("SELECT pg_sleep(30)", deadline: .now + .milliseconds(800))
             }
             #expect(error?.sqlState == "57014")
-            #expect(error?.isTooSlow == true && error?.meansServerAway == false)
+            #expect(error?.isTooSlow == true && error?.meansServerUnavailable == false)
             #expect(start.duration(to: .now) < scaledBound(.seconds(2)))
             #expect(await connection.isUsable)
         }
@@ -142,7 +142,7 @@ struct ConnectionTests {
                 }
             }
             #expect(error?.code == .timeout)
-            #expect(error?.meansServerAway == false)
+            #expect(error?.meansServerUnavailable == false)
             #expect(await !connection.isUsable)
         }
     }
@@ -262,7 +262,7 @@ struct ConnectionTests {
         let data = closed + "/data"
         try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: false)
         let cluster = try await PrivateCluster.locate(dataDirectory: data)
-        #expect(cluster.isElsewhere)
+        #expect(cluster.isOutsideDataDirectory)
         #expect(cluster.directory.hasPrefix("/var/lib/whorl/"))
         try await cluster.start(deadline: .now + .seconds(120))
         let connection = try await PostgresConnection.connect(cluster.url, deadline: soon)

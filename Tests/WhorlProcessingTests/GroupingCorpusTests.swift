@@ -47,8 +47,8 @@ struct GroupingCorpusTests {
         var pairs = try Self.pairs()
         #expect(pairs.count >= 300)
         for index in pairs.indices {
-            pairs[index].first.names = await NameReader.shared.names(of: pairs[index].first, projectID: 1)
-            pairs[index].second.names = await NameReader.shared.names(of: pairs[index].second, projectID: 1)
+            pairs[index].first.names = await NameDemangler.shared.names(of: pairs[index].first, projectID: 1)
+            pairs[index].second.names = await NameDemangler.shared.names(of: pairs[index].second, projectID: 1)
         }
         for pair in pairs where Self.join(pair.first, pair.second) != pair.areSame {
             Issue.record("\(pair.path): grouped \(pair.areSame ? "apart" : "together"), but: \(pair.reason)")

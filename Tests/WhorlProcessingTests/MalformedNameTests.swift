@@ -120,7 +120,7 @@ struct MalformedNameTests {
             ])
             .encoded()[...]
         )
-        event.names = ReadableNames(["_Z1x": "a<" + String(repeating: "b", count: 3_000) + ">::c()"])
+        event.names = DemangledNames(["_Z1x": "a<" + String(repeating: "b", count: 3_000) + ">::c()"])
         let stack = try #require(event.exceptions.first?.stacktrace)
         let context = StackContext(rules: nil, meter: RuleMeter(), version: .third)
         let functions = StackRule(stack, event, context).frames.map(\.function)

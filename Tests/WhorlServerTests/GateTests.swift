@@ -5,7 +5,7 @@ import Testing
 @Suite("Concurrency limits of the API")
 struct GateTests {
     private enum Step: Sendable {
-        case come(Int, String, GateLines<String>.Answer)
+        case come(Int, String, GateQueues<String>.Answer)
         case leave(String, Int?)
         case giveUp(Int, String, Bool)
     }
@@ -36,7 +36,7 @@ struct GateTests {
 
     @Test("Every sequence of entering, waiting and leaving gives the expected results", arguments: orders.indices)
     func order(_ index: Int) {
-        var lines = GateLines<String>(places: 2, waitingPlaces: 2)
+        var lines = GateQueues<String>(places: 2, waitingPlaces: 2)
         for step in Self.orders[index] {
             switch step {
             case .come(let visitor, let key, let answer): #expect(lines.come(visitor, key) == answer)
@@ -49,7 +49,7 @@ struct GateTests {
 
     @Test("A place is released exactly once, also on deallocation, and waiting times out")
     func places() async throws {
-        let gate = Gate<Int>(places: 1, waitingPlaces: 1, patience: .milliseconds(20))
+        let gate = Gate<Int>(places: 1, waitingPlaces: 1, maxWait: .milliseconds(20))
         var place: GatePlace? = try await gate.enter(1)
         await #expect(throws: GateRefusal.late) { try await gate.enter(1) }
         place = nil

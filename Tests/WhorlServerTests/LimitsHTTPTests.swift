@@ -197,8 +197,8 @@ struct LimitsHTTPTests {
             let thin = issue["thinEvents"]?.int ?? 0
             #expect(thin == 25 || thin == 20)
             let last = try await collector.http.get(project + "events/\(ids[29].hex)/").json()
-            #expect(last["isThin"] == true && last["title"] == "flood")
-            #expect(try await collector.http.get(project + "events/\(ids[0].hex)/").json()["isThin"] == false)
+            #expect(last["hasNoPayload"] == true && last["title"] == "flood")
+            #expect(try await collector.http.get(project + "events/\(ids[0].hex)/").json()["hasNoPayload"] == false)
             let values = try await collector.http.get("/api/0/issues/1/tags/n/").json()["topValues"]?.array ?? []
             #expect(values.map { $0["count"]?.int } == [10, 10, 10])
         }

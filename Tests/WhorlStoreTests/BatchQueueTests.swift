@@ -36,16 +36,16 @@ import WhorlTestSupport
     private static let events: [(name: String, event: Queue.Event)] = [
         ("submitted", event(20)), ("submitted by another project", event(20, project: 2)),
         ("submitted, large", event(20, bytes: 100)), ("linger ended", .lingerEnded),
-        ("patience ended", .patienceEnded), ("batch ended", .batchEnded), ("stopped", .stopped),
+        ("maxWait ended", .queueTimeEnded), ("batch ended", .batchEnded), ("stopped", .stopped),
     ]
 
     private static let table = """
         event                        | empty                       | lingering  | storing | waiting     | same id waits | full                  | draining            | stopped
-        submitted                    | linger 5.0; patience 1200.0 | store 1,20 | -       | -           | -             | refuse 20             | refuse 20: stopping | refuse 20: stopping
-        submitted by another project | linger 5.0; patience 1200.0 | store 1,20 | -       | -           | -             | -                     | refuse 20: stopping | refuse 20: stopping
+        submitted                    | linger 5.0; maxWait 1200.0 | store 1,20 | -       | -           | -             | refuse 20             | refuse 20: stopping | refuse 20: stopping
+        submitted by another project | linger 5.0; maxWait 1200.0 | store 1,20 | -       | -           | -             | -                     | refuse 20: stopping | refuse 20: stopping
         submitted, large             | store 20                    | store 1,20 | -       | -           | -             | refuse 20             | refuse 20: stopping | refuse 20: stopping
         linger ended                 | -                           | store 1    | -       | -           | -             | -                     | -                   | -
-        patience ended               | -                           | give up 1  | -       | give up 3,4 | give up 1,2   | give up 3,4,5,6,7,8,9 | give up 3           | finish
+        maxWait ended               | -                           | give up 1  | -       | give up 3,4 | give up 1,2   | give up 3,4,5,6,7,8,9 | give up 3           | finish
         batch ended                  | -                           | -          | -       | store 3,4   | store 1,2     | store 3,4             | -                   | -
         stopped                      | finish                      | -          | -       | -           | -             | -                     | -                   | finish
         """
@@ -55,7 +55,7 @@ import WhorlTestSupport
             switch action {
             case .store(let batch): "store " + batch.map { "\($0.payload)" }.joined(separator: ",")
             case .startLinger(let end): "linger \((end - start) / .milliseconds(1))"
-            case .startPatience(let end): "patience \((end - start) / .milliseconds(1))"
+            case .startQueueTimer(let end): "maxWait \((end - start) / .milliseconds(1))"
             case .refuse(let entry): "refuse \(entry.payload)"
             case .refuseStopping(let entry): "refuse \(entry.payload): stopping"
             case .giveUp(let late): "give up " + late.map { "\($0.payload)" }.joined(separator: ",")
@@ -67,7 +67,7 @@ import WhorlTestSupport
 
     @Test("Every event in every state has the actions from the table")
     func table() {
-        let late = Self.start + EventWriter.queuePatience
+        let late = Self.start + EventWriter.maxQueueTime
         let rows = Self.events.map { name, event in
             TextTable.row(
                 [name]

@@ -18,7 +18,7 @@ struct HashPlanTests {
     @Test("An event without a known hash creates an issue, and the next event with that hash joins it")
     func founds() {
         let plan = HashPlan([[key("a"), key("s")], [key("a")], [key("b"), key("s")]], known: [:])
-        #expect(plan.founders == [0])
+        #expect(plan.newIssueEvents == [0])
         #expect(
             plan.further == [
                 .init(key: key("s"), owner: .founder(key("a")), isLeading: false),
@@ -33,7 +33,7 @@ struct HashPlanTests {
             [[key("a"), key("x"), key("s"), key("t")]],
             known: [key("s"): .init(id: 7, issueID: 3, homeIssueID: 2), key("t"): known(4)]
         )
-        #expect(plan.founders.isEmpty)
+        #expect(plan.newIssueEvents.isEmpty)
         #expect(
             plan.further == [
                 .init(key: key("a"), owner: .issue(id: 3, home: 2), isLeading: true),
@@ -48,7 +48,7 @@ struct HashPlanTests {
             [[key("a"), key("s")], [key("a", project: 2)]],
             known: [key("a"): known(1), key("s"): known(2)]
         )
-        #expect(plan.founders == [1])
+        #expect(plan.newIssueEvents == [1])
         #expect(plan.further.isEmpty)
     }
 }

@@ -89,7 +89,7 @@ struct PayloadTests {
             #expect(codec == 100)
             // A codec that has not loaded the dictionary loads it on demand.
             #expect(throws: PostgresError.self) { try old.decompress(compressed, codec: codec) }
-            try await old.know([codec])
+            try await old.loadMissingDictionaries([codec])
             #expect(try old.decompress(compressed, codec: codec) == payload(5))
         }
     }

@@ -170,11 +170,11 @@ private func grouping(_ bytes: [UInt8]) {
 }
 
 /// The demangled names of an event; blocks this thread, because a fuzz target is not asynchronous.
-private func names(of event: Event) -> ReadableNames {
+private func names(of event: Event) -> DemangledNames {
     let done = DispatchSemaphore(value: 0)
-    let result = Mutex(ReadableNames.none)
+    let result = Mutex(DemangledNames.none)
     Task.detached {
-        let names = await NameReader.shared.names(of: event, projectID: 1)
+        let names = await NameDemangler.shared.names(of: event, projectID: 1)
         result.withLock { $0 = names }
         done.signal()
     }

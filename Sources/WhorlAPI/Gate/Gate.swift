@@ -4,20 +4,20 @@ import WhorlThreads
 /// Limits the requests that run at the same time for each key; further ones wait in order, for a bounded time.
 final class Gate<Key: Hashable & Sendable>: Sendable {
     private struct State {
-        var lines: GateLines<Key>
+        var lines: GateQueues<Key>
         var turns: [Int: CheckedContinuation<GateRefusal?, Never>] = [:]
         var visitors = 0
     }
 
     private let state: Mutex<State>
-    private let patience: Duration
+    private let maxWait: Duration
 
     /// Creates a gate with `places` running and `waitingPlaces` waiting requests for each key.
     ///
-    /// No request waits longer than `patience`.
-    init(places: Int, waitingPlaces: Int, patience: Duration = .seconds(5)) {
-        state = Mutex(State(lines: GateLines(places: places, waitingPlaces: waitingPlaces)))
-        self.patience = patience
+    /// No request waits longer than `maxWait`.
+    init(places: Int, waitingPlaces: Int, maxWait: Duration = .seconds(5)) {
+        state = Mutex(State(lines: GateQueues(places: places, waitingPlaces: waitingPlaces)))
+        self.maxWait = maxWait
     }
 
     /// Returns a place as soon as one is free; throws ``GateRefusal``.
@@ -26,7 +26,7 @@ final class Gate<Key: Hashable & Sendable>: Sendable {
             state.visitors += 1
             return state.visitors
         }
-        let refusal = await withTimeout(patience) {
+        let refusal = await withTimeout(maxWait) {
             self.giveUp(visitor, key)
         } register: { (turn: CheckedContinuation<GateRefusal?, Never>) in
             let answer = state.withLock { state in

@@ -67,7 +67,7 @@ enum EventRoutes {
     /// Maximum size of a page; it ends before an event that would exceed it, and its cursor continues from there.
     private static let maxPageBytes = 8 << 20
 
-    private static func list(_ source: EventQueries.Source, _ request: APIRequest) async throws -> APIAnswer {
+    private static func list(_ source: EventQueries.Source, _ request: APIRequest) async throws -> APIResponse {
         let cursor = try request.cursor()
         let limit = try request.limit()
         let isFull = ["1", "true"].contains(request.first("full") ?? "")
@@ -100,7 +100,7 @@ enum EventRoutes {
         }
         let page = Page(places, limit: shapes.count, cursor: cursor) { $0 }
         if cursor?.isPrevious ?? false { shapes.reverse() }
-        var answer = APIAnswer(body: .list(shapes))
+        var answer = APIResponse(body: .list(shapes))
         answer.headers[.link] = Pagination.link(page, request)
         return answer
     }
@@ -130,7 +130,7 @@ enum EventRoutes {
         return event
     }
 
-    private static func detail(_ event: StoredEvent, _ request: APIRequest) async throws -> APIAnswer {
+    private static func detail(_ event: StoredEvent, _ request: APIRequest) async throws -> APIResponse {
         let neighbours = try await request.services.events.neighbours(of: event)
         return .encoded(
             try await request.services.encoded(event) {

@@ -75,7 +75,7 @@ enum GroupingRoutes {
                     "Unmerges hashes from an issue: into their original issue, otherwise into a new one.",
                     query: ["id"],
                     answer: .one("IssueChange"),
-                    part
+                    unmerge
                 ),
                 Endpoint(
                     .get,
@@ -89,7 +89,7 @@ enum GroupingRoutes {
             ]
         }
 
-    private static func info(_ request: APIRequest) async throws -> APIAnswer {
+    private static func info(_ request: APIRequest) async throws -> APIResponse {
         let project = try await request.project()
         guard let id = EventID(try request.parameter("event")),
             let stored = try await request.services.events.event(id, projectID: project.id)
@@ -98,11 +98,11 @@ enum GroupingRoutes {
         let event = try await request.services.read(stored)
         var members: [(key: String, value: JSON)] = [
             ("issue", .string(String(stored.issueID))), ("hash", .string(hexString(stored.hash))),
-            ("isThin", .bool(stored.isThin)),
+            ("hasNoPayload", .bool(stored.hasNoPayload)),
         ]
         // An event without payload cannot be explained.
         members +=
-            stored.isThin
+            stored.hasNoPayload
             ? [("rule", nil), ("variants", [:])]
             : await request.services.worker.run { GroupingExplanation(event, settings).json.object ?? [] }
         return .json(.object(members))
@@ -115,7 +115,7 @@ enum GroupingRoutes {
 
     // MARK: - Previews
 
-    private static func preview(_ request: APIRequest) async throws -> APIAnswer {
+    private static func preview(_ request: APIRequest) async throws -> APIResponse {
         let project = try await request.project()
         let body = request.body ?? [:]
         var grouping = try await request.services.administration.settings(projectID: project.id).grouping
@@ -174,7 +174,7 @@ enum GroupingRoutes {
 
     // MARK: - Jobs
 
-    private static func regroup(_ request: APIRequest) async throws -> APIAnswer {
+    private static func regroup(_ request: APIRequest) async throws -> APIResponse {
         let project = try await request.project()
         let days = request.body?["days"]?.int ?? 90
         guard (1...3_650).contains(days) else { throw APIError.badRequest("days must be 1 to 3650") }
@@ -189,7 +189,7 @@ enum GroupingRoutes {
         return .json(shape(job))
     }
 
-    private static func changeJob(_ request: APIRequest) async throws -> APIAnswer {
+    private static func changeJob(_ request: APIRequest) async throws -> APIResponse {
         let project = try await request.project()
         let wish: RegroupJobs.Wish
         switch request.body?["state"]?.string {
@@ -228,7 +228,7 @@ enum GroupingRoutes {
         ]
     }
 
-    private static func part(_ request: APIRequest) async throws -> APIAnswer {
+    private static func unmerge(_ request: APIRequest) async throws -> APIResponse {
         let issue = try await request.issue()
         let names = request.all("id").flatMap { $0.split(separator: ",").map(String.init) }
         guard (1...1_000).contains(names.count) else { throw APIError.badRequest("id must name 1 to 1000 hashes") }
@@ -239,7 +239,7 @@ enum GroupingRoutes {
             return id.bytes
         }
         do {
-            let issues = try await request.services.merging.part(
+            let issues = try await request.services.merging.unmerge(
                 projectID: issue.projectID,
                 issueID: issue.id,
                 hashes: hashes,
@@ -253,7 +253,7 @@ enum GroupingRoutes {
         }
     }
 
-    private static func similar(_ request: APIRequest) async throws -> APIAnswer {
+    private static func similar(_ request: APIRequest) async throws -> APIResponse {
         let issue = try await request.issue()
         guard
             let newest = try await request.services.events.end(

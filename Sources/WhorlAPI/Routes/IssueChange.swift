@@ -21,7 +21,7 @@ struct IssueChange: Sendable {
         guard let body, let members = body.object else { throw APIError.badRequest("The body must be an object") }
         // Null and an empty object request no change.
         for (name, value) in members where value != .null && value.object?.isEmpty != true {
-            if Self.unbuilt.contains(name) { throw APIError.notBuilt(name) }
+            if Self.unbuilt.contains(name) { throw APIError.notImplemented(name) }
             guard ["status", "substatus", "merge"].contains(name) else {
                 throw APIError.badRequest("Unknown member \(name.prefix(40)); supported: status, substatus, merge")
             }
@@ -38,7 +38,7 @@ struct IssueChange: Sendable {
             (status, self.substatus) = (nil, nil)
             return
         }
-        if value.string == "resolvedInNextRelease" { throw APIError.notBuilt("status resolvedInNextRelease") }
+        if value.string == "resolvedInNextRelease" { throw APIError.notImplemented("status resolvedInNextRelease") }
         guard let name = value.string, let status = IssueStatus(name: name) else {
             throw APIError.badRequest("Invalid status: \(value.text.prefix(40))")
         }
@@ -48,7 +48,7 @@ struct IssueChange: Sendable {
 
     private static func substatus(_ wanted: JSON?, of status: IssueStatus) throws -> String? {
         let word = wanted?.string
-        if let word, word.hasPrefix("archived_until") { throw APIError.notBuilt("substatus \(word.prefix(40))") }
+        if let word, word.hasPrefix("archived_until") { throw APIError.notImplemented("substatus \(word.prefix(40))") }
         let own: String? =
             switch status {
             case .resolved: nil

@@ -48,7 +48,7 @@ enum IssueListRoutes {
         _ summary: String,
         query: [String],
         answer: Endpoint.Answer,
-        _ handle: @escaping @Sendable (APIRequest) async throws -> APIAnswer
+        _ handle: @escaping @Sendable (APIRequest) async throws -> APIResponse
     ) -> [Endpoint] {
         ["/projects/{organization}/{project}/issues/", "/organizations/{organization}/issues/"]
             .map {
@@ -92,7 +92,7 @@ enum IssueListRoutes {
         _ gates: RequestGates,
         _ body: () async throws -> Value
     ) async throws -> Value {
-        let place = query.costliest == nil ? nil : try await gates.enterSearch()
+        let place = query.mostExpensiveTerm == nil ? nil : try await gates.enterSearch()
         defer { place?.leave() }
         do {
             return try await body()
@@ -100,7 +100,7 @@ enum IssueListRoutes {
             throw APIError.badRequest(error.detail)
         } catch let error as PostgresError where error.isTooSlow {
             let advice =
-                query.costliest.map { "Narrow or leave out: \($0.prefix(80))" }
+                query.mostExpensiveTerm.map { "Narrow or leave out: \($0.prefix(80))" }
                 ?? "Ask for fewer projects or a shorter time"
             throw APIError(
                 status: .serviceUnavailable,
@@ -112,7 +112,7 @@ enum IssueListRoutes {
 
     // MARK: - Operations
 
-    private static func list(_ request: APIRequest) async throws -> APIAnswer {
+    private static func list(_ request: APIRequest) async throws -> APIResponse {
         let now = Date()
         let projects = try await projectIDs(request)
         var list = try self.request(request, projects, query: request.first("query") ?? "is:unresolved")
@@ -175,7 +175,7 @@ enum IssueListRoutes {
         return found
     }
 
-    private static func update(_ request: APIRequest) async throws -> APIAnswer {
+    private static func update(_ request: APIRequest) async throws -> APIResponse {
         let issues = try await chosen(request)
         let change = try IssueChange(request.body)
         guard !issues.isEmpty else { return .noContent }
@@ -183,7 +183,7 @@ enum IssueListRoutes {
         return .json(.object((change.json.object ?? []) + [("merge", merge)]))
     }
 
-    private static func delete(_ request: APIRequest) async throws -> APIAnswer {
+    private static func delete(_ request: APIRequest) async throws -> APIResponse {
         try await request.services.issues.delete(chosen(request))
         return .noContent
     }

@@ -103,7 +103,7 @@ enum IssueRoutes {
         ]
     }
 
-    private static func detail(_ request: APIRequest) async throws -> APIAnswer {
+    private static func detail(_ request: APIRequest) async throws -> APIResponse {
         let now = Date()
         let issue = try await request.issue()
         var stats: [(key: String, value: JSON)] = []

@@ -15,10 +15,13 @@ enum KeyRoutes {
             let project = try await request.project()
             let label = try request.bodyString("name") ?? "Default"
             guard label.utf8.count <= 200 else { throw APIError.badRequest("name is too long") }
-            let key = try await administrated {
+            let key = try await withAPIErrors {
                 try await request.services.administration.createKey(projectID: project.id, label: label)
             }
-            return APIAnswer(status: .created, body: .json(KeyShape.json(key, publicURL: request.services.publicURL())))
+            return APIResponse(
+                status: .created,
+                body: .json(KeyShape.json(key, publicURL: request.services.publicURL()))
+            )
         },
         Endpoint(.get, path + "{key}/", scope: "project:read", "One key.", answer: .one("Key")) { request in
             .json(KeyShape.json(try await key(request), publicURL: request.services.publicURL()))

@@ -43,7 +43,7 @@ enum OrganizationRoutes {
             let name = try request.bodyString("name")
             let slug = try request.bodyString("slug") ?? name.map(ProjectShape.slug)
             guard let slug else { throw APIError.badRequest("name is required") }
-            let project = try await administrated {
+            let project = try await withAPIErrors {
                 try await request.services.administration
                     .createProject(
                         slug: slug,
@@ -54,7 +54,7 @@ enum OrganizationRoutes {
                     .project
             }
             request.services.projectCreated(organization.slug, project.slug)
-            return APIAnswer(status: .created, body: .json(ProjectShape.json(project)))
+            return APIResponse(status: .created, body: .json(ProjectShape.json(project)))
         },
     ]
 }

@@ -33,7 +33,7 @@ enum ProjectRoutes {
             let project = try await request.project()
             let slug = try request.bodyString("slug")
             let body = request.body ?? [:]
-            try await administrated {
+            try await withAPIErrors {
                 try await request.services.administration.updateProject(
                     projectID: project.id,
                     slug: slug,

@@ -41,7 +41,7 @@ struct EventEntries {
         self.all = all
     }
 
-    private static func exception(_ exception: ExceptionValue, _ names: ReadableNames) -> JSON {
+    private static func exception(_ exception: ExceptionValue, _ names: DemangledNames) -> JSON {
         [
             "type": .optional(exception.type), "value": .optional(exception.value),
             "module": .optional(exception.module), "mechanism": exception.mechanism.map { JSON($0.node) } ?? nil,
@@ -51,14 +51,14 @@ struct EventEntries {
         ]
     }
 
-    private static func thread(_ thread: EventThread, _ names: ReadableNames) -> JSON {
+    private static func thread(_ thread: EventThread, _ names: DemangledNames) -> JSON {
         [
             "id": .optional(thread.id), "name": .optional(thread.name), "crashed": .bool(thread.crashed),
             "current": .bool(thread.current), "stacktrace": thread.stacktrace.map { stack($0, names) } ?? nil,
         ]
     }
 
-    private static func stack(_ stack: Stacktrace, _ names: ReadableNames) -> JSON {
+    private static func stack(_ stack: Stacktrace, _ names: DemangledNames) -> JSON {
         [
             "frames": .array(stack.frames.map { frame($0, names) }),
             "framesOmitted": stack.omitted > 0 ? [0, .int(stack.omitted)] : nil,
@@ -72,7 +72,7 @@ struct EventEntries {
         return frames.contains { $0.inApp == true } && frames.contains { $0.inApp != true }
     }
 
-    private static func frame(_ frame: Frame, _ names: ReadableNames) -> JSON {
+    private static func frame(_ frame: Frame, _ names: DemangledNames) -> JSON {
         let readable = frame.function.flatMap { names[$0] }
         return [
             "filename": .optional(frame.filename), "absPath": .optional(frame.absPath),

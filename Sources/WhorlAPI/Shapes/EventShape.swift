@@ -53,8 +53,8 @@ struct EventShape {
             ("metadata", EventPipeline.metadata(of: event)), ("level", .string(stored.level.rawValue)),
             ("dateCreated", .string(Timestamp.format(stored.occurredAt))),
             ("dateReceived", .string(Timestamp.format(stored.receivedAt))),
-            ("size", .int(stored.isThin ? 0 : event.node.document.bytes.count)),
-            ("isThin", .bool(stored.isThin)),
+            ("size", .int(stored.hasNoPayload ? 0 : event.node.document.bytes.count)),
+            ("hasNoPayload", .bool(stored.hasNoPayload)),
             ("dist", .optional(normalised.dist)), ("environment", .string(stored.environment)),
         ]
     }

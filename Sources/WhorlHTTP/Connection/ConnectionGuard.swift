@@ -35,7 +35,7 @@ package struct ConnectionTimes: Sendable {
 /// An outbound event whose promise succeeds when the peer has received the responses that were written.
 ///
 /// Data that the server reports as written may still be in memory.
-struct AnswerTaken: Sendable {}
+struct ResponseDelivered: Sendable {}
 
 /// Limits connections, enforces the deadlines of ``ConnectionState``, and rejects malformed HTTP.
 package final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
@@ -154,7 +154,7 @@ package final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandl
 
     package func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?)
     {
-        guard event is AnswerTaken else {
+        guard event is ResponseDelivered else {
             context.triggerUserOutboundEvent(event, promise: promise)
             return
         }
@@ -171,7 +171,7 @@ package final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandl
             if error == .headerOverflow { refusal = .requestHeaderFieldsTooLarge }
         case is AmbiguousRequest, is HTTP1TypeConversionError: break
         case is UnknownExpectation: refusal = .expectationFailed
-        case let error as EndlessFraming: if !error.isBlank { refusal = .requestHeaderFieldsTooLarge }
+        case let error as FramingLimitExceeded: if !error.isBlank { refusal = .requestHeaderFieldsTooLarge }
         default:
             context.fireErrorCaught(error)
             return

@@ -1,7 +1,7 @@
 import NIOCore
 
 /// The error for a head or body framing that does not end within its limit.
-struct EndlessFraming: Error {
+struct FramingLimitExceeded: Error {
     /// Whether only line ends were received where a request should begin.
     let isBlank: Bool
 }
@@ -131,7 +131,7 @@ final class FramingGuard: ChannelDuplexHandler, RemovableChannelHandler {
             }
             guard let count = belonging(to: bytes), let piece = bytes.readSlice(length: count) else {
                 isOver = true
-                context.fireErrorCaught(EndlessFraming(isBlank: isBlank))
+                context.fireErrorCaught(FramingLimitExceeded(isBlank: isBlank))
                 return
             }
             context.fireChannelRead(wrapInboundOut(piece))

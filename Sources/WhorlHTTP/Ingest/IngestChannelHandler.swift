@@ -16,7 +16,7 @@ package final class IngestChannelHandler: ChannelDuplexHandler, RemovableChannel
 
     private let pipeline: IngestPipeline
     private let proxies: TrustedProxies
-    private let pace: AddressPace
+    private let pace: AddressRequestLimiter
     private let recorder: IngestRecorder
     private var state = IngestChannelState()
     /// The current ingest request, and its body while it arrives.
@@ -28,7 +28,7 @@ package final class IngestChannelHandler: ChannelDuplexHandler, RemovableChannel
     package init(
         pipeline: IngestPipeline,
         proxies: TrustedProxies,
-        pace: AddressPace,
+        pace: AddressRequestLimiter,
         recorder: IngestRecorder
     ) {
         self.pipeline = pipeline
@@ -228,7 +228,7 @@ package final class IngestChannelHandler: ChannelDuplexHandler, RemovableChannel
             }
     }
 
-    private func write(_ answer: IngestAnswer, to head: IngestRequestHead, _ context: ChannelHandlerContext) {
+    private func write(_ answer: IngestResponse, to head: IngestRequestHead, _ context: ChannelHandlerContext) {
         recorder.finished(head.route, answer.status, head.arrived.duration(to: .now))
         guard context.channel.isActive else { return }
         let isLast = state.isLastAnswer(requestCloses: head.closes, hasHeldParts: !held.isEmpty)

@@ -3,7 +3,7 @@ import WhorlIngest
 
 /// The headers of every ingest response; browsers may read them from any origin.
 enum IngestHeaders {
-    static func fields(of answer: IngestAnswer) -> HTTPFields {
+    static func fields(of answer: IngestResponse) -> HTTPFields {
         var fields: HTTPFields = [.contentType: "application/json"]
         for (name, value) in answer.headers {
             if let name = HTTPField.Name(name) { fields[name] = value }

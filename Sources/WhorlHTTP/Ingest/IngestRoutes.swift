@@ -41,7 +41,7 @@ package struct IngestRoutes: Sendable {
 
     // MARK: - Responses
 
-    private static func response(_ answer: IngestAnswer) -> Response {
+    private static func response(_ answer: IngestResponse) -> Response {
         Response(
             status: .init(code: answer.status),
             headers: IngestHeaders.fields(of: answer),

@@ -13,7 +13,7 @@ package struct RequestRecorder: Sendable {
     private let inProgress: MetricFamily<Gauge>
     private let logger: Logger
     private let suppressed: Counter
-    private let allowance = LineAllowance()
+    private let allowance = LogRateLimiter()
 
     package init(registry: MetricsRegistry, logger: Logger) {
         requests = registry.counters(

@@ -8,7 +8,7 @@ import WhorlStore
 /// later leases. While the database is unavailable, a collector spends the whole limit by itself.
 struct LeasedBudget {
     /// A part of the limit to be leased from the database.
-    struct Wish: Equatable {
+    struct LeaseRequest: Equatable {
         let windowStart: Int
         let amount: Int
     }
@@ -22,13 +22,14 @@ struct LeasedBudget {
     private var isAnswered = false
 
     /// Spends `quantity` if that much is left; `now` is Unix time in seconds.
-    mutating func spend(_ quantity: Int, of limit: CountLimit, at now: Int) -> (isAllowed: Bool, wish: Wish?) {
+    mutating func spend(_ quantity: Int, of limit: CountLimit, at now: Int) -> (isAllowed: Bool, request: LeaseRequest?)
+    {
         enter(limit, now)
         attempted = attempted.saturatingAdd(quantity)
         let ahead = isExhausted ? 0 : isAnswered ? Self.part(of: limit) : limit.count
-        guard quantity <= granted + ahead - spent else { return (false, wish(limit)) }
+        guard quantity <= granted + ahead - spent else { return (false, request(limit)) }
         spent += quantity
-        return (true, wish(limit))
+        return (true, request(limit))
     }
 
     /// Whether the attempts exceed `factor` times the limit, so that requests are refused without being read.
@@ -47,8 +48,8 @@ struct LeasedBudget {
     }
 
     /// Applies the result of a lease: the leased amount, or nil if the database was unavailable.
-    mutating func receive(_ lent: Int?, for wish: Wish, limit: CountLimit) {
-        guard wish.windowStart == windowStart else { return }
+    mutating func receive(_ lent: Int?, for request: LeaseRequest, limit: CountLimit) {
+        guard request.windowStart == windowStart else { return }
         isLeasing = false
         isAnswered = true
         guard let lent else {
@@ -56,7 +57,7 @@ struct LeasedBudget {
             return
         }
         granted += lent
-        if lent < wish.amount { isExhausted = true }
+        if lent < request.amount { isExhausted = true }
     }
 
     /// Whether the window of this budget is over, so that the budget can be removed.
@@ -74,11 +75,14 @@ struct LeasedBudget {
         windowStart = Self.start(of: limit, now)
     }
 
-    private mutating func wish(_ limit: CountLimit) -> Wish? {
+    private mutating func request(_ limit: CountLimit) -> LeaseRequest? {
         let part = Self.part(of: limit)
         guard !isLeasing, !isExhausted, granted < limit.count, granted - spent < part / 2 + 1 else { return nil }
         isLeasing = true
-        return Wish(windowStart: windowStart, amount: min(max(part, spent - granted + part), limit.count - granted))
+        return LeaseRequest(
+            windowStart: windowStart,
+            amount: min(max(part, spent - granted + part), limit.count - granted)
+        )
     }
 
     /// The size of one lease: a tenth of the limit, but at least ten.

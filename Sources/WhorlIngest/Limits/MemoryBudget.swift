@@ -19,15 +19,15 @@ package final class MemoryBudget: Sendable {
     }
 
     fileprivate let capacity: Int
-    private let patience: Duration
+    private let maxWait: Duration
     private let state: Mutex<State>
     private let refused: Counter
 
     /// Creates a budget of `bytes` bytes.
     ///
-    /// A request waits no longer than `patience`; `refused` counts the refused requests.
-    package init(bytes: Int, patience: Duration = .seconds(5), refused: Counter = Counter()) {
-        self.patience = patience
+    /// A request waits no longer than `maxWait`; `refused` counts the refused requests.
+    package init(bytes: Int, maxWait: Duration = .seconds(5), refused: Counter = Counter()) {
+        self.maxWait = maxWait
         self.refused = refused
         capacity = bytes
         state = Mutex(State(shares: MemoryShares(capacity: bytes)))
@@ -85,7 +85,7 @@ package final class MemoryBudget: Sendable {
             state.next += 1
             return state.next
         }
-        let isGranted = await withTimeout(patience) {
+        let isGranted = await withTimeout(maxWait) {
             self.giveUp(id)
         } register: { answer in
             let (decided, others) = state.withLock { state -> (Bool?, [Continuation]) in

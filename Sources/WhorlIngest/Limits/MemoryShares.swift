@@ -35,7 +35,7 @@ package struct MemoryShares: Sendable {
 
     let capacity: Int
     /// Bytes reserved for small requests.
-    let keptForSmall: Int
+    let reservedForSmall: Int
     let share: Int
     private(set) var used = 0
     private var usedBySmall = 0
@@ -50,7 +50,7 @@ package struct MemoryShares: Sendable {
 
     init(capacity: Int) {
         self.capacity = capacity
-        keptForSmall = capacity / 8
+        reservedForSmall = capacity / 8
         share = capacity / 4
     }
 
@@ -136,7 +136,7 @@ package struct MemoryShares: Sendable {
         let before = request.total - request.bytes
         if request.isSmall { return used + request.bytes <= capacity || used == before }
         let otherLarge = used - usedBySmall - Self.largePart(before)
-        return used + request.bytes <= capacity - keptForSmall || otherLarge == 0
+        return used + request.bytes <= capacity - reservedForSmall || otherLarge == 0
     }
 
     private func fitsShare(_ request: Request) -> Bool {

@@ -61,7 +61,7 @@ package final class RateLimiter: Service, Sendable {
 
     private struct State {
         var budgets: [String: Held] = [:]
-        var wishes: [String: LeasedBudget.Wish] = [:]
+        var requests: [String: LeasedBudget.LeaseRequest] = [:]
     }
 
     private let state = Mutex(State())
@@ -89,9 +89,9 @@ package final class RateLimiter: Service, Sendable {
         var denial: Denial?
         for rule in rules where rule.covers(category) {
             let now = unixTime()
-            let isAllowed = with(rule) { budget, name, wishes in
-                let (isAllowed, wish) = budget.spend(quantity, of: rule.limit, at: now)
-                if let wish { wishes[name] = wish }
+            let isAllowed = with(rule) { budget, name, requests in
+                let (isAllowed, request) = budget.spend(quantity, of: rule.limit, at: now)
+                if let request { requests[name] = request }
                 return isAllowed
             }
             if !isAllowed, denial == nil { denial = self.denial(rule, now) }
@@ -128,7 +128,7 @@ package final class RateLimiter: Service, Sendable {
 
     private func with<Value>(
         _ rule: Rule,
-        _ body: (inout LeasedBudget, String, inout [String: LeasedBudget.Wish]) -> Value
+        _ body: (inout LeasedBudget, String, inout [String: LeasedBudget.LeaseRequest]) -> Value
     ) -> Value {
         let name = rule.name
         return state.withLock { state in
@@ -137,7 +137,7 @@ package final class RateLimiter: Service, Sendable {
                 state.budgets = state.budgets.filter { !$0.value.budget.isOver($0.value.limit, at: now) }
                 if state.budgets.count >= Self.capacity { state.budgets = [:] }
             }
-            return body(&state.budgets[name, default: Held(limit: rule.limit)].budget, name, &state.wishes)
+            return body(&state.budgets[name, default: Held(limit: rule.limit)].budget, name, &state.requests)
         }
     }
 
@@ -149,25 +149,25 @@ package final class RateLimiter: Service, Sendable {
     }
 
     func lease() async {
-        let wishes = state.withLock { state in
-            let wishes = state.wishes.prefix(500).map { (name: $0.key, wish: $0.value) }
-            for (name, _) in wishes { state.wishes[name] = nil }
-            return wishes
+        let requests = state.withLock { state in
+            let requests = state.requests.prefix(500).map { (name: $0.key, request: $0.value) }
+            for (name, _) in requests { state.requests[name] = nil }
+            return requests
         }
-        guard !wishes.isEmpty else { return }
+        guard !requests.isEmpty else { return }
         let limits = state.withLock { state in
-            wishes.map { state.budgets[$0.name]?.limit ?? CountLimit(count: 0, seconds: 1) }
+            requests.map { state.budgets[$0.name]?.limit ?? CountLimit(count: 0, seconds: 1) }
         }
         var lent: [Int?]
         do {
             lent = try await Budgets(pool: pool)
                 .lend(
-                    zip(wishes, limits)
+                    zip(requests, limits)
                         .map { entry, limit in
                             .init(
                                 scope: entry.name,
-                                windowStart: entry.wish.windowStart,
-                                amount: entry.wish.amount,
+                                windowStart: entry.request.windowStart,
+                                amount: entry.request.amount,
                                 limit: limit.count
                             )
                         }
@@ -175,12 +175,12 @@ package final class RateLimiter: Service, Sendable {
         } catch {
             // Accepting too much is better than losing an event: this collector uses the whole limit for this window.
             logger.debug("rate limits not leased from the database", metadata: ["db.error": "\(error)"])
-            lent = wishes.map { _ in nil }
+            lent = requests.map { _ in nil }
         }
         state.withLock { state in
-            for (index, (name, wish)) in wishes.enumerated() {
+            for (index, (name, request)) in requests.enumerated() {
                 guard let limit = state.budgets[name]?.limit else { continue }
-                state.budgets[name]?.budget.receive(lent[index], for: wish, limit: limit)
+                state.budgets[name]?.budget.receive(lent[index], for: request, limit: limit)
             }
         }
     }

@@ -19,7 +19,7 @@ final class DemanglerProcess {
     }
 
     /// The wall-clock timeout for one name, which allows for a machine under load.
-    private static let patienceMilliseconds: Int32 = 2_000
+    private static let timeoutMilliseconds: Int32 = 2_000
     /// The delay before a failed child is restarted.
     private static let restartDelay = Duration.seconds(1)
 
@@ -45,7 +45,7 @@ final class DemanglerProcess {
                 text,
                 text.utf8.count,
                 $0.baseAddress,
-                Self.patienceMilliseconds
+                Self.timeoutMilliseconds
             )
         }
         switch length {

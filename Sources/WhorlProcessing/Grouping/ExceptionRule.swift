@@ -86,7 +86,7 @@ struct ExceptionRule {
     private static func type(
         _ exception: ExceptionValue,
         _ family: PlatformFamily,
-        _ names: ReadableNames,
+        _ names: DemangledNames,
         _ budget: CleaningBudget
     ) -> String? {
         guard let type = exception.type, budget.allows(names[type] ?? type) else { return exception.type }

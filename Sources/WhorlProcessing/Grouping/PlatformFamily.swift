@@ -35,5 +35,5 @@ enum PlatformFamily: Sendable {
     }
 
     /// Whether stack frames contain the original source line.
-    var shipsSource: Bool { self == .python || self == .script || self == .ruby || self == .php }
+    var sendsSourceLines: Bool { self == .python || self == .script || self == .ruby || self == .php }
 }

@@ -21,31 +21,31 @@ struct Scrubber {
     private let text: SensitiveText
 
     /// Whether strings that contain JSON are parsed and scrubbed; false inside such a string, to limit recursion.
-    private let looksIntoBodies: Bool
+    private let parsesEmbeddedJSON: Bool
 
-    init(_ settings: ScrubSettings, looksIntoBodies: Bool = true) {
+    init(_ settings: ScrubSettings, parsesEmbeddedJSON: Bool = true) {
         self.settings = settings
-        self.looksIntoBodies = looksIntoBodies
+        self.parsesEmbeddedJSON = parsesEmbeddedJSON
         key = SensitiveKey(settings)
         text = SensitiveText(settings)
     }
 
     /// Adds the replacements for sensitive data, with a note for each.
     ///
-    /// `wasCut` is true when texts of the document were truncated, so that the end of a URL may be missing.
+    /// `wasTrimmed` is true when texts of the document were truncated, so that the end of a URL may be missing.
     func add(
         to edits: inout PayloadEdits,
         _ notes: inout NoteList,
         in document: JSONDocument,
-        wasCut: Bool = false
+        wasTrimmed: Bool = false
     ) {
         guard settings.isOn else { return }
         let looksIntoTexts =
             settings.usesDefaults
-            && (wasCut || document.bytes.withUnsafeBufferPointer { text.isPossible(in: $0) })
+            && (wasTrimmed || document.bytes.withUnsafeBufferPointer { text.isPossible(in: $0) })
             || settings.removesMailAddresses || settings.removesAddresses
         var hits: [(node: JSONNode, kind: Hit)] = []
-        var harmless = HarmlessKeys()
+        var harmless = NonSensitiveKeyCache()
         var isExempt = false
         document.scan { visit in
             if visit.depth == 1 { isExempt = Self.exempt.contains { $0.utf8.elementsEqual(visit.key) } }
@@ -195,13 +195,13 @@ struct Scrubber {
     ) {
         var characters = Array((node.string ?? "").utf8)
         var isChanged = false
-        if isParametric, looksIntoBodies,
+        if isParametric, parsesEmbeddedJSON,
             characters.first == UInt8(ascii: "{") || characters.first == UInt8(ascii: "["),
             let body = try? JSONDocument(characters)
         {
             var inside = PayloadEdits()
             var ignored = NoteList([])
-            Scrubber(settings, looksIntoBodies: false).add(to: &inside, &ignored, in: body)
+            Scrubber(settings, parsesEmbeddedJSON: false).add(to: &inside, &ignored, in: body)
             if !inside.isEmpty {
                 characters = inside.applied(to: body.bytes)
                 isChanged = true
@@ -300,7 +300,7 @@ struct Scrubber {
 }
 
 /// A small cache of keys that are not sensitive, because the frames of a stack repeat the same keys.
-private struct HarmlessKeys {
+private struct NonSensitiveKeyCache {
     /// Short keys, packed into two words each; a key overwrites another key in the same slot.
     private var slots = [SIMD2<UInt64>](repeating: .zero, count: 64)
 

@@ -14,7 +14,7 @@ enum Exit {
 }
 
 /// Writes a line to standard error.
-func complain(_ text: String) {
+func printError(_ text: String) {
     LogWriter.standardError.write("whorl: " + text)
     LogWriter.standardError.flush(within: 1)
 }
@@ -24,17 +24,17 @@ func runCommand(_ body: () async throws -> Void) async throws {
     do {
         try await body()
     } catch let error as SettingsError {
-        complain(error.description)
+        printError(error.description)
         throw Exit.usage
     } catch let error as AdministrationError {
-        complain(error.description)
+        printError(error.description)
         if case .invalid = error { throw Exit.usage }
         throw Exit.failure
     } catch let error as SpoolError {
-        complain(error.description)
+        printError(error.description)
         throw Exit.failure
     } catch let error as PostgresError {
-        complain(error.description)
+        printError(error.description)
         throw Exit.failure
     }
 }

@@ -41,16 +41,16 @@ struct SendTest: AsyncParsableCommand {
                 let id = Whorl.capture(message: "whorl send-test: it works", level: .info)
             else { throw SettingsError(description: "cannot send to \"\(dsn)\"") }
             guard await Whorl.flush(timeout: Self.timeout) else {
-                complain("no answer within 15 seconds")
+                printError("no answer within 15 seconds")
                 throw Exit.failure
             }
             switch await transport.outcome {
             case .answered(let status) where (200..<300).contains(status): print("acknowledged: \(id.hex)")
             case .answered(let status):
-                complain("the server answered \(status)")
+                printError("the server answered \(status)")
                 throw Exit.failure
             case .unreachable, nil:
-                complain("the server at \(parsed.host):\(parsed.port) cannot be reached")
+                printError("the server at \(parsed.host):\(parsed.port) cannot be reached")
                 throw Exit.failure
             }
             try await readBack(id, parsed)
@@ -60,7 +60,7 @@ struct SendTest: AsyncParsableCommand {
     private func readBack(_ id: EventID, _ dsn: DSN) async throws {
         if let token {
             guard try await isShown(id, dsn, token) else {
-                complain("the API does not show the event")
+                printError("the API does not show the event")
                 throw Exit.failure
             }
             print("read back through the API")
@@ -69,7 +69,7 @@ struct SendTest: AsyncParsableCommand {
         switch await isStored(id, dsn) {
         case true?: print("read back through the database")
         case false?:
-            complain("the database does not contain the event; check that the collector uses this database")
+            printError("the database does not contain the event; check that the collector uses this database")
             throw Exit.failure
         case nil: print("not read back")
         }
@@ -90,7 +90,7 @@ struct SendTest: AsyncParsableCommand {
             return (status, body)
         }
         guard let organizations = try await get(""), organizations.status == 200 else {
-            complain("the API does not accept the token")
+            printError("the API does not accept the token")
             throw Exit.failure
         }
         for organization in organizations.body.array ?? [] {

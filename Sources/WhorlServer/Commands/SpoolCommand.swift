@@ -32,7 +32,7 @@ struct SpoolCommand: AsyncParsableCommand {
                             "id": .int(Int(letter.id)), "project": .int(letter.projectID),
                             "eventId": .string(letter.eventID), "reason": .string(letter.reason),
                             "bytes": .int(letter.bytes), "receivedAt": .string(Timestamp.format(letter.receivedAt)),
-                            "buriedAt": .string(Timestamp.format(letter.buriedAt)),
+                            "deadLetteredAt": .string(Timestamp.format(letter.deadLetteredAt)),
                         ]
                     }
                     let object: JSON = [
@@ -103,7 +103,7 @@ struct SpoolCommand: AsyncParsableCommand {
             let object: JSON = ["letters": .int(count)]
             print(json ? object.text : "\(count) \(done)")
             if count == 0, id != nil {
-                complain("there is no such dead letter")
+                printError("there is no such dead letter")
                 throw Exit.failure
             }
         }

@@ -25,7 +25,7 @@ package struct StoredEvent: Sendable {
     /// The first half of the event id, which orders events with the same timestamp in a list.
     package let tie: Int
     /// Whether the event is stored without its payload because of a flood.
-    package let isThin: Bool
+    package let hasNoPayload: Bool
     /// The changes that were made to the event before its payload was stored.
     package let notes: [EventNote]
 
@@ -48,8 +48,8 @@ package struct StoredEvent: Sendable {
             }
         clientAddress = try row.readOptional("client_address")
         codec = try row.read("payload_codec")
-        isThin = codec == PayloadCodec.none
-        compressed = isThin ? [] : try row.read("payload")
+        hasNoPayload = codec == PayloadCodec.none
+        compressed = hasNoPayload ? [] : try row.read("payload")
         self.payloads = payloads
         tie = withUnsafeBytes(of: eventID.uuid.uuid) { $0.prefix(4).reduce(0) { $0 << 8 | Int($1) } }
         notes = EventNotes.parse(try row.readOptional("notes"))
@@ -59,7 +59,7 @@ package struct StoredEvent: Sendable {
     ///
     /// Decompresses, so call it away from the thread pool.
     package func payload() throws -> [UInt8] {
-        isThin ? Array("{}".utf8) : try payloads.decompress(compressed, codec: codec)
+        hasNoPayload ? Array("{}".utf8) : try payloads.decompress(compressed, codec: codec)
     }
 
     /// The event parsed from the stored payload, before its names are demangled.
@@ -90,7 +90,7 @@ package struct EventQueries: Sendable {
 
     /// Decodes rows; loads the dictionaries that their payloads need first.
     private func events(_ rows: PostgresRows) async throws -> [StoredEvent] {
-        try await codec.know(rows.map { try $0.read("payload_codec") })
+        try await codec.loadMissingDictionaries(rows.map { try $0.read("payload_codec") })
         return try rows.map { try StoredEvent($0, codec) }
     }
 

@@ -18,7 +18,7 @@ package actor TagBacklog: Service {
     /// The time in milliseconds that a reader waits for the backlog to be counted.
     ///
     /// After that it reads slightly outdated counts.
-    private static let patience = 1_000
+    private static let maxWait = 1_000
     /// The key of the advisory lock for counting: the key of the migration lock plus three.
     private static let lock = 0x77_686F_726F
 
@@ -53,12 +53,12 @@ package actor TagBacklog: Service {
     }
 
     /// Counts the backlog before tags are read; gives up after a short time when the backlog is large.
-    package static func settle(_ pool: PostgresPool) async throws {
+    package static func countBacklog(_ pool: PostgresPool) async throws {
         guard try await length(pool) > 0 else { return }
         do {
             // The server enforces the timeout: a missed deadline of the pool would count as an unavailable server.
             try await pool.transaction("count_tags", timeout: .seconds(5)) { connection, deadline in
-                try await connection.script("SET LOCAL statement_timeout = \(patience)", deadline: deadline)
+                try await connection.script("SET LOCAL statement_timeout = \(maxWait)", deadline: deadline)
                 let mine = try await connection.execute(
                     TagBacklogStatements.tryLock,
                     [lock.postgresValue],

@@ -80,7 +80,7 @@ package struct IssueMerging: Sendable {
     ///
     /// Each hash goes back to the issue that it was created for, which is shown again in its former state. Hashes that
     /// were created for this issue become a new issue.
-    package func part(projectID: Int, issueID: Int, hashes: [[UInt8]], actor: String?) async throws -> [Int] {
+    package func unmerge(projectID: Int, issueID: Int, hashes: [[UInt8]], actor: String?) async throws -> [Int] {
         try await pool.transaction("merge_issues", timeout: Self.timeout) { connection, deadline in
             _ = try await connection.execute(
                 MergeStatements.lock,

@@ -2,7 +2,7 @@ extension SearchQuery {
     /// The most expensive term as text, to suggest what to remove from a search that takes too long.
     ///
     /// Nil for a query whose terms need only the issues' own data.
-    package var costliest: String? {
+    package var mostExpensiveTerm: String? {
         let written =
             terms.map { (cost: Self.cost($0), text: Self.text($0)) }
             + [phrase.map { (cost: 2, text: $0) }].compactMap(\.self)

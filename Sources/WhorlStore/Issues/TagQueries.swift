@@ -25,7 +25,7 @@ package struct TagQueries: Sendable {
 
     /// The tags of an issue, by name.
     package func keys(projectID: Int, issueID: Int, environments: [String] = []) async throws -> [Key] {
-        try await TagBacklog.settle(pool)
+        try await TagBacklog.countBacklog(pool)
         return
             try await pool.execute(
                 TagStatements.keys,
@@ -44,7 +44,7 @@ package struct TagQueries: Sendable {
         environments: [String] = [],
         limit: Int
     ) async throws -> [Value] {
-        try await TagBacklog.settle(pool)
+        try await TagBacklog.countBacklog(pool)
         return
             try await pool.execute(
                 TagStatements.values,

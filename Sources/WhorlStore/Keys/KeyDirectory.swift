@@ -118,7 +118,7 @@ package actor KeyDirectory: Service {
     }
 
     /// Whether the project has a key, so that its events are stored; nil when that is not known.
-    package func isLive(projectID: Int) -> Bool? {
+    package func hasKey(projectID: Int) -> Bool? {
         guard version != nil, known.count < Self.maxKnown else { return nil }
         return places[projectID] != nil
     }

@@ -4,7 +4,7 @@ import WhorlPostgres
 /// The limits that all collectors share: each part of a limit is granted to one collector only.
 package struct Budgets: Sendable {
     /// A part of a limit that a collector requests.
-    package struct Wish: Sendable {
+    package struct Request: Sendable {
         let scope: String
         /// Unix time in seconds.
         let windowStart: Int
@@ -24,23 +24,23 @@ package struct Budgets: Sendable {
     package init(pool: PostgresPool) { self.pool = pool }
 
     /// The amounts that are granted for the requests, in the same order.
-    package func lend(_ wishes: [Wish]) async throws -> [Int] {
-        let scopes = PostgresValue.array(of: wishes.map(\.scope))
-        let starts = PostgresValue.array(of: wishes.map { Date(timeIntervalSince1970: Double($0.windowStart)) })
+    package func lend(_ requests: [Request]) async throws -> [Int] {
+        let scopes = PostgresValue.array(of: requests.map(\.scope))
+        let starts = PostgresValue.array(of: requests.map { Date(timeIntervalSince1970: Double($0.windowStart)) })
         let rows = try await pool.transaction("lend_budget") { connection, deadline in
             _ = try await connection.execute(BudgetStatements.begin, [scopes, starts], deadline: deadline)
             let held = try await connection.execute(BudgetStatements.lock, [scopes, starts], deadline: deadline)
             _ = try await connection.execute(
                 BudgetStatements.lend,
-                [scopes, starts, .array(of: wishes.map(\.amount)), .array(of: wishes.map(\.limit))],
+                [scopes, starts, .array(of: requests.map(\.amount)), .array(of: requests.map(\.limit))],
                 deadline: deadline
             )
             return held
         }
         var before: [String: Int] = [:]
         for row in rows { before[try row.read("scope")] = try row.read("granted") }
-        return wishes.map { wish in
-            max(0, min(wish.amount, wish.limit - (before[wish.scope] ?? 0)))
+        return requests.map { request in
+            max(0, min(request.amount, request.limit - (before[request.scope] ?? 0)))
         }
     }
 }

@@ -98,7 +98,7 @@ package struct DictionaryTraining: Sendable {
             timeout: .seconds(60)
         ) where held < Self.maxSampleBytes {
             let number: Int16 = try row.read("payload_codec")
-            try await codec.know([number])
+            try await codec.loadMissingDictionaries([number])
             events.append(try codec.decompress(row.read("payload"), codec: number))
             held += events.last?.count ?? 0
         }

@@ -57,7 +57,7 @@ package final class PayloadCodec: Service, Sendable {
     }
 
     /// Loads missing dictionaries, so that rows with these codec numbers can be read.
-    func know(_ codecs: some Sequence<Int16>) async throws {
+    func loadMissingDictionaries(_ codecs: some Sequence<Int16>) async throws {
         let isKnown = state.withLock { state in
             codecs.allSatisfy { $0 <= Self.plain || state.dictionaries[$0] != nil }
         }

@@ -10,11 +10,11 @@ package struct GroupingTrial: Sendable {
     package static let maxEvents = 10_000
     private static let page = 200
     /// The time limit of a trial; the result covers the events that were read until then.
-    private static let patience = Duration.seconds(20)
+    private static let maxWait = Duration.seconds(20)
     /// The maximum number of issues that are compared when similar ones are searched.
     private static let candidates = 200
     /// The time limit of such a search; less recently seen issues are left out when it is exceeded.
-    private static let similarPatience = Duration.seconds(5)
+    private static let similarTimeLimit = Duration.seconds(5)
 
     private let pool: PostgresPool
     private let codec: PayloadCodec
@@ -82,7 +82,7 @@ package struct GroupingTrial: Sendable {
             UUID(uuid: (255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255))
         )
         var result = Result()
-        let deadline = ContinuousClock.now + Self.patience
+        let deadline = ContinuousClock.now + Self.maxWait
         pages: while true {
             let rows = try await pool.execute(
                 TrialStatements.page,
@@ -92,7 +92,7 @@ package struct GroupingTrial: Sendable {
                 ],
                 timeout: .seconds(10)
             )
-            try await codec.know(rows.map { try $0.read("payload_codec") })
+            try await codec.loadMissingDictionaries(rows.map { try $0.read("payload_codec") })
             for row in rows {
                 guard seen.count < limit, ContinuousClock.now < deadline else {
                     result.isComplete = false
@@ -133,7 +133,7 @@ package struct GroupingTrial: Sendable {
             return try? EventPipeline.parse(bytes[...])
         }
         guard var event = parsed else { return nil }
-        event.names = await NameReader.shared.names(of: event, projectID: projectID)
+        event.names = await NameDemangler.shared.names(of: event, projectID: projectID)
         return event
     }
 
@@ -188,7 +188,7 @@ package struct GroupingTrial: Sendable {
         settings: GroupingSettings,
         limit: Int
     ) async throws -> [(issueID: Int, score: Double)] {
-        let deadline = ContinuousClock.now + Self.similarPatience
+        let deadline = ContinuousClock.now + Self.similarTimeLimit
         let own = await thread.run { FrameSignature.frames(of: event, settings) }
         guard !own.isEmpty else { return [] }
         var scores: [(issueID: Int, score: Double)] = []
@@ -203,7 +203,7 @@ package struct GroupingTrial: Sendable {
                 ],
                 timeout: .seconds(10)
             )
-            try await codec.know(rows.map { try $0.read("payload_codec") })
+            try await codec.loadMissingDictionaries(rows.map { try $0.read("payload_codec") })
             for row in rows {
                 guard ContinuousClock.now < deadline else { break pages }
                 before = (try row.read("last_seen_bucket"), try row.read("issue_id"))

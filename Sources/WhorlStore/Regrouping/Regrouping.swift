@@ -59,10 +59,10 @@ package struct Regrouping: Service {
         // Uses the algorithm that applies after a transition.
         settings.previous = nil
         // Otherwise, uncounted tags would be counted under the old hash of their event.
-        try await TagBacklog.settle(pool)
+        try await TagBacklog.countBacklog(pool)
         do {
             return try await work(projectID, id, settings)
-        } catch let error as PostgresError where !error.meansServerAway && !error.isTransient {
+        } catch let error as PostgresError where !error.meansServerUnavailable && !error.isTransient {
             logger.warning("page of events not regrouped", metadata: ["db.error": "\(error)"])
             _ = try await pool.execute(
                 RegroupStatements.fail,
@@ -111,7 +111,7 @@ package struct Regrouping: Service {
                 try job.read("until", as: Date.self).postgresValue,
             ]
         )
-        try await codec.know(rows.map { try $0.read("payload_codec") })
+        try await codec.loadMissingDictionaries(rows.map { try $0.read("payload_codec") })
         var candidates: [RegroupPage.Candidate] = []
         for row in rows {
             let number: Int16 = try row.read("payload_codec")
@@ -153,7 +153,7 @@ package struct Regrouping: Service {
             return (bytes, event)
         }
         guard let (bytes, event) = read else { return nil }
-        let names = await NameReader.shared.names(of: event, projectID: context.projectID)
+        let names = await NameDemangler.shared.names(of: event, projectID: context.projectID)
         return await thread.run {
             let processed = EventPipeline.reprocess(
                 event,

@@ -30,7 +30,7 @@ actor BatchExecutor {
     /// The time limit for an event's wait in the queue and its batch together.
     ///
     /// A request must not wait longer than 2 s during an outage, and writing to the spool takes part of that time.
-    private static let patience = Duration.milliseconds(1_700)
+    private static let maxWait = Duration.milliseconds(1_700)
     /// The minimum time for a batch, even when its events have waited for long.
     private static let shortestTry = Duration.milliseconds(300)
 
@@ -51,7 +51,7 @@ actor BatchExecutor {
     func store(_ events: [PreparedEvent], oldest: ContinuousClock.Instant) async -> Report {
         let start = ContinuousClock.now
         do {
-            let deadline = max(min(start + timeout, oldest + Self.patience), start + Self.shortestTry)
+            let deadline = max(min(start + timeout, oldest + Self.maxWait), start + Self.shortestTry)
             let results = try await transact(events, deadline: deadline)
             #if DEBUG
             Fault.crashPoint(.afterCommit)
@@ -133,5 +133,5 @@ actor BatchExecutor {
 
 extension PostgresError {
     /// Whether the server rejected the batch because of its content.
-    fileprivate var refusesBatch: Bool { sqlState != nil && !meansServerAway && !isTooSlow && !isTransient }
+    fileprivate var refusesBatch: Bool { sqlState != nil && !meansServerUnavailable && !isTooSlow && !isTransient }
 }

@@ -18,7 +18,7 @@ struct BatchQueue<Payload: Sendable>: Sendable {
     enum Event: Sendable {
         case submitted(Entry)
         case lingerEnded
-        case patienceEnded
+        case queueTimeEnded
         /// A batch of this many events was committed.
         case stored(Int)
         /// A batch of this many events missed its deadline.
@@ -34,8 +34,8 @@ struct BatchQueue<Payload: Sendable>: Sendable {
         case store([Entry])
         /// Report ``Event/lingerEnded`` at this time.
         case startLinger(until: ContinuousClock.Instant)
-        /// Report ``Event/patienceEnded`` at this time.
-        case startPatience(until: ContinuousClock.Instant)
+        /// Report ``Event/queueTimeEnded`` at this time.
+        case startQueueTimer(until: ContinuousClock.Instant)
         /// Reject the event because the queue is full.
         case refuse(Entry)
         /// Reject the event because the writer is stopping.
@@ -51,7 +51,7 @@ struct BatchQueue<Payload: Sendable>: Sendable {
     /// The number of batches that are being stored.
     private var inFlight = 0
     private var isLingering = false
-    private var isPatienceRunning = false
+    private var isQueueTimerRunning = false
     private var isStopping = false
     private var size: BatchSize
 
@@ -73,9 +73,9 @@ struct BatchQueue<Payload: Sendable>: Sendable {
         case .lingerEnded:
             isLingering = false
             return isWriterFree && !queue.isEmpty ? [batch()] : []
-        case .patienceEnded:
-            isPatienceRunning = false
-            let limit = now - EventWriter.queuePatience
+        case .queueTimeEnded:
+            isQueueTimerRunning = false
+            let limit = now - EventWriter.maxQueueTime
             let late = queue.removeAll { $0.since <= limit }
             return (late.isEmpty ? [] : [.giveUp(late)]) + watch() + finishIfDone()
         case .stored(let count):
@@ -117,9 +117,9 @@ struct BatchQueue<Payload: Sendable>: Sendable {
 
     /// Starts the timer after which the oldest event is rejected.
     private mutating func watch() -> [Action] {
-        guard !isPatienceRunning, let oldest else { return [] }
-        isPatienceRunning = true
-        return [.startPatience(until: oldest + EventWriter.queuePatience)]
+        guard !isQueueTimerRunning, let oldest else { return [] }
+        isQueueTimerRunning = true
+        return [.startQueueTimer(until: oldest + EventWriter.maxQueueTime)]
     }
 
     private func finishIfDone() -> [Action] { isStopping && queue.isEmpty && inFlight == 0 ? [.finish] : [] }

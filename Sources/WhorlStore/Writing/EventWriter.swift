@@ -34,7 +34,7 @@ package final class EventWriter: Service, Sendable {
     }
 
     /// The maximum time that an event waits for a writer; the remaining time of the request is enough for the spool.
-    static let queuePatience = Duration.milliseconds(1_200)
+    static let maxQueueTime = Duration.milliseconds(1_200)
 
     private struct Submission: Sendable {
         let event: PreparedEvent
@@ -148,7 +148,7 @@ package final class EventWriter: Service, Sendable {
             switch action {
             case .store(let batch): work.add(.store(batch))
             case .startLinger(let end): work.add(.report(.lingerEnded, at: end))
-            case .startPatience(let end): work.add(.report(.patienceEnded, at: end))
+            case .startQueueTimer(let end): work.add(.report(.queueTimeEnded, at: end))
             case .refuse(let entry):
                 metrics.refused.increment()
                 entry.payload.answer.resume(throwing: PostgresError(.poolExhausted, "the event queue is full"))

@@ -30,10 +30,10 @@ struct HashPlan: Sendable {
     }
 
     /// The indices of the events that get a new issue.
-    private(set) var founders: [Int] = []
+    private(set) var newIssueEvents: [Int] = []
     private(set) var further: [Further] = []
 
-    var isEmpty: Bool { founders.isEmpty && further.isEmpty }
+    var isEmpty: Bool { newIssueEvents.isEmpty && further.isEmpty }
 
     /// Makes the plan for events, each given by its hashes with the leading hash first.
     init(_ events: [[Key]], known: [Key: Known]) {
@@ -48,7 +48,7 @@ struct HashPlan: Sendable {
                 further.append(Further(key: leading, owner: owner, isLeading: true))
             } else {
                 owner = .founder(leading)
-                founders.append(place)
+                newIssueEvents.append(place)
             }
             owners[leading] = owner
             for key in keys.dropFirst() where owners[key] == nil {

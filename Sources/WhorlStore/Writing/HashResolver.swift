@@ -65,10 +65,10 @@ enum HashResolver {
         _ connection: PostgresConnection,
         _ deadline: ContinuousClock.Instant
     ) async throws -> [(ReferenceCache.HashKey, Int)] {
-        let founded = plan.founders.map { FoundedIssueRow(event: events[$0].event, releaseID: events[$0].releaseID) }
+        let founded = plan.newIssueEvents.map { NewIssueRow(event: events[$0].event, releaseID: events[$0].releaseID) }
         let rows = try await connection.execute(
             ReferenceStatements.makeHashes,
-            FoundedIssueRow.columns.values(founded) + FurtherHashRow.columns.values(plan.further),
+            NewIssueRow.columns.values(founded) + FurtherHashRow.columns.values(plan.further),
             deadline: deadline
         )
         return try rows.map { row in

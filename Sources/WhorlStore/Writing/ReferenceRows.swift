@@ -2,12 +2,12 @@ import WhorlPostgres
 import WhorlProcessing
 
 /// An issue to create, with its leading hash.
-struct FoundedIssueRow: Sendable {
+struct NewIssueRow: Sendable {
     let event: PreparedEvent
     let releaseID: Int?
 
     /// The columns of the parameters of ``ReferenceStatements/makeHashes`` for new issues.
-    static let columns = RowColumns<FoundedIssueRow>([
+    static let columns = RowColumns<NewIssueRow>([
         .column("project_id") { $0.event.event.projectID },
         .column("hash") { $0.event.hashKey.hash },
         .column("level") { Int16($0.event.event.level.number) },
@@ -28,7 +28,7 @@ struct FoundedIssueRow: Sendable {
 enum FurtherHashRow {
     /// The columns of the parameters of ``ReferenceStatements/makeHashes`` for further hashes.
     static let columns = RowColumns<HashPlan.Further>(
-        firstParameter: FoundedIssueRow.columns.count + 1,
+        firstParameter: NewIssueRow.columns.count + 1,
         [
             .column("project_id") { $0.key.projectID },
             .column("hash") { $0.key.hash },

@@ -46,7 +46,7 @@ enum ReferenceStatements {
         """
         WITH fresh AS MATERIALIZED (
             SELECT f.*, nextval('issue_id_sequence') AS issue_id
-            FROM \(FoundedIssueRow.columns.unnest(as: "f"))
+            FROM \(NewIssueRow.columns.unnest(as: "f"))
         ),
         founded AS (
             INSERT INTO grouping_hash (project_id, id, hash, issue_id, home_issue_id)
@@ -107,7 +107,7 @@ enum ReferenceStatements {
         UNION ALL
         SELECT project_id, hash, id FROM further
         """,
-        FoundedIssueRow.columns.types + FurtherHashRow.columns.types
+        NewIssueRow.columns.types + FurtherHashRow.columns.types
     )
 
     /// Removes hashes whose issue does not exist any more, so that they can be created again.

@@ -2,12 +2,12 @@
 extension ValueScanner {
     // MARK: - Kinds
     /// Keys in log lines whose quoted value is kept, because it contains the message.
-    static let telling: Set<String> = [
+    static let messageKeys: Set<String> = [
         "msg", "message", "err", "error", "reason", "cause", "exception", "event", "code", "op", "detail",
     ]
 
     /// Words that show that the number before them is a quantity and not a code.
-    static let counted: Set<String> = [
+    static let quantityWords: Set<String> = [
         "of", "rows", "row", "bytes", "items", "seconds", "minutes", "hours", "times", "files", "records", "dbm", "ms",
         "events", "users",
     ]
@@ -120,7 +120,7 @@ extension ValueScanner {
         // `error 3 of 10`, `status 17 minutes`
         if byte(end) == 0x20 {
             let next = run(end + 1, 12) { NameScanner.isLetter($0) && $0 < 0x80 }
-            if Self.counted.contains(
+            if Self.quantityWords.contains(
                 String(decoding: bytes[min(end + 1, bytes.count)..<max(next, min(end + 1, bytes.count))], as: UTF8.self)
             ) {
                 return false

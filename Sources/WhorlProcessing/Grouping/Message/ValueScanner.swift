@@ -164,7 +164,7 @@ struct ValueScanner {
     func quoted() -> Int? {
         let quote = bytes[at]
         guard quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'"),
-            !Self.telling.contains(String(decoding: lastWord, as: UTF8.self))
+            !Self.messageKeys.contains(String(decoding: lastWord, as: UTF8.self))
         else { return nil }
         let end = run(at + 1, 512) { $0 != quote }
         return byte(end) == quote ? end + 1 : nil

@@ -2,7 +2,7 @@ import WhorlProtocol
 
 /// Demangles names of native code, and cleans them by the rules of their language.
 enum NativeNames {
-    static func function(_ name: String, _ names: ReadableNames) -> String? {
+    static func function(_ name: String, _ names: DemangledNames) -> String? {
         var name = name
         if name.utf8.count <= 2 { return name }
         // Optimisers add suffixes to mangled and to demangled names.

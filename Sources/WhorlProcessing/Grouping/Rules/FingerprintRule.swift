@@ -7,19 +7,19 @@ struct FingerprintRule: Sendable, Equatable {
     let fingerprint: [String]
     let title: String?
 
-    init(_ line: String) throws(RuleFault) {
+    init(_ line: String) throws(RuleError) {
         guard let arrow = line.firstRange(of: "->") else {
-            throw RuleFault(reason: "a fingerprint rule has the form `matchers -> fingerprint`")
+            throw RuleError(reason: "a fingerprint rule has the form `matchers -> fingerprint`")
         }
         text = line
         var matchers: [RuleMatcher] = []
         for word in try RuleWords(String(line[..<arrow.lowerBound])).words {
             guard let matcher = try RuleMatcher(word) else {
-                throw RuleFault(reason: "\(word) is not a condition; a condition has the form NAME:PATTERN")
+                throw RuleError(reason: "\(word) is not a condition; a condition has the form NAME:PATTERN")
             }
             matchers.append(matcher)
         }
-        guard (1...20).contains(matchers.count) else { throw RuleFault(reason: "a rule needs 1 to 20 conditions") }
+        guard (1...20).contains(matchers.count) else { throw RuleError(reason: "a rule needs 1 to 20 conditions") }
         self.matchers = matchers
         var rest = String(line[arrow.upperBound...])
         if let mark = rest.ranges(of: "title=").last {
@@ -32,7 +32,7 @@ struct FingerprintRule: Sendable, Equatable {
         fingerprint = rest.split(separator: ",")
             .map { String($0).trimmingBlanks().trimmingQuotes() }.filter { !$0.isEmpty }
         guard (1...20).contains(fingerprint.count) else {
-            throw RuleFault(reason: "a fingerprint needs 1 to 20 parts")
+            throw RuleError(reason: "a fingerprint needs 1 to 20 parts")
         }
     }
 

@@ -83,7 +83,7 @@ public struct GroupingRules: Sendable, Equatable {
 }
 
 /// A syntax error in one rule.
-struct RuleFault: Error {
+struct RuleError: Error {
     let reason: String
 }
 
@@ -91,7 +91,7 @@ struct RuleFault: Error {
 struct RuleWords {
     private(set) var words: [String] = []
 
-    init(_ line: String) throws(RuleFault) {
+    init(_ line: String) throws(RuleError) {
         var word = ""
         var isQuoted = false
         var isEscaped = false
@@ -110,7 +110,7 @@ struct RuleWords {
                 word.append(character)
             }
         }
-        guard !isQuoted else { throw RuleFault(reason: "a quote is not closed") }
+        guard !isQuoted else { throw RuleError(reason: "a quote is not closed") }
         if !word.isEmpty { words.append(word) }
     }
 }

@@ -34,7 +34,7 @@ struct RuleMatcher: Sendable, Equatable {
     ]
 
     /// Parses a condition; returns nil when the word has no colon.
-    init?(_ word: String) throws(RuleFault) {
+    init?(_ word: String) throws(RuleError) {
         var text = word[...]
         let isNegated = text.hasPrefix("!")
         if isNegated { text = text.dropFirst() }
@@ -46,13 +46,13 @@ struct RuleMatcher: Sendable, Equatable {
         } else if name.hasPrefix("tags."), name.count > 5 {
             subject = .tag(String(name.dropFirst(5)))
         } else {
-            throw RuleFault(
+            throw RuleError(
                 reason:
                     "\(name) cannot be matched; use \(Self.names.keys.sorted().joined(separator: ", ")) or tags.NAME"
             )
         }
         guard let glob = Glob(pattern.replacing("**", with: "*")) else {
-            throw RuleFault(
+            throw RuleError(
                 reason: "\(name) needs a pattern of 1 to \(Glob.maxPatternBytes) bytes; a part between two stars that "
                     + "contains a ? has at most 32 bytes"
             )

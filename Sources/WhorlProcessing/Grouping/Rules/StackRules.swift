@@ -32,10 +32,10 @@ struct StackRules: Sendable, Equatable {
 
     var isEmpty: Bool { rules.isEmpty && maxFrames == nil }
 
-    mutating func add(_ line: String) throws(RuleFault) {
+    mutating func add(_ line: String) throws(RuleError) {
         if line.hasPrefix("max-frames=") {
             guard let count = Int(line.dropFirst(11)), (1...250).contains(count) else {
-                throw RuleFault(reason: "max-frames must be a number from 1 to 250")
+                throw RuleError(reason: "max-frames must be a number from 1 to 250")
             }
             maxFrames = count
             return
@@ -47,17 +47,17 @@ struct StackRules: Sendable, Equatable {
                 actions.append(action)
             } else if let matcher = try RuleMatcher(word) {
                 guard matcher.isOfFrames || matcher.subject == .platform else {
-                    throw RuleFault(reason: "\(word) is not about frames")
+                    throw RuleError(reason: "\(word) is not about frames")
                 }
-                guard actions.isEmpty else { throw RuleFault(reason: "\(word): conditions must precede actions") }
+                guard actions.isEmpty else { throw RuleError(reason: "\(word): conditions must precede actions") }
                 matchers.append(matcher)
             } else {
-                throw RuleFault(reason: "\(word) is neither a condition nor an action such as -app or ^-group")
+                throw RuleError(reason: "\(word) is neither a condition nor an action such as -app or ^-group")
             }
         }
-        guard (1...20).contains(matchers.count) else { throw RuleFault(reason: "a rule needs 1 to 20 conditions") }
+        guard (1...20).contains(matchers.count) else { throw RuleError(reason: "a rule needs 1 to 20 conditions") }
         guard (1...10).contains(actions.count) else {
-            throw RuleFault(reason: "a rule needs an action: +app, -app, +group, -group")
+            throw RuleError(reason: "a rule needs an action: +app, -app, +group, -group")
         }
         rules.append(Rule(text: line, matchers: matchers, actions: actions))
     }

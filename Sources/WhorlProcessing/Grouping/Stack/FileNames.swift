@@ -42,7 +42,7 @@ enum FileNames {
         {
             name = withoutHashes(folder) + "/" + name
         }
-        if family == .script, isURL(frame.absPath ?? frame.filename), !isTelling(name) { return (name, .scriptURL) }
+        if family == .script, isURL(frame.absPath ?? frame.filename), !isMeaningful(name) { return (name, .scriptURL) }
         return (name, nil)
     }
 
@@ -143,7 +143,7 @@ enum FileNames {
     }
 
     /// Whether the name of a script has a part that is not a generic bundle name.
-    private static func isTelling(_ name: String) -> Bool {
+    private static func isMeaningful(_ name: String) -> Bool {
         let generic: Set<Substring> = [
             "main", "app", "index", "bundle", "chunk", "vendor", "vendors", "runtime", "common", "commons", "polyfills",
             "framework", "page", "layout", "webpack", "static", "min", "js", "mjs", "cjs", "umd", "prod", "es", "esm",

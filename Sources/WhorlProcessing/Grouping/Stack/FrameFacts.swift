@@ -6,15 +6,15 @@ import WhorlProtocol
 final class FrameFacts {
     /// The reason why a part or a frame does not contribute; the explanation shows the text.
     enum Reason: String {
-        case moduleSaysMore = "the module is used instead"
-        case functionSaysMore = "the qualified function name is used instead"
+        case replacedByModule = "the module is used instead"
+        case replacedByFunction = "the qualified function name is used instead"
         case scriptURL = "the file name of a bundle or a page is not meaningful"
         case noFile = "no file"
         case unnamed = "the function has no name"
         case minified = "the name is minified"
         case longLine = "the line is too long"
         case noFunctionAtURL = "a script URL without a function"
-        case lineSaysMore = "the source line is used instead"
+        case replacedBySourceLine = "the source line is used instead"
         case engine = "made by the engine"
         case recursion = "a repetition of the frames before"
         case throwHelper = "raises or reports the error"
@@ -73,7 +73,7 @@ final class FrameFacts {
             GroupingComponent.value(
                 "filename",
                 file ?? frame.filename,
-                ignored: (module != nil ? Reason.moduleSaysMore : fileIgnored)?.rawValue
+                ignored: (module != nil ? Reason.replacedByModule : fileIgnored)?.rawValue
             ),
             GroupingComponent.value("function", function ?? frame.function, ignored: functionIgnored?.rawValue),
             GroupingComponent.value("context-line", line, ignored: lineIgnored?.rawValue),

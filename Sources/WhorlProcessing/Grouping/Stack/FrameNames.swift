@@ -11,7 +11,7 @@ enum FrameNames {
     static func facts(
         _ frame: Frame,
         _ family: PlatformFamily,
-        _ names: ReadableNames,
+        _ names: DemangledNames,
         _ budget: CleaningBudget
     ) -> FrameFacts {
         let facts = FrameFacts(frame: frame, family: family, isOwn: false)
@@ -55,10 +55,10 @@ enum FrameNames {
                 facts.module = frame.package.map { FileNames.image($0) }
             }
             // A qualified name with namespaces and types does not change when the file is renamed.
-            if let function, function.hasByte(".:[") { facts.fileIgnored = .functionSaysMore }
+            if let function, function.hasByte(".:[") { facts.fileIgnored = .replacedByFunction }
         }
-        if family.shipsSource, let line = frame.contextLine { addLine(line, facts) }
-        if family == .script { judgeScript(facts) }
+        if family.sendsSourceLines, let line = frame.contextLine { addLine(line, facts) }
+        if family == .script { applyScriptRules(facts) }
         return facts
     }
 
@@ -74,12 +74,12 @@ enum FrameNames {
         if collapsed.utf8.count > maxContextLine { facts.lineIgnored = .longLine }
     }
 
-    private static func judgeScript(_ facts: FrameFacts) {
+    private static func applyScriptRules(_ facts: FrameFacts) {
         let hasLine = facts.line != nil && facts.lineIgnored == nil
         if let name = facts.function, !hasLine, ScriptNames.isMinified(name) { facts.functionIgnored = .minified }
         // With a source map, the line is the original source, but the function name is minified.
         if hasLine, facts.function != nil, facts.frame.node.member("data")?.member("sourcemap") != nil {
-            facts.functionIgnored = .lineSaysMore
+            facts.functionIgnored = .replacedBySourceLine
         }
         let isAtURL = facts.fileIgnored == .scriptURL
         let hasFunction = facts.function != nil && facts.functionIgnored == nil

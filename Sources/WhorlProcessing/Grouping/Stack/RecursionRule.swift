@@ -13,7 +13,7 @@ enum RecursionRule {
         var repeated: Set<Int> = []
         // The cycle that is kept once: its end, its length, and the number of repetitions.
         var circle: (end: Int, length: Int, rounds: Int)?
-        func cutEnds() {
+        func removePartialCycles() {
             guard let found = circle, found.rounds >= overflow else { return }
             let start = found.end - found.length
             // The incomplete repetitions of the cycle after it and before it.
@@ -44,9 +44,9 @@ enum RecursionRule {
                 break
             }
             // The cycle has ended when more frames follow than its length.
-            if let found = circle, kept.count > found.end + found.length { cutEnds() }
+            if let found = circle, kept.count > found.end + found.length { removePartialCycles() }
         }
-        cutEnds()
+        removePartialCycles()
         return repeated
     }
 }

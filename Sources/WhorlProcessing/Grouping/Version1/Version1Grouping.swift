@@ -29,7 +29,7 @@ struct Version1Grouping {
 }
 
 /// The components of an event: one over the in-app frames and one over all frames.
-struct FirstVariants {
+struct Version1Variants {
     /// The component over the in-app frames; nil when no in-app frame contributes.
     var app: GroupingComponent?
     var system: GroupingComponent

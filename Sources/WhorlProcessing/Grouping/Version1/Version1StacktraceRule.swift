@@ -3,12 +3,12 @@ import WhorlProtocol
 /// Grouping by the frames of a stack.
 enum Version1StacktraceRule {
     /// The variants of the top-level stack of an event, which some clients send without an exception.
-    static func variants(_ event: Event) -> FirstVariants? {
+    static func variants(_ event: Event) -> Version1Variants? {
         event.stacktrace.flatMap { variants($0, event.platform) }
     }
 
     /// Both variants of a stack, with one pass over the frames; nil when no frame contributes.
-    static func variants(_ stack: Stacktrace, _ platform: String) -> FirstVariants? {
+    static func variants(_ stack: Stacktrace, _ platform: String) -> Version1Variants? {
         var all: [GroupingComponent] = []
         var own: [GroupingComponent] = []
         var previous: Frame?
@@ -27,7 +27,7 @@ enum Version1StacktraceRule {
         let system = together(all)
         guard system.contributes else { return nil }
         let app = together(own)
-        return FirstVariants(app: app.contributes ? app : nil, system: system)
+        return Version1Variants(app: app.contributes ? app : nil, system: system)
     }
 
     private static func isRecursion(_ first: Frame, _ second: Frame) -> Bool {

@@ -2,7 +2,7 @@ import WhorlProtocol
 
 /// Grouping by the stack of the relevant thread: the crashed one, else the current one, else the only one.
 enum Version1ThreadRule {
-    static func variants(_ event: Event) -> FirstVariants? {
+    static func variants(_ event: Event) -> Version1Variants? {
         let crashed = event.threads.filter(\.crashed)
         let current = event.threads.filter(\.current)
         let candidates = !crashed.isEmpty ? crashed : !current.isEmpty ? current : event.threads
@@ -12,6 +12,6 @@ enum Version1ThreadRule {
         func thread(_ stack: GroupingComponent) -> GroupingComponent {
             .group(name: "thread", contributes: true, hint: nil, children: [stack])
         }
-        return FirstVariants(app: variants.app.map(thread), system: thread(variants.system))
+        return Version1Variants(app: variants.app.map(thread), system: thread(variants.system))
     }
 }

@@ -6,7 +6,7 @@ import WhorlPostgres
 import WhorlProtocol
 
 /// Converts every error to a response: JSON with a `detail`, and no internal information.
-package struct ErrorAnswers<Context: RequestContext>: RouterMiddleware {
+package struct ErrorResponseMiddleware<Context: RequestContext>: RouterMiddleware {
     private let logger: Logger
 
     package init(logger: Logger) { self.logger = logger }
@@ -20,7 +20,7 @@ package struct ErrorAnswers<Context: RequestContext>: RouterMiddleware {
             return try await next(request, context)
         } catch let error as PostgresError where error.code == .poolExhausted {
             return .problem(.serviceUnavailable, "Too many requests wait for the database", [.retryAfter: "5"])
-        } catch let error as PostgresError where error.meansServerAway {
+        } catch let error as PostgresError where error.meansServerUnavailable {
             return .problem(.serviceUnavailable, "The database does not answer", [.retryAfter: "5"])
         } catch let error as PostgresError where error.isTooSlow {
             return .problem(.serviceUnavailable, "The request took too long", [.retryAfter: "5"])

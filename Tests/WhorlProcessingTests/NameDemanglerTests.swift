@@ -6,7 +6,7 @@ import WhorlTestSupport
 @testable import WhorlProcessing
 
 @Suite("Demangling", .serialized)
-struct NameReaderTests {
+struct NameDemanglerTests {
     /// A C++ name of 265 bytes of nested pairs, each of which refers to the previous one twice.
     static let growingCxx: String = {
         let digits = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -29,7 +29,7 @@ struct NameReaderTests {
             ("_RNvNtCs1234_4shop4cart5total", "shop::cart::total"), ("total", nil), ("_Z", nil), ("", nil),
             ("$s" + String(repeating: "4Shop", count: 200), nil),
         ]
-        let names = await NameReader.shared.names(cases.map(\.0), projectID: 1)
+        let names = await NameDemangler.shared.names(cases.map(\.0), projectID: 1)
         for (mangled, expected) in cases { #expect(names[mangled] == expected, "\(mangled)") }
     }
 
@@ -39,7 +39,7 @@ struct NameReaderTests {
         #expect(Self.growingCxx.utf8.count == 265 && Self.growingSwift.utf8.count < 150)
         for (index, name) in [Self.growingSwift, Self.growingCxx].enumerated() {
             let start = ContinuousClock.now
-            let names = await NameReader.shared.names([name, "_ZN4shop4Cart\(index)5otherEv"], projectID: 2)
+            let names = await NameDemangler.shared.names([name, "_ZN4shop4Cart\(index)5otherEv"], projectID: 2)
             #expect(names[name] == nil, "the name stays unchanged")
             #expect(start.duration(to: .now) < scaledBound(.seconds(2)))
         }
@@ -54,7 +54,7 @@ struct NameReaderTests {
             let limits = try String(contentsOfFile: "/proc/\(child)/limits", encoding: .utf8)
             #expect(limits.firstMatch(of: /Max data size\s+(\d+)/).flatMap { Int($0.1) } ?? .max <= 128 << 20)
         }
-        let after = await NameReader.shared.names(["_ZN4shop4Cart5afterEv"], projectID: 2)
+        let after = await NameDemangler.shared.names(["_ZN4shop4Cart5afterEv"], projectID: 2)
         #expect(after["_ZN4shop4Cart5afterEv"] == "shop::Cart::after()")
         #expect(try residentBytes() - before < 32 << 20)
     }
@@ -64,7 +64,7 @@ struct NameReaderTests {
         for unit in ["Sa", "ySa", "1a", "N", "P", "R", "I", "F", "T_", "S_", "x", "_"] {
             for prefix in ["$s", "_Z", "_ZN", "_R", "_RNv", "$S", "_T0"] {
                 let name = prefix + String(repeating: unit, count: (512 - prefix.utf8.count) / unit.utf8.count)
-                let names = await NameReader.shared.names([name], projectID: 3)
+                let names = await NameDemangler.shared.names([name], projectID: 3)
                 #expect((names[name]?.utf8.count ?? 0) <= 4_096)
             }
         }
@@ -72,7 +72,7 @@ struct NameReaderTests {
 
     @Test("A killed worker process is replaced")
     func killed() async throws {
-        _ = await NameReader.shared.names(["_ZN1a1bEv"], projectID: 4)
+        _ = await NameDemangler.shared.names(["_ZN1a1bEv"], projectID: 4)
         // The supervisor processes that this process started.
         let children = try Self.demanglers().supervisors
         #expect(!children.isEmpty)
@@ -80,14 +80,14 @@ struct NameReaderTests {
         let isBack = try await eventually {
             let name = "_ZN1a\(Int.random(in: 100...999_999))bEv"
             let text = "_ZN1a3b\(Int.random(in: 10...99))Ev"
-            return await NameReader.shared.names([name, text], projectID: 4)[text] != nil
+            return await NameDemangler.shared.names([name, text], projectID: 4)[text] != nil
         }
         #expect(isBack)
     }
 
     @Test("A project that exceeds its demangling time loses demangling for the rest of the minute; others do not")
     func share() {
-        var costly = CostlyNames()
+        var costly = DemanglingBudget()
         for _ in 0..<20 {
             #expect(costly.allows(1, minute: 5))
             costly.add(.milliseconds(20), 1, minute: 5)

@@ -2,7 +2,7 @@ import HTTPTypes
 import Hummingbird
 
 /// Answers HEAD requests with the head of the response to GET and no body (RFC 9110, 9.3.2).
-package struct HeadAnswers<Context: RequestContext>: RouterMiddleware {
+package struct HeadResponseMiddleware<Context: RequestContext>: RouterMiddleware {
     package init() {}
 
     package func handle(

@@ -1,7 +1,7 @@
 /// The running and waiting requests of a gate: a pure state machine.
 ///
 /// Each key, such as a token, has its own places and its own queue. The queues of two keys never block each other.
-struct GateLines<Key: Hashable & Sendable>: Sendable {
+struct GateQueues<Key: Hashable & Sendable>: Sendable {
     /// The answer to a request that arrives at the gate.
     enum Answer: Equatable {
         case enters

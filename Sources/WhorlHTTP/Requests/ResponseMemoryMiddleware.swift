@@ -7,7 +7,7 @@ import WhorlTelemetry
 /// address.
 ///
 /// A peer that does not read its responses holds no more than its share; further responses for it are refused.
-package struct AnswerMemory: RouterMiddleware {
+package struct ResponseMemoryMiddleware: RouterMiddleware {
     package typealias Context = CollectorRequestContext
 
     /// Responses up to this size do not count, because the socket buffers them.
@@ -59,7 +59,7 @@ package struct AnswerMemory: RouterMiddleware {
             defer { memory.release() }
             try await body.write(writer)
             // If the connection is closed, nothing more is sent, so the memory is released as well.
-            try? await context.channel.triggerUserOutboundEvent(AnswerTaken()).get()
+            try? await context.channel.triggerUserOutboundEvent(ResponseDelivered()).get()
         }
         return response
     }

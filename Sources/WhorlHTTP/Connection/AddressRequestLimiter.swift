@@ -7,7 +7,7 @@ import WhorlTelemetry
 ///
 /// Health, metrics and unknown paths are answered without credentials. Thousands of such requests at once keep the
 /// event loops so busy that new connections are not accepted for seconds. Ingest requests have limits of their own.
-package final class AddressPace: Sendable {
+package final class AddressRequestLimiter: Sendable {
     /// Requests per address and second: a tenth of what a small machine answers.
     static let perSecond = 1_000
     /// Maximum number of tracked addresses; if there are more, all counts are reset.

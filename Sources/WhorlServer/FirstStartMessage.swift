@@ -1,5 +1,5 @@
 /// The text that the first start prints: where to send events, and where to view them.
-struct FirstStartBlock {
+struct FirstStartMessage {
     let text: String
 
     init(_ first: Bootstrap.FirstStart, publicURL: String, isListening: Bool) {

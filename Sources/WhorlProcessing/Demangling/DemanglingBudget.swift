@@ -2,7 +2,7 @@
 ///
 /// When a project exceeds its limit, its names stay mangled until the end of the minute. Other projects are not
 /// affected. Normal names take a few microseconds.
-struct CostlyNames: Sendable {
+struct DemanglingBudget: Sendable {
     /// The maximum demangling time of a project per minute.
     static let perMinute = Duration.milliseconds(400)
     private static let capacity = 10_000

@@ -1,11 +1,11 @@
 /// The demangled forms of mangled names, such as the function names of an event.
 ///
-/// A lookup is a pure function. Demangling is not pure and happens earlier (`NameReader` in WhorlProcessing).
-public struct ReadableNames: Sendable, Equatable {
+/// A lookup is a pure function. Demangling is not pure and happens earlier (`NameDemangler` in WhorlProcessing).
+public struct DemangledNames: Sendable, Equatable {
     private let names: [String: String]
 
     /// An empty collection.
-    public static let none = ReadableNames([:])
+    public static let none = DemangledNames([:])
 
     /// Creates a collection of demangled names by mangled name.
     public init(_ names: [String: String]) { self.names = names }

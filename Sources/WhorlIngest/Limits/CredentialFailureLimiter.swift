@@ -6,7 +6,7 @@ import WhorlProcessing
 ///
 /// An address with too many refused credentials in a minute is refused until the minute is over, except for requests
 /// with a known key. The number of tracked addresses is bounded.
-package final class AddressGuard: Sendable {
+package final class CredentialFailureLimiter: Sendable {
     private static let capacity = 50_000
 
     private struct State {

@@ -9,7 +9,7 @@ import WhorlStore
 import WhorlTelemetry
 
 /// The components of a running collector, and the order in which their services start.
-struct CollectorRooms: Sendable {
+struct CollectorComponents: Sendable {
     let keyCopy: KeyCopy
     let keys: KeyDirectory
     let codec: PayloadCodec
@@ -42,7 +42,7 @@ struct CollectorRooms: Sendable {
         let sink = EventSink(writer: writer, spool: spool, codec: codec, keys: keys)
         let limiter = RateLimiter(pool: pools.limits, farFactor: settings.limits.farFactor, logger: logger)
         let outcomes = OutcomeRecorder(pool: pools.limits, logger: logger, registry: registry)
-        let guesses = AddressGuard(failuresPerMinute: settings.limits.badCredentialsPerMinute)
+        let guesses = CredentialFailureLimiter(failuresPerMinute: settings.limits.badCredentialsPerMinute)
         ingest = IngestPipeline(
             authorizer: IngestAuthorizer(
                 keys: keys,

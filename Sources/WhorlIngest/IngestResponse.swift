@@ -1,7 +1,7 @@
 import WhorlProtocol
 
 /// The response to an ingest request (protocol facts, section 1.6).
-package struct IngestAnswer: Sendable {
+package struct IngestResponse: Sendable {
     package var status: Int
     package var body: JSON
     package var headers: [(name: String, value: String)] = []
@@ -9,8 +9,8 @@ package struct IngestAnswer: Sendable {
     /// The response to a request whose items are kept or deliberately dropped.
     ///
     /// Its body contains the id if the request is about an event; otherwise it is an empty object.
-    static func accepted(_ id: EventID?, _ limits: [RateLimiter.Denial]) -> IngestAnswer {
-        var answer = IngestAnswer(status: 200, body: id.map { ["id": .string($0.hex)] } ?? [:])
+    static func accepted(_ id: EventID?, _ limits: [RateLimiter.Denial]) -> IngestResponse {
+        var answer = IngestResponse(status: 200, body: id.map { ["id": .string($0.hex)] } ?? [:])
         answer.add(limits)
         return answer
     }

@@ -1,7 +1,7 @@
 import WhorlStore
 
 /// Runs an administrative change and converts its errors to ``APIError``.
-func administrated<Value>(_ body: () async throws -> Value) async throws -> Value {
+func withAPIErrors<Value>(_ body: () async throws -> Value) async throws -> Value {
     do {
         return try await body()
     } catch AdministrationError.invalid(let detail) {

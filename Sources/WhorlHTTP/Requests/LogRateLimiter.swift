@@ -1,7 +1,7 @@
 import Synchronization
 
 /// A limit on the log lines about requests per second.
-final class LineAllowance: Sendable {
+final class LogRateLimiter: Sendable {
     /// Lines per second: enough to see what happens, and little load for a disk.
     static let perSecond = 100
 

@@ -9,9 +9,9 @@ import WhorlThreads
 /// After a name that exceeds its limits, the remaining names of the event stay mangled.
 /// Requests wait in order of arrival. When ``maxWaiting`` requests wait, a further request gets only cached names.
 /// Results are cached.
-public actor NameReader {
+public actor NameDemangler {
     /// The reader of this process.
-    public static let shared = NameReader()
+    public static let shared = NameDemangler()
 
     /// The maximum number of demangled names of one event.
     public static let maxNames = 500
@@ -28,20 +28,20 @@ public actor NameReader {
     private let process: DemanglerProcess
     private nonisolated let waiting = Mutex(0)
     private nonisolated let cache = Mutex(NameCache(maxBytes: cacheBytes))
-    private var costly = CostlyNames()
+    private var costly = DemanglingBudget()
 
     init() { process = DemanglerProcess(thread: executor) }
 
     deinit { executor.stop() }
 
     /// The demangled names of an event; returns without waiting when all are cached, or none is mangled.
-    public nonisolated func names(of event: Event, projectID: Int) async -> ReadableNames {
+    public nonisolated func names(of event: Event, projectID: Int) async -> DemangledNames {
         let mangled = event.mangledNames(limit: Self.maxNames)
         return mangled.isEmpty ? .none : await names(mangled, projectID: projectID)
     }
 
     /// The demangled forms of names.
-    nonisolated func names(_ mangled: [String], projectID: Int) async -> ReadableNames {
+    nonisolated func names(_ mangled: [String], projectID: Int) async -> DemangledNames {
         var found: [String: String] = [:]
         var unknown: [MangledName] = []
         cache.withLock { cache in
@@ -53,10 +53,10 @@ public actor NameReader {
                 }
             }
         }
-        guard !unknown.isEmpty, enter() else { return ReadableNames(found) }
+        guard !unknown.isEmpty, enter() else { return DemangledNames(found) }
         for (name, readable) in await read(unknown, projectID: projectID) { found[name] = readable }
         waiting.withLock { $0 -= 1 }
-        return ReadableNames(found)
+        return DemangledNames(found)
     }
 
     private nonisolated func enter() -> Bool {
