@@ -30,7 +30,7 @@ fixture: ## Print a fixture, NAME=hostile/auth/key-form-60-kb or a part of it
 test-tsan: setup ## Run the tests under ThreadSanitizer (slow)
 	@.ci/test-tsan
 
-faults: setup ## Try every fault, all rounds (ten minutes)
+faults: setup ## Inject every fault, in all rounds (ten minutes)
 	swift build --build-tests
 	WHORL_FAULTS=full swift test --skip-build --no-parallel --filter WhorlFaultTests
 
@@ -49,6 +49,6 @@ bench: build ## Measure the whole collector and its steps (some minutes)
 	swift run -c release --package-path Benchmarks micro
 	swift run -c release --package-path Benchmarks load "$(CURDIR)/.build/release/whorl"
 
-fuzz: ## Fuzz the readers of untrusted bytes, SECONDS=60 each
+fuzz: ## Fuzz the parsers of untrusted input, SECONDS=60 each
 	@.ci/setup build
 	@Fuzz/run $(or $(SECONDS),60)

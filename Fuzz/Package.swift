@@ -1,7 +1,7 @@
 // swift-tools-version:6.2
 import PackageDescription
 
-// The rooms are compiled anew here (the folders are links), so that the sanitizers see into them.
+// The targets are compiled here from linked folders, so that the sanitizers instrument them.
 let sanitized: [SwiftSetting] = [.swiftLanguageMode(.v6), .unsafeFlags(["-sanitize=fuzzer,address"])]
 
 let package = Package(
