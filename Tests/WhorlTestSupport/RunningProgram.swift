@@ -12,13 +12,15 @@ package final class RunningProgram: @unchecked Sendable {
     private var status: Int32?
     private let condition = NSCondition()
 
-    /// Starts a program with only the variables of `environment`.
+    /// Starts a program with only the variables of `environment`, and the options of a sanitizer if there are any.
     package init(_ path: String, _ arguments: [String], environment: [String: String] = [:]) throws {
         name = path.split(separator: "/").last.map(String.init) ?? path
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw TestFailure("no pipe") }
         var child: pid_t = 0
-        let assignments = environment.map { "\($0.key)=\($0.value)" }
+        // The sanitizer of the program reports to the same place as that of the test.
+        let sanitizer = ProcessInfo.processInfo.environment.filter { $0.key == "TSAN_OPTIONS" }
+        let assignments = environment.merging(sanitizer) { given, _ in given }.map { "\($0.key)=\($0.value)" }
         let words = (["/usr/bin/env", "-i"] + assignments + [path] + arguments).map { strdup($0) } + [nil]
         defer { for word in words { free(word) } }
         let failure = whorl_spawn(&child, "/usr/bin/env", words, ends[1], -1)
