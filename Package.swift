@@ -184,6 +184,7 @@ let package = Package(
             name: "WhorlIngestTests",
             dependencies: ["WhorlIngest", "WhorlSpool", "WhorlStore", "WhorlProtocol", "WhorlTestSupport"]
         ),
+        .testTarget(name: "WhorlServicesTests", dependencies: ["WhorlServices"]),
         .testTarget(name: "WhorlReplayTests", dependencies: ["WhorlReplay"]),
         .testTarget(
             name: "WhorlHTTPTests",

@@ -75,12 +75,14 @@ package final class ProjectEventMetrics: Sendable {
     private final class Environment: Sendable {
         let name: String
         let events: [Counter]
-        let lastEvent: Gauge
+        /// Exists from the first event on: zero would read as 1970.
+        let lastEvent = AtomicLazyReference<Gauge>()
+        let labels: [String]
 
-        init(name: String, events: [Counter], lastEvent: Gauge) {
+        init(name: String, events: [Counter], labels: [String]) {
             self.name = name
             self.events = events
-            self.lastEvent = lastEvent
+            self.labels = labels
         }
     }
 
@@ -108,7 +110,10 @@ package final class ProjectEventMetrics: Sendable {
     func acknowledged(environment name: String, level: Level, at unixTime: Double) {
         let environment = environment(name)
         environment.events[level.index].increment()
-        environment.lastEvent.set(unixTime)
+        let lastEvent =
+            environment.lastEvent.load()
+            ?? environment.lastEvent.storeIfNil(family.lastEvent.child(environment.labels))
+        lastEvent.set(unixTime)
     }
 
     /// Counts the effect of a committed event on its issue.
@@ -128,7 +133,7 @@ package final class ProjectEventMetrics: Sendable {
             let environment = Environment(
                 name: name,
                 events: Level.allCases.map { family.events.child(labels + [label, $0.rawValue]) },
-                lastEvent: family.lastEvent.child(labels + [label])
+                labels: labels + [label]
             )
             environments[isOverBound ? otherLabel : name] = environment
             if !isOverBound { _ = first.storeIfNil(environment) }

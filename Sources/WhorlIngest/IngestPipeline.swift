@@ -58,10 +58,11 @@ package struct IngestPipeline: Sendable {
                     try authorizer.check(outcomes.key, request)
                 }
                 let key = try authorizer.confirmed(outcomes.key, envelope.dsn)
-                outcomes.judge(await judge.verdicts(on: envelope, key))
+                outcomes.judge(await judge.verdicts(on: envelope, from: 0, key))
                 guard let item = outcomes.event(in: envelope) else { return nil }
                 let result = try await processor.process(item, of: envelope, key, request)
                 outcomes.judgeEvent(result)
+                outcomes.judge(await judge.verdicts(on: envelope, from: outcomes.judged, key))
                 return result.event
             }
             if let limited = outcomes.refusalOfLimits { throw limited }

@@ -42,6 +42,8 @@ struct ItemOutcomes: Sendable {
     private(set) var refusal: IngestRefusal?
     /// The event that was kept, and the result of writing it.
     private(set) var kept: (event: ProcessedEvent, result: WriteResult)?
+    /// Items that were judged.
+    private(set) var judged = 0
     private var eventID: EventID?
     private var processedID: EventID?
 
@@ -51,11 +53,12 @@ struct ItemOutcomes: Sendable {
         entries = envelope.items.map { Entry(type: $0.type) }
     }
 
-    /// Records the outcomes of all items; the event has none yet.
+    /// Records the outcomes of the next items; the event has none yet.
     mutating func judge(_ verdicts: [ItemOutcome?]) {
-        for (place, verdict) in zip(entries.indices, verdicts) {
-            entries[place].outcome = verdict
-            if entries[place].type == "event", verdict != nil { entries[place].eventID = eventID }
+        for verdict in verdicts {
+            entries[judged].outcome = verdict
+            if entries[judged].type == "event", verdict != nil { entries[judged].eventID = eventID }
+            judged += 1
         }
     }
 
@@ -126,5 +129,5 @@ struct ItemOutcomes: Sendable {
 
     private var denials: [RateLimiter.Denial] { entries.compactMap { $0.outcome?.denial } }
 
-    private var eventPlace: Int? { entries.firstIndex { $0.type == "event" && $0.outcome == nil } }
+    private var eventPlace: Int? { entries[..<judged].firstIndex { $0.type == "event" && $0.outcome == nil } }
 }

@@ -184,7 +184,8 @@ package final class PostgresPool: Service, Sendable {
             await handle(.opened)
             return connection
         } catch {
-            let isAway = Self.meansAway(error)
+            // A cancelled attempt says nothing about the server.
+            let isAway = !Task.isCancelled && Self.meansAway(error)
             if isAway { logAway(error) }
             await handle(.openFailed(isAway: isAway))
             throw error
@@ -198,7 +199,7 @@ package final class PostgresPool: Service, Sendable {
     private func release(_ connection: PostgresConnection, failure: (any Error)?) async {
         let isReusable = await connection.isReusable
         let result: Pool.Result =
-            if let failure { Self.meansAway(failure) ? .away : .failed } else { .succeeded }
+            if let failure { !Task.isCancelled && Self.meansAway(failure) ? .away : .failed } else { .succeeded }
         if result == .away { logAway(failure) }
         await handle(.returned(connection, isReusable: isReusable, result))
     }
@@ -303,9 +304,14 @@ package final class PostgresPool: Service, Sendable {
     }
 
     private func reportConnections() {
-        let (idle, busy, connecting, isUp) = state.withLock { state in
-            (state.pool.idleCount, state.pool.busy, state.pool.connecting, state.pool.isServerAnswering)
+        // Within the lock, so that two reports cannot overtake each other.
+        state.withLock { state in
+            metrics.connections(
+                idle: state.pool.idleCount,
+                busy: state.pool.busy,
+                connecting: state.pool.connecting,
+                isUp: state.pool.isServerAnswering
+            )
         }
-        metrics.connections(idle: idle, busy: busy, connecting: connecting, isUp: isUp)
     }
 }

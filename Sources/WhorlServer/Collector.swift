@@ -125,7 +125,7 @@ struct Collector: Sendable {
                 migration.set(Double(schemaMigrator.migrations.last?.number ?? 0))
                 await rooms.keys.update()
                 try await rooms.codec.load()
-                try await rooms.knownChildren.load()
+                try await rooms.metricPreloader.load()
                 rooms.writer.open()
             },
             logger: logger

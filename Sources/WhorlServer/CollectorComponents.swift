@@ -17,7 +17,7 @@ struct CollectorComponents: Sendable {
     let ingest: IngestPipeline
     let events: EventMetrics
     let health: HealthMonitor
-    let knownChildren: MetricPreloader
+    let metricPreloader: MetricPreloader
     /// The services to run, dependencies first.
     let services: [any Service]
 
@@ -34,7 +34,7 @@ struct CollectorComponents: Sendable {
         keys = KeyDirectory(pool: pools.ingest, copy: keyCopy, rules: settings.groupingRules, logger: logger)
         writer = EventWriter(pool: pools.ingest, configuration: settings.writer, logger: logger, registry: registry)
         events = EventMetrics(registry: registry)
-        knownChildren = MetricPreloader(
+        metricPreloader = MetricPreloader(
             queries: MetricsQueries(pool: pools.housekeeping),
             events: events,
             logger: logger
@@ -76,7 +76,7 @@ struct CollectorComponents: Sendable {
         var services: [any Service] = [
             watchdog, health,
             Retention(pool: pools.housekeeping, days: settings.retentionDays, logger: logger, registry: registry),
-            knownChildren, keys, codec, outcomes, limiter, tagBacklog, writer,
+            metricPreloader, keys, codec, outcomes, limiter, tagBacklog, writer,
             SpoolReplay(
                 spool: spool,
                 writer: writer,

@@ -1,8 +1,8 @@
-import AsyncAlgorithms
 import Foundation
 import Logging
 import ServiceLifecycle
 import WhorlPostgres
+import WhorlServices
 import WhorlStore
 import WhorlTelemetry
 
@@ -51,7 +51,7 @@ struct DatabasePreparation: Service {
             return
         }
         try await cancelWhenGracefulShutdown {
-            for await _ in AsyncTimerSequence(interval: Self.interval, clock: .continuous) {
+            repeat {
                 do {
                     _ = try await prepare()
                     try await prepared()
@@ -60,7 +60,7 @@ struct DatabasePreparation: Service {
                 } catch let error as PostgresError where error.meansServerUnavailable {
                     logger.debug("database not prepared yet", metadata: ["db.error": "\(error)"])
                 }
-            }
+            } while await PeriodicService.tick(after: Self.interval)
             // An incompatible schema terminates the collector, as it does at start.
             try? await gracefulShutdown()
         }

@@ -27,6 +27,10 @@ import Testing
     func table(_ event: ReplayState.Event, _ expected: ReplayState.Action) {
         var state = ReplayState()
         #expect(state.handle(event, at: start) == expected)
+        // While the replay waits after a failure, only the tick has another answer.
+        var waiting = ReplayState()
+        _ = waiting.handle(.spoolFailed, at: start)
+        #expect(waiting.handle(event, at: start) == (event == .tick ? .rest : expected))
     }
 
     @Test("A record that fails five times becomes a dead letter; a success resets the count")

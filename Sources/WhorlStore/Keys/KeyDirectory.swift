@@ -34,13 +34,9 @@ package actor KeyDirectory: Service {
     private let pool: PostgresPool
     private let logger: Logger
     private let refresh: Duration
-    private let copy: KeyCopy?
     /// Decodes rows on its own thread, since 100,000 keys take a while.
     private let thread = WorkThread(name: "keys")
-    /// Writes the copy on its own thread, since a disk may hang.
-    private let disk = WorkThread(name: "keys-copy")
-    private let copyWanted: AsyncStream<Void>
-    private let wantCopy: AsyncStream<Void>.Continuation
+    private let copyWriter: KeyCopyWriter?
     private var version: Int?
     private var known: [String: KeyInfo]
     /// The grouping settings for replayed events by project; rebuilt when keys or settings change.
@@ -61,13 +57,14 @@ package actor KeyDirectory: Service {
     ) {
         self.pool = pool
         self.rules = rules
-        self.copy = copy
         self.logger = logger
         self.refresh = refresh
-        (copyWanted, wantCopy) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        copyWriter = copy.map { KeyCopyWriter(copy: $0, logger: logger) }
         known = copy?.load() ?? [:]
         places = Self.places(of: known)
     }
+
+    deinit { copyWriter?.stop() }
 
     private static func places(of keys: [String: KeyInfo]) -> [Int: Place] {
         Dictionary(
@@ -94,7 +91,12 @@ package actor KeyDirectory: Service {
         }
         // Concurrent requests for the same key share one query.
         if lookups[publicKey] != nil {
-            return try await withCheckedContinuation { lookups[publicKey]?.append($0) }.get()
+            let result = await withCheckedContinuation { lookups[publicKey]?.append($0) }
+            // Only the request that asked was cancelled: this one asks itself.
+            if case .failure(let error as PostgresError) = result, error.code == .cancelled, !Task.isCancelled {
+                return try await key(publicKey)
+            }
+            return try result.get()
         }
         guard lookups.count < Self.maxLookups else {
             throw PostgresError(.poolExhausted, "too many lookups of unknown keys are in progress")
@@ -147,12 +149,7 @@ package actor KeyDirectory: Service {
 
     /// Keeps the keys and their copy up to date until it is stopped.
     package func run() async throws {
-        await withDiscardingTaskGroup { group in
-            group.addTask { [self] in
-                await PeriodicService(every: refresh, startsAtOnce: true) { await self.update() }.run()
-            }
-            if let copy { group.addTask { await self.copyChanges(to: copy) } }
-        }
+        await PeriodicService(every: refresh, startsAtOnce: true) { await self.update() }.run()
     }
 
     /// Reloads the keys when they changed; returns false when the database query failed.
@@ -176,24 +173,8 @@ package actor KeyDirectory: Service {
             logger.debug("keys not refreshed", metadata: ["db.error": "\(error)"])
             return false
         }
-        wantCopy.yield()
+        copyWriter?.write(known)
         return true
-    }
-
-    /// Copies the keys whenever they change.
-    ///
-    /// Runs separately from the refresh, so that a hanging disk does not keep a disabled key active.
-    private func copyChanges(to copy: KeyCopy) async {
-        await cancelWhenGracefulShutdown { [self] in
-            for await _ in copyWanted {
-                let keys = await known
-                do {
-                    try await disk.run { try copy.save(keys) }
-                } catch {
-                    logger.warning("keys not copied to the data directory", metadata: ["error": "\(error)"])
-                }
-            }
-        }
     }
 
     private static func decode(_ rows: PostgresRows) throws -> [String: KeyInfo] {

@@ -9,22 +9,14 @@ import WhorlFaults
 
 /// Stores batches: creates missing partitions, retries after deadlocks, and separates events that cannot be stored.
 actor BatchExecutor {
-    /// The result of storing a batch.
-    struct Report: Sendable {
-        /// The results in the order of the events.
-        var results: [Result<WriteResult, any Error>]
-        /// The sizes of the parts that were committed.
-        var stored: [Int] = []
-        /// The sizes of the parts that missed their deadline.
-        var missedDeadlines: [Int] = []
-
-        static func + (left: Report, right: Report) -> Report {
-            Report(
-                results: left.results + right.results,
-                stored: left.stored + right.stored,
-                missedDeadlines: left.missedDeadlines + right.missedDeadlines
-            )
-        }
+    /// A part of a batch that was stored in one transaction, or could not be.
+    struct Part: Sendable {
+        /// The places of its events in the batch.
+        let range: Range<Int>
+        /// In the order of the events.
+        let results: [Result<WriteResult, any Error>]
+        let isStored: Bool
+        let missedDeadline: Bool
     }
 
     /// The time limit for an event's wait in the queue and its batch together.
@@ -47,29 +39,46 @@ actor BatchExecutor {
         self.metrics = metrics
     }
 
-    /// Stores events in one transaction; `oldest` is the time when the first of them was submitted.
-    func store(_ events: [PreparedEvent], oldest: ContinuousClock.Instant) async -> Report {
+    /// Stores events, in one transaction if possible, and reports each part as soon as it ends.
+    ///
+    /// `oldest` is the time when the first event was submitted.
+    func store(
+        _ events: ArraySlice<PreparedEvent>,
+        oldest: ContinuousClock.Instant,
+        _ ended: @Sendable (Part) -> Void
+    ) async {
         let start = ContinuousClock.now
         do {
             let deadline = max(min(start + timeout, oldest + Self.maxWait), start + Self.shortestTry)
-            let results = try await transact(events, deadline: deadline)
+            let results = try await transact(Array(events), deadline: deadline)
             #if DEBUG
             Fault.crashPoint(.afterCommit)
             #endif
             metrics.committed(events.count, start.duration(to: .now))
-            return Report(results: results.map { .success($0) }, stored: [events.count])
+            ended(
+                Part(
+                    range: events.indices,
+                    results: results.map { .success($0) },
+                    isStored: true,
+                    missedDeadline: false
+                )
+            )
         } catch let error as PostgresError where error.refusesBatch && events.count > 1 {
             // At least one of the events cannot be stored: each half is stored separately, so that the others can be.
-            let middle = events.count / 2
-            let first = await store(Array(events[..<middle]), oldest: oldest)
-            return first + (await store(Array(events[middle...]), oldest: oldest))
+            let middle = events.startIndex + events.count / 2
+            await store(events[..<middle], oldest: oldest, ended)
+            await store(events[middle...], oldest: oldest, ended)
         } catch {
             metrics.failed.increment()
             logger.warning("batch not stored", metadata: ["batch.events": "\(events.count)", "db.error": "\(error)"])
             let isLate = (error as? PostgresError).map { $0.isTooSlow || $0.code == .deadline } ?? false
-            return Report(
-                results: events.map { _ in .failure(error) },
-                missedDeadlines: isLate ? [events.count] : []
+            ended(
+                Part(
+                    range: events.indices,
+                    results: events.map { _ in .failure(error) },
+                    isStored: false,
+                    missedDeadline: isLate
+                )
             )
         }
     }

@@ -84,6 +84,9 @@ package final class EventWriter: Service, Sendable {
     }
 
     /// Stores batches until it is stopped, then until all submitted events are answered.
+    ///
+    /// When its task is cancelled, transactions in progress are cancelled too; the events are answered with an error, and
+    /// the caller keeps them in the spool.
     package func run() async throws {
         await withTaskCancellationOrGracefulShutdownHandler {
             await withDiscardingTaskGroup { group in
@@ -120,7 +123,7 @@ package final class EventWriter: Service, Sendable {
         guard pool.isServerAnswering else { throw PostgresError(.unavailable, "the database does not answer") }
         return try await withCheckedThrowingContinuation { answer in
             let now = ContinuousClock.now
-            let (actions, count) = state.withLock { state in
+            let actions = state.withLock { state in
                 let event = state.flood.isOver(event) ? event.withoutPayload : event
                 let entry = Queue.Entry(
                     key: EventKey(event.event),
@@ -128,9 +131,10 @@ package final class EventWriter: Service, Sendable {
                     since: now,
                     payload: Submission(event: event, answer: answer)
                 )
-                return (state.queue.handle(.submitted(entry), at: now), state.queue.count)
+                let actions = state.queue.handle(.submitted(entry), at: now)
+                metrics.queued.set(Double(state.queue.count))
+                return actions
             }
-            metrics.queued.set(Double(count))
             perform(actions)
         }
     }
@@ -138,8 +142,11 @@ package final class EventWriter: Service, Sendable {
     // MARK: - Actions
 
     private func handle(_ event: Queue.Event) {
-        let (actions, count) = state.withLock { ($0.queue.handle(event, at: .now), $0.queue.count) }
-        metrics.queued.set(Double(count))
+        let actions = state.withLock { state in
+            let actions = state.queue.handle(event, at: .now)
+            metrics.queued.set(Double(state.queue.count))
+            return actions
+        }
         perform(actions)
     }
 
@@ -168,13 +175,18 @@ package final class EventWriter: Service, Sendable {
         switch work {
         case .report(let event, let time):
             try? await Task.sleep(until: time, clock: .continuous)
+            // A cancelled sleep ends at once: the queue timer would be started again and again.
+            if Task.isCancelled, case .queueTimeEnded = event { return }
             handle(event)
         case .store(let batch):
             let oldest = batch.map(\.since).min() ?? .now
-            let report = await executor.store(batch.map(\.payload.event), oldest: oldest)
-            for (entry, result) in zip(batch, report.results) { entry.payload.answer.resume(with: result) }
-            for count in report.stored { handle(.stored(count)) }
-            for count in report.missedDeadlines { handle(.missedDeadline(count)) }
+            await executor.store(batch.map(\.payload.event)[...], oldest: oldest) { part in
+                for (entry, result) in zip(batch[part.range], part.results) {
+                    entry.payload.answer.resume(with: result)
+                }
+                if part.isStored { handle(.stored(part.range.count)) }
+                if part.missedDeadline { handle(.missedDeadline(part.range.count)) }
+            }
             handle(.batchEnded)
         }
     }
