@@ -100,7 +100,7 @@ import WhorlTestSupport
                 ]
             )
             #expect(try await second.exitStatus(within: 30) == 1)
-            #expect(second.output.contains("every collector needs a data directory of its own"))
+            #expect(second.output.contains("every collector needs its own data directory"))
             try await lab.verify("two owners")
         }
     }

@@ -1,3 +1,4 @@
+import Foundation
 import HTTPTypes
 import Logging
 import NIOCore
@@ -19,7 +20,7 @@ import WhorlTestSupport
 @Suite struct IngestChannelHandlerTests {
     private static let key = String(repeating: "a", count: 32)
 
-    private static func pipeline() throws -> IngestPipeline {
+    private static func pipeline(_ registry: MetricsRegistry = MetricsRegistry()) throws -> IngestPipeline {
         let directory = try temporaryDirectory("ingest-channel")
         let copy = KeyCopy(directory: directory)
         try copy.save([
@@ -33,7 +34,6 @@ import WhorlTestSupport
                 settings: ProjectSettings()
             )
         ])
-        let registry = MetricsRegistry()
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let pool = PostgresPool(
@@ -227,5 +227,42 @@ import WhorlTestSupport
         second.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
         try await second.closeFuture.get()
         #expect(try await second.readOutbound(as: HTTPResponsePart.self) == nil)
+    }
+
+    @Test(
+        "Items before a refused event keep their own outcome, and those after it share that of the refusal",
+        arguments: [(true, "invalid\",reason=\"invalid_json"), (false, "filtered\",reason=\"unsupported-item")]
+    )
+    func itemsOfRefusedRequest(isAfterEvent: Bool, expected: String) async throws {
+        let registry = MetricsRegistry()
+        let pipeline = try Self.pipeline(registry)
+        let event = "{\"type\":\"event\"}\n{broken\n"
+        let session = "{\"type\":\"session\"}\n{}\n"
+        let body = "{}\n" + (isAfterEvent ? event + session : session + event)
+        let answer = await pipeline.answer(
+            IngestRequest(
+                route: .envelope,
+                projectID: "1",
+                headers: .init(),
+                query: ["sentry_key": Self.key],
+                body: ReceivedBody(Array(body.utf8)),
+                clientAddress: nil,
+                receivedAt: Date(),
+                arrived: .now
+            )
+        )
+        #expect(answer.status == 400)
+        let line = "whorl_ingest_items_total{type=\"session\",outcome=\"\(expected)\"} 1"
+        #expect(registry.render(.prometheusText).contains(line))
+    }
+
+    @Test("A project's last event has no time before its first event")
+    func lastEvent() {
+        let registry = MetricsRegistry()
+        let project = EventMetrics(registry: registry).project(organization: "acme", project: "web")
+        project.preload(environment: "production")
+        #expect(!registry.render(.prometheusText).contains("\nwhorl_last_event_timestamp_seconds{"))
+        project.acknowledged(environment: "production", level: .error, at: 42)
+        #expect(registry.render(.prometheusText).contains("environment=\"production\"} 42"))
     }
 }
