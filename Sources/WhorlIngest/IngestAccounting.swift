@@ -10,18 +10,18 @@ import WhorlStore
 package struct IngestAccounting: Sendable {
     private let metrics: IngestMetrics
     private let outcomes: OutcomeRecorder
-    private let guesses: CredentialFailureLimiter
+    private let credentialFailures: CredentialFailureLimiter
     private let logger: Logger
 
     package init(
         metrics: IngestMetrics,
         outcomes: OutcomeRecorder,
-        guesses: CredentialFailureLimiter,
+        credentialFailures: CredentialFailureLimiter,
         logger: Logger
     ) {
         self.metrics = metrics
         self.outcomes = outcomes
-        self.guesses = guesses
+        self.credentialFailures = credentialFailures
         self.logger = logger
     }
 
@@ -35,7 +35,7 @@ package struct IngestAccounting: Sendable {
             guard let reason = refusal.countedReason else { return }
             if reason.isCredentialFailure {
                 metrics.refusedCredentials(reason)
-                guesses.failed(request.clientAddress)
+                credentialFailures.failed(request.clientAddress)
                 return
             }
         }

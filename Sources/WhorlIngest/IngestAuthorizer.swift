@@ -10,7 +10,7 @@ package final class IngestAuthorizer: Sendable {
     private let keys: KeyDirectory
     private let limiter: RateLimiter
     private let limits: IngestLimits
-    private let guesses: CredentialFailureLimiter
+    private let credentialFailures: CredentialFailureLimiter
     private let metrics: EventMetrics
     /// The compiled rules of each key, cached until the settings of the key change.
     ///
@@ -22,14 +22,14 @@ package final class IngestAuthorizer: Sendable {
         keys: KeyDirectory,
         limiter: RateLimiter,
         limits: IngestLimits,
-        guesses: CredentialFailureLimiter,
+        credentialFailures: CredentialFailureLimiter,
         metrics: EventMetrics
     ) {
         self.metrics = metrics
         self.keys = keys
         self.limiter = limiter
         self.limits = limits
-        self.guesses = guesses
+        self.credentialFailures = credentialFailures
     }
 
     /// The key of a request; nil when only the envelope can contain it.
@@ -47,7 +47,7 @@ package final class IngestAuthorizer: Sendable {
             )
         } catch {
             guard error == .missing, envelopeDSN == nil, request.isEnvelope else { throw IngestRefusal(error) }
-            try refuseGuesser(request)
+            try refuseIfBlocked(request)
             return nil
         }
         if let text = request.projectID, Int(text) == nil || text.utf8.contains(UInt8(ascii: "+")) {
@@ -58,7 +58,7 @@ package final class IngestAuthorizer: Sendable {
             key = known
         } else {
             // Only requests with unknown keys are blocked by address. A valid key from the same address keeps working.
-            try refuseGuesser(request)
+            try refuseIfBlocked(request)
             let found: KeyInfo?
             do { found = try await keys.key(credentials.publicKey) } catch { throw .unavailable(cause: error) }
             guard let found else {
@@ -106,8 +106,8 @@ package final class IngestAuthorizer: Sendable {
         return key
     }
 
-    private func refuseGuesser(_ request: IngestRequest) throws(IngestRefusal) {
-        guard let seconds = guesses.secondsBlocked(request.clientAddress) else { return }
+    private func refuseIfBlocked(_ request: IngestRequest) throws(IngestRefusal) {
+        guard let seconds = credentialFailures.secondsBlocked(request.clientAddress) else { return }
         throw IngestRefusal(status: 429, detail: "too many bad credentials", retryAfterSeconds: seconds)
     }
 

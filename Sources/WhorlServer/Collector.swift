@@ -57,14 +57,14 @@ struct Collector: Sendable {
         ProcessMetrics.describe(in: registry, version: Version.number, revision: Version.revision)
         try signals.check()
         let pools = Pools(settings: settings, url: access.url, registry: registry, logger: logger)
-        let rooms = try CollectorComponents(settings: settings, pools: pools, registry: registry, logger: logger)
+        let components = try CollectorComponents(settings: settings, pools: pools, registry: registry, logger: logger)
         let publicURL = PublicURL(settings.publicURL(port: settings.port))
-        let (preparation, first) = try await prepare(access, pools, rooms, registry, logger)
-        await rooms.health.checkOnce()
+        let (preparation, first) = try await prepare(access, pools, components, registry, logger)
+        await components.health.checkOnce()
         let isListening = Atomic(false)
 
         let recorder = RequestRecorder(registry: registry, logger: logger)
-        let server = application(rooms, recorder, pools.api, publicURL, registry, logger) { port in
+        let server = application(components, recorder, pools.api, publicURL, registry, logger) { port in
             isListening.store(true, ordering: .relaxed)
             publicURL.set(settings.publicURL(port: port))
             logger.info(
@@ -83,8 +83,8 @@ struct Collector: Sendable {
         if let cluster = access.cluster { services.append(PrivateClusterSupervisor(cluster: cluster, logger: logger)) }
         services += pools.all as [any Service]
         services.append(preparation)
-        services += rooms.services
-        services += [server, DrainSignal(health: rooms.health, logger: logger)] as [any Service]
+        services += components.services
+        services += [server, DrainSignal(health: components.health, logger: logger)] as [any Service]
         let group = ServiceGroup(
             configuration:
                 .init(
@@ -111,7 +111,7 @@ struct Collector: Sendable {
     private func prepare(
         _ access: DatabaseAccess,
         _ pools: Pools,
-        _ rooms: CollectorComponents,
+        _ components: CollectorComponents,
         _ registry: MetricsRegistry,
         _ logger: Logger
     ) async throws -> (service: DatabasePreparation, first: Bootstrap.FirstStart?) {
@@ -123,10 +123,10 @@ struct Collector: Sendable {
             bootstrap: settings.bootstrap,
             prepared: {
                 migration.set(Double(schemaMigrator.migrations.last?.number ?? 0))
-                await rooms.keys.update()
-                try await rooms.codec.load()
-                try await rooms.metricPreloader.load()
-                rooms.writer.open()
+                await components.keys.update()
+                try await components.codec.load()
+                try await components.metricPreloader.load()
+                components.writer.open()
             },
             logger: logger
         )
@@ -134,7 +134,7 @@ struct Collector: Sendable {
             let first = try await preparation.prepare()
             try await preparation.prepared()
             return (preparation, first)
-        } catch let error as PostgresError where error.meansServerUnavailable && rooms.keyCopy.exists {
+        } catch let error as PostgresError where error.meansServerUnavailable && components.keyCopy.exists {
             logger.error(
                 "database unavailable at start; events of known keys go to the spool",
                 metadata: ["db.error": "\(error)"]
@@ -145,7 +145,7 @@ struct Collector: Sendable {
     }
 
     private func application(
-        _ rooms: CollectorComponents,
+        _ components: CollectorComponents,
         _ recorder: RequestRecorder,
         _ pool: PostgresPool,
         _ publicURL: PublicURL,
@@ -158,19 +158,19 @@ struct Collector: Sendable {
         router.add(middleware: HeadResponseMiddleware())
         router.add(middleware: ErrorResponseMiddleware(logger: logger))
         router.add(middleware: ResponseMemoryMiddleware(proxies: settings.proxies, registry: registry))
-        IngestRoutes(pipeline: rooms.ingest, proxies: settings.proxies).add(to: router)
+        IngestRoutes(pipeline: components.ingest, proxies: settings.proxies).add(to: router)
         APIRoutes(
             pool: pool,
-            codec: rooms.codec,
+            codec: components.codec,
             rules: settings.groupingRules,
             publicURL: { publicURL.text },
-            projectCreated: { _ = rooms.events.project(organization: $0, project: $1) }
+            projectCreated: { _ = components.events.project(organization: $0, project: $1) }
         )
         .add(to: router)
         MetricsRoute(registry: registry, token: settings.metricsToken).add(to: router)
-        HealthRoutes(monitor: rooms.health).add(to: router)
+        HealthRoutes(monitor: components.health).add(to: router)
         FrontPage.add(to: router)
-        let handlers = channelHandlers(rooms.ingest, recorder, registry)
+        let handlers = channelHandlers(components.ingest, recorder, registry)
         return Application(
             router: router,
             server: .http1(configuration: .init(additionalChannelHandlers: handlers())),

@@ -42,13 +42,13 @@ struct CollectorComponents: Sendable {
         let sink = EventSink(writer: writer, spool: spool, codec: codec, keys: keys)
         let limiter = RateLimiter(pool: pools.limits, farFactor: settings.limits.farFactor, logger: logger)
         let outcomes = OutcomeRecorder(pool: pools.limits, logger: logger, registry: registry)
-        let guesses = CredentialFailureLimiter(failuresPerMinute: settings.limits.badCredentialsPerMinute)
+        let credentialFailures = CredentialFailureLimiter(failuresPerMinute: settings.limits.badCredentialsPerMinute)
         ingest = IngestPipeline(
             authorizer: IngestAuthorizer(
                 keys: keys,
                 limiter: limiter,
                 limits: settings.limits,
-                guesses: guesses,
+                credentialFailures: credentialFailures,
                 metrics: events
             ),
             sink: sink,
@@ -57,7 +57,7 @@ struct CollectorComponents: Sendable {
             accounting: IngestAccounting(
                 metrics: IngestMetrics(registry: registry),
                 outcomes: outcomes,
-                guesses: guesses,
+                credentialFailures: credentialFailures,
                 logger: logger
             ),
             registry: registry

@@ -48,13 +48,13 @@ import WhorlTestSupport
         var limits = IngestLimits()
         limits.bodyBytes = 2_000
         let limiter = RateLimiter(pool: pool, farFactor: 10, logger: logger)
-        let guesses = CredentialFailureLimiter(failuresPerMinute: 100)
+        let credentialFailures = CredentialFailureLimiter(failuresPerMinute: 100)
         return IngestPipeline(
             authorizer: IngestAuthorizer(
                 keys: keys,
                 limiter: limiter,
                 limits: limits,
-                guesses: guesses,
+                credentialFailures: credentialFailures,
                 metrics: EventMetrics(registry: registry)
             ),
             sink: sink,
@@ -63,7 +63,7 @@ import WhorlTestSupport
             accounting: IngestAccounting(
                 metrics: IngestMetrics(registry: registry),
                 outcomes: OutcomeRecorder(pool: pool, logger: logger, registry: registry),
-                guesses: guesses,
+                credentialFailures: credentialFailures,
                 logger: logger
             ),
             registry: registry

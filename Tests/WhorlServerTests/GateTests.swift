@@ -5,28 +5,28 @@ import Testing
 @Suite("Concurrency limits of the API")
 struct GateTests {
     private enum Step: Sendable {
-        case come(Int, String, GateQueues<String>.Answer)
+        case enter(Int, String, GateQueues<String>.Answer)
         case leave(String, Int?)
         case giveUp(Int, String, Bool)
     }
 
     /// Sequences for two places and two waiting places per key.
     private static let orders: [[Step]] = [
-        [.come(1, "a", .enters), .come(2, "a", .enters), .leave("a", nil), .leave("a", nil)],
+        [.enter(1, "a", .enters), .enter(2, "a", .enters), .leave("a", nil), .leave("a", nil)],
         // Waiting requests enter in order, and their number is limited.
         [
-            .come(1, "a", .enters), .come(2, "a", .enters), .come(3, "a", .waits), .come(4, "a", .waits),
-            .come(5, "a", .refused), .leave("a", 3), .leave("a", 4), .leave("a", nil), .leave("a", nil),
+            .enter(1, "a", .enters), .enter(2, "a", .enters), .enter(3, "a", .waits), .enter(4, "a", .waits),
+            .enter(5, "a", .refused), .leave("a", 3), .leave("a", 4), .leave("a", nil), .leave("a", nil),
         ],
         // Waiting requests of one key do not affect another key.
         [
-            .come(1, "a", .enters), .come(2, "a", .enters), .come(3, "a", .waits), .come(4, "b", .enters),
-            .come(5, "b", .enters), .leave("b", nil), .leave("a", 3), .leave("a", nil), .leave("a", nil),
+            .enter(1, "a", .enters), .enter(2, "a", .enters), .enter(3, "a", .waits), .enter(4, "b", .enters),
+            .enter(5, "b", .enters), .leave("b", nil), .leave("a", 3), .leave("a", nil), .leave("a", nil),
             .leave("b", nil),
         ],
         // A request that gave up is skipped; a request that has entered cannot give up.
         [
-            .come(1, "a", .enters), .come(2, "a", .enters), .come(3, "a", .waits), .come(4, "a", .waits),
+            .enter(1, "a", .enters), .enter(2, "a", .enters), .enter(3, "a", .waits), .enter(4, "a", .waits),
             .giveUp(3, "a", true), .giveUp(3, "a", false), .giveUp(1, "a", false), .leave("a", 4), .leave("a", nil),
             .leave("a", nil),
         ],
@@ -39,9 +39,9 @@ struct GateTests {
         var lines = GateQueues<String>(places: 2, waitingPlaces: 2)
         for step in Self.orders[index] {
             switch step {
-            case .come(let visitor, let key, let answer): #expect(lines.come(visitor, key) == answer)
+            case .enter(let request, let key, let answer): #expect(lines.enter(request, key) == answer)
             case .leave(let key, let next): #expect(lines.leave(key) == next)
-            case .giveUp(let visitor, let key, let isWaiting): #expect(lines.giveUp(visitor, key) == isWaiting)
+            case .giveUp(let request, let key, let isWaiting): #expect(lines.giveUp(request, key) == isWaiting)
             }
         }
         #expect(lines.keys == 0)

@@ -6,7 +6,7 @@ final class Gate<Key: Hashable & Sendable>: Sendable {
     private struct State {
         var lines: GateQueues<Key>
         var turns: [Int: CheckedContinuation<GateRefusal?, Never>] = [:]
-        var visitors = 0
+        var requests = 0
     }
 
     private let state: Mutex<State>
@@ -22,16 +22,16 @@ final class Gate<Key: Hashable & Sendable>: Sendable {
 
     /// Returns a place as soon as one is free; throws ``GateRefusal``.
     func enter(_ key: Key) async throws(GateRefusal) -> GatePlace {
-        let visitor = state.withLock { state in
-            state.visitors += 1
-            return state.visitors
+        let request = state.withLock { state in
+            state.requests += 1
+            return state.requests
         }
         let refusal = await withTimeout(maxWait) {
-            self.giveUp(visitor, key)
+            self.giveUp(request, key)
         } register: { (turn: CheckedContinuation<GateRefusal?, Never>) in
             let answer = state.withLock { state in
-                let answer = state.lines.come(visitor, key)
-                if answer == .waits { state.turns[visitor] = turn }
+                let answer = state.lines.enter(request, key)
+                if answer == .waits { state.turns[request] = turn }
                 return answer
             }
             switch answer {
@@ -49,9 +49,9 @@ final class Gate<Key: Hashable & Sendable>: Sendable {
         next?.resume(returning: nil)
     }
 
-    private func giveUp(_ visitor: Int, _ key: Key) {
+    private func giveUp(_ request: Int, _ key: Key) {
         let turn = state.withLock { state in
-            state.lines.giveUp(visitor, key) ? state.turns.removeValue(forKey: visitor) : nil
+            state.lines.giveUp(request, key) ? state.turns.removeValue(forKey: request) : nil
         }
         turn?.resume(returning: .late)
     }

@@ -29,8 +29,8 @@ struct GateQueues<Key: Hashable & Sendable>: Sendable {
     /// The number of keys with running or waiting requests.
     var keys: Int { lines.count }
 
-    /// Handles a request that arrives; `visitor` is its unique number.
-    mutating func come(_ visitor: Int, _ key: Key) -> Answer {
+    /// Handles a request that arrives; `request` is its unique number.
+    mutating func enter(_ request: Int, _ key: Key) -> Answer {
         var line = lines[key] ?? Line()
         if line.inside < places {
             line.inside += 1
@@ -38,7 +38,7 @@ struct GateQueues<Key: Hashable & Sendable>: Sendable {
             return .enters
         }
         guard line.waiting.count < waitingPlaces else { return .refused }
-        line.waiting.append(visitor)
+        line.waiting.append(request)
         lines[key] = line
         return .waits
     }
@@ -53,8 +53,8 @@ struct GateQueues<Key: Hashable & Sendable>: Sendable {
     }
 
     /// Removes a waiting request; false if it is no longer waiting or never waited.
-    mutating func giveUp(_ visitor: Int, _ key: Key) -> Bool {
-        guard let place = lines[key]?.waiting.firstIndex(of: visitor) else { return false }
+    mutating func giveUp(_ request: Int, _ key: Key) -> Bool {
+        guard let place = lines[key]?.waiting.firstIndex(of: request) else { return false }
         lines[key]?.waiting.remove(at: place)
         return true
     }

@@ -143,10 +143,10 @@ package final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandl
             lastAnswer = written.futureResult
             let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
             written.futureResult.whenSuccess {
-                let (guardian, context) = bound.value
+                let (handler, context) = bound.value
                 guard context.channel.isActive else { return }
-                if guardian.asksForUpgrade, guardian.state.inFlight == 0 { context.closeAfterAnswer() }
-                guardian.perform(guardian.state.handle(.flushed), context)
+                if handler.asksForUpgrade, handler.state.inFlight == 0 { context.closeAfterAnswer() }
+                handler.perform(handler.state.handle(.flushed), context)
             }
             context.write(data, promise: written)
         }
