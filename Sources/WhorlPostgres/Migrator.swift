@@ -110,7 +110,7 @@ package struct Migrator: Sendable {
                 throw PostgresError(
                     .other,
                     "the database has migration \(number) (\(name)), which this program does not know: "
-                        + "it was created by a newer version of whorl; start that version"
+                        + "it was created by a newer version of the program; start that version"
                 )
             }
             guard try row.read("checksum", as: Int.self) == migration.checksum else {

@@ -1,4 +1,5 @@
 import Testing
+import WhorlTestSupport
 
 @testable import WhorlHTTP
 
@@ -94,5 +95,52 @@ struct ConnectionStateTests {
                 if state.isReadingBody, after.isReadingBody, event != .receivedHead { #expect(action == .none) }
             }
         }
+    }
+
+    /// For each state with at most one request in progress and each event: the action, and the deadline afterwards.
+    private static let table = """
+        state                               | receivedHead      | receivedEnd           | wrotePart               | wroteEnd                | flushed                  | malformed
+        answer, 1 in flight                 | start body > body | none > answer         | start write > write     | start write > write     | none > answer            | none > malformed
+        body, 0 in flight, reading          | start body > body | start idle > idle     | none > body             | none > body             | none > body              | refuse > malformed
+        body, 0 in flight, reading, writing | start body > body | start write > write   | none > body             | none > body             | none > body              | start write > malformed
+        body, 1 in flight, reading          | start body > body | start answer > answer | none > body             | none > body             | none > body              | refuse > malformed
+        body, 1 in flight, reading, writing | start body > body | start write > write   | none > body             | none > body             | none > body              | start write > malformed
+        head, 0 in flight                   | start body > body | none > head           | start write > write     | start write > write     | none > head              | refuse > malformed
+        idle, 0 in flight                   | start body > body | none > idle           | start write > write     | start write > write     | none > idle              | refuse > malformed
+        malformed, 0 in flight              | none > malformed  | none > malformed      | start write > malformed | start write > malformed | refuse > malformed       | none > malformed
+        malformed, 0 in flight, writing     | none > malformed  | none > malformed      | start write > malformed | start write > malformed | refuse > malformed       | none > malformed
+        malformed, 1 in flight              | none > malformed  | none > malformed      | start write > malformed | start write > malformed | none > malformed         | none > malformed
+        malformed, 1 in flight, writing     | none > malformed  | none > malformed      | start write > malformed | start write > malformed | start answer > malformed | none > malformed
+        write, 0 in flight, writing         | start body > body | none > write          | start write > write     | start write > write     | start head > head        | none > malformed
+        write, 0 in flight, writing         | start body > body | none > write          | start write > write     | start write > write     | start idle > idle        | none > malformed
+        write, 1 in flight, writing         | start body > body | none > write          | start write > write     | start write > write     | start answer > answer    | none > malformed
+        """
+
+    private static func text(_ action: ConnectionState.Action) -> String {
+        if case .start(let deadline) = action { "start \(deadline)" } else { "\(action)" }
+    }
+
+    private static func name(_ state: ConnectionState) -> String {
+        var words = [state.isMalformed ? "malformed" : "\(state.deadline)", "\(state.inFlight) in flight"]
+        if state.isReadingBody { words.append("reading") }
+        if state.isWriting { words.append("writing") }
+        return words.joined(separator: ", ")
+    }
+
+    @Test("Every event in every state has the action and the deadline of the table")
+    func table() {
+        var rows: [String] = []
+        for state in Self.states where state.inFlight <= 1 {
+            let cells = Event.allCases.map { event in
+                var after = state
+                let action = after.handle(event)
+                return Self.text(action) + " > " + (after.isMalformed ? "malformed" : "\(after.deadline)")
+            }
+            let row = TextTable.row([Self.name(state)] + cells)
+            if !rows.contains(row) { rows.append(row) }
+        }
+        let head = TextTable.row(["state"] + Event.allCases.map { "\($0)" })
+        let text = ([head] + rows.sorted()).joined(separator: "\n")
+        #expect(text == TextTable.aligned(Self.table))
     }
 }
