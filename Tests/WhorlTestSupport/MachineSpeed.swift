@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// How much slower this machine is at the moment than the idle machine for which the time bounds of tests were chosen.
 ///
@@ -8,8 +9,19 @@ package enum MachineSpeed {
     /// The duration of ``work()`` in a debug build on an idle core of 2020.
     private static let nominal = Duration.milliseconds(9)
 
-    /// The factor, measured now; 1 on a machine that is at least as fast as the reference.
+    private static let last = Mutex<(factor: Double, at: ContinuousClock.Instant)?>(nil)
+
+    /// The factor, measured at most five seconds ago; 1 on a machine that is at least as fast.
     package static var factor: Double {
+        last.withLock { last in
+            if let last, last.at.duration(to: .now) < .seconds(5) { return last.factor }
+            let factor = measured
+            last = (factor, .now)
+            return factor
+        }
+    }
+
+    private static var measured: Double {
         let clock = ContinuousClock()
         // The slowest of five runs, because other processes use the core only in time slices.
         let times = (0..<5).map { _ in clock.measure { work() } }.max() ?? nominal
