@@ -108,9 +108,9 @@ struct BatchQueue<Payload: Sendable>: Sendable {
 
     /// Starts a batch when one is full; otherwise starts the linger time.
     private mutating func start() -> [Action] {
-        guard isWriterFree, let oldest else { return [] }
+        guard isWriterFree, !queue.isEmpty else { return [] }
         if queue.count >= size.events || queue.weight >= configuration.batchBytes { return [batch()] }
-        guard !isLingering else { return [] }
+        guard !isLingering, let oldest else { return [] }
         isLingering = true
         return [.startLinger(until: oldest + configuration.linger)]
     }

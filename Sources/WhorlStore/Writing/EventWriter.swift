@@ -117,13 +117,11 @@ package final class EventWriter: Service, Sendable {
 
     /// Stores an event and returns after the commit; throws when it was not stored or the result is unknown.
     package func submit(_ event: PreparedEvent) async throws -> WriteResult {
-        guard state.withLock(\.isPrepared) else {
-            throw PostgresError(.unavailable, "the database is not prepared yet")
-        }
         guard pool.isServerAnswering else { throw PostgresError(.unavailable, "the database does not answer") }
         return try await withCheckedThrowingContinuation { answer in
             let now = ContinuousClock.now
-            let actions = state.withLock { state in
+            let actions = state.withLock { state -> [Queue.Action]? in
+                guard state.isPrepared else { return nil }
                 let event = state.flood.isOver(event) ? event.withoutPayload : event
                 let entry = Queue.Entry(
                     key: EventKey(event.event),
@@ -135,7 +133,11 @@ package final class EventWriter: Service, Sendable {
                 metrics.queued.set(Double(state.queue.count))
                 return actions
             }
-            perform(actions)
+            if let actions {
+                perform(actions)
+            } else {
+                answer.resume(throwing: PostgresError(.unavailable, "the database is not prepared yet"))
+            }
         }
     }
 
